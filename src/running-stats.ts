@@ -1,0 +1,158 @@
+import { LatencyHistogram } from "./latency-histogram.ts";
+import type { CompleteTapeStats, TapePerformance } from "./metadata.ts";
+
+/** Statistics of a tape without frames. */
+export function emptyStats(): CompleteTapeStats {
+  return {
+    frame_count: 0,
+    duration_ms: 0,
+    file_size_bytes: 0,
+    last_sequence: 0,
+    message_counts: { client_to_server: 0, server_to_client: 0 },
+    error_count: 0,
+    correlation_count: 0,
+    checkpoint_count: 0,
+  };
+}
+
+/** What {@linkcode RunningStats} reads of a record; every record of a tape is one. */
+export interface CountedRecord {
+  /** The record's type. */
+  readonly type: string;
+  /** Sequence number of a frame. */
+  readonly seq?: unknown;
+  /** Milliseconds since the start. */
+  readonly ts?: unknown;
+  /** Direction of a frame. */
+  readonly dir?: unknown;
+  /** Flags of a frame. */
+  readonly flags?: unknown;
+  /** Of a correlation: null where no answer came. */
+  readonly response_seq?: unknown;
+  /** Round trip in milliseconds. */
+  readonly rtt_ms?: unknown;
+  /** Round trip in microseconds. */
+  readonly rtt_us?: unknown;
+  /** Of a gap: how many frames are missing. */
+  readonly count?: unknown;
+}
+
+/**
+ * Statistics that grow with a tape, record by record, in fixed memory (about 13 KB). The writer, `checkpointInjector`
+ * and `info` count with it, so that they agree.
+ *
+ * @example
+ * ```ts
+ * const stats = new RunningStats();
+ * stats.add({ type: "frame", seq: 0, ts: 12, dir: "client_to_server" });
+ * stats.snapshot().frame_count; // 1
+ * ```
+ */
+export class RunningStats {
+  #clientToServer = 0;
+  #serverToClient = 0;
+  #frames = 0;
+  #errors = 0;
+  #answered = 0;
+  #checkpoints = 0;
+  #lost = 0;
+  #lastSequence: number | null = null;
+  #durationMs = 0;
+  #latencies: LatencyHistogram = new LatencyHistogram();
+
+  /** Counts a record. One of an unknown type counts only for the duration. */
+  add(record: CountedRecord): void {
+    this.#count(record, 1);
+    if (typeof record.ts === "number" && record.ts > this.#durationMs) this.#durationMs = record.ts;
+    if (record.type === "frame") {
+      if (typeof record.seq === "number" && record.seq > (this.#lastSequence ?? -1)) this.#lastSequence = record.seq;
+    } else if (record.type === "correlation") {
+      const us = typeof record.rtt_us === "number"
+        ? record.rtt_us
+        : typeof record.rtt_ms === "number"
+        ? record.rtt_ms * 1000
+        : undefined;
+      if (us !== undefined) this.#latencies.record(us);
+    }
+  }
+
+  /**
+   * Takes back the counts of a record that was added but could not be written. What it did to the duration, to the
+   * last sequence number (which is never given again) and to the latencies stays.
+   */
+  subtract(record: CountedRecord): void {
+    this.#count(record, -1);
+  }
+
+  #count(record: CountedRecord, by: 1 | -1): void {
+    switch (record.type) {
+      case "frame":
+        this.#frames += by;
+        if (record.dir === "client_to_server") this.#clientToServer += by;
+        else if (record.dir === "server_to_client") this.#serverToClient += by;
+        if (isFlaggedError(record.flags)) this.#errors += by;
+        break;
+      case "correlation":
+        if (typeof record.response_seq === "number") this.#answered += by;
+        break;
+      case "checkpoint":
+        this.#checkpoints += by;
+        break;
+      case "gap":
+        if (typeof record.count === "number") this.#lost += by * record.count;
+        break;
+    }
+  }
+
+  /** Frames counted. */
+  get frameCount(): number {
+    return this.#frames;
+  }
+
+  /** The highest sequence number, null while there is no frame. */
+  get lastSequence(): number | null {
+    return this.#lastSequence;
+  }
+
+  /**
+   * The statistics as they stand now, in an object of the caller's own.
+   *
+   * @param fileSizeBytes size of the tape where the caller knows it; 0 if left out
+   */
+  snapshot(fileSizeBytes: number = 0): CompleteTapeStats {
+    return {
+      frame_count: this.#frames,
+      duration_ms: this.#durationMs,
+      file_size_bytes: fileSizeBytes,
+      // 0 and not null: a reader that knows only the fixed part of the format expects a number here.
+      last_sequence: this.#lastSequence ?? 0,
+      message_counts: { client_to_server: this.#clientToServer, server_to_client: this.#serverToClient },
+      error_count: this.#errors,
+      correlation_count: this.#answered,
+      checkpoint_count: this.#checkpoints,
+      ...(this.#lost > 0 ? { lost_frame_count: this.#lost } : {}),
+    };
+  }
+
+  /** Latencies and throughput as they stand now, in an object of the caller's own. */
+  performance(): TapePerformance {
+    const latencies = this.#latencies;
+    return {
+      avg_rtt_ms: milliseconds(latencies.mean),
+      max_rtt_ms: milliseconds(latencies.max),
+      min_rtt_ms: milliseconds(latencies.min),
+      messages_per_second: this.#durationMs === 0 ? null : this.#frames / (this.#durationMs / 1000),
+      p50_rtt_ms: milliseconds(latencies.quantile(0.5)),
+      p95_rtt_ms: milliseconds(latencies.quantile(0.95)),
+      p99_rtt_ms: milliseconds(latencies.quantile(0.99)),
+    };
+  }
+}
+
+function isFlaggedError(flags: unknown): boolean {
+  return typeof flags === "object" && flags !== null && "is_error" in flags && flags.is_error === true;
+}
+
+function milliseconds(us: number | null): number | null {
+  return us === null ? null : Math.round(us) / 1000;
+}
