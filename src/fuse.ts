@@ -1,0 +1,168 @@
+import type { Emit, StageSpec } from "./stage.ts";
+
+/** A spec whose chunk types no longer matter: neighbours in a chain have been matched by the type of `compose`. */
+// deno-lint-ignore no-explicit-any
+export type AnySpec = StageSpec<any, any>;
+
+/** Stands for "no chunk": any value can be one. */
+export const NONE: unique symbol = Symbol("none");
+
+/** Why a run takes no more input: what a stage threw, or that one has terminated it. */
+export interface Refusal {
+  readonly error: unknown;
+  readonly thrown: boolean;
+}
+
+/**
+ * Neighbouring stages run as one function call: what a stage emits is handed to the next at once, and what the last
+ * one emits waits for {@linkcode Fused.shift}. Nothing is queued between stages.
+ *
+ * A stage that throws ends the run, but its error never travels through the code of the stage that called `emit`. Where
+ * several end it in one go, the reader learns of the last one in the chain and the source of the first one: whoever is
+ * nearest, as if the stages were piped.
+ */
+export class Fused<I, O> {
+  readonly #specs: readonly AnySpec[];
+  readonly #emits: Emit<unknown>[];
+  /** While the stages start, what each of them does: it takes effect only once all have started. */
+  #starting: (() => void)[][] | undefined;
+  /** Stages up to this one may no longer emit: one of them, or one behind them, has ended. */
+  #dead = -1;
+  /** The first stage that ended the run by itself. */
+  #cut: number;
+  #refusal: Refusal | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #ended = false;
+  /** What came out and was not taken yet: the slots from `#head` to `#tail`. */
+  readonly #out: (O | undefined)[] = [];
+  #head = 0;
+  #tail = 0;
+
+  constructor(specs: readonly AnySpec[]) {
+    this.#specs = specs;
+    this.#cut = specs.length;
+    this.#emits = new Array(specs.length);
+    for (let at = specs.length - 1; at >= 0; at--) this.#emits[at] = this.#emitOf(at);
+    if (specs.some((spec) => spec.start !== undefined)) this.#start();
+  }
+
+  /** Whether the run is over: flushed, terminated by a stage, or failed. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** What the reader is told behind the last chunk, once a stage has thrown. */
+  get failure(): { readonly error: unknown } | undefined {
+    return this.#failure;
+  }
+
+  /** What the source is told, once a stage has ended the run before its input did. */
+  get refusal(): Refusal | undefined {
+    return this.#refusal;
+  }
+
+  /** Sends one chunk through all stages. After the end it does nothing. */
+  push(chunk: I): void {
+    if (this.#dead >= 0) return;
+    try {
+      this.#specs[0]!.transform(chunk, this.#emits[0]!);
+    } catch (error) {
+      this.#fail(error, 0);
+    }
+  }
+
+  /** Ends the input: flushes the stages, first to last. */
+  end(): void {
+    if (!this.#ended) this.#flushFrom(0);
+  }
+
+  /** The next chunk that came out; `NONE` if there is no other. */
+  shift(): O | typeof NONE {
+    if (this.#head === this.#tail) return NONE;
+    const chunk = this.#out[this.#head] as O;
+    // The array keeps its slots, so that a chunk at a time costs no allocation; it does not keep the chunks.
+    this.#out[this.#head++] = undefined;
+    if (this.#head === this.#tail) this.#head = this.#tail = 0;
+    return chunk;
+  }
+
+  /** All that came out and was not taken yet. */
+  take(): O[] {
+    const out = this.#out.slice(this.#head, this.#tail) as O[];
+    this.#out.fill(undefined, this.#head, this.#tail);
+    this.#head = this.#tail = 0;
+    return out;
+  }
+
+  #emitOf(at: number): Emit<unknown> {
+    const next = this.#specs[at + 1];
+    const nextEmit = this.#emits[at + 1]!;
+    const emit = (chunk: unknown) => {
+      if (this.#starting !== undefined) this.#starting[at]!.push(() => emit(chunk));
+      else if (at <= this.#dead) return;
+      else if (next === undefined) this.#out[this.#tail++] = chunk as O;
+      else {
+        try {
+          next.transform(chunk, nextEmit);
+        } catch (error) {
+          this.#fail(error, at + 1);
+        }
+      }
+    };
+    const terminate = () => {
+      if (this.#starting !== undefined) {
+        this.#starting[at]!.push(terminate);
+        return;
+      }
+      if (at < this.#cut) this.#refuse(at, { error: terminated(), thrown: false });
+      if (at > this.#dead) this.#flushFrom(at + 1);
+    };
+    return Object.assign(emit, { terminate });
+  }
+
+  #start(): void {
+    const started: (() => void)[][] = this.#specs.map(() => []);
+    this.#starting = started;
+    for (let at = 0; at < this.#specs.length; at++) {
+      try {
+        this.#specs[at]!.start?.(this.#emits[at]!);
+      } catch (error) {
+        started[at]!.push(() => this.#fail(error, at));
+      }
+    }
+    this.#starting = undefined;
+    // The last stage is nearest to the reader, so what it did comes first, as it would from queues.
+    for (const acts of started.reverse()) for (const act of acts) act();
+  }
+
+  #flushFrom(first: number): void {
+    this.#dead = Math.max(this.#dead, first - 1);
+    this.#ended = true;
+    for (let at = first; at < this.#specs.length; at++) {
+      if (at <= this.#dead) continue;
+      try {
+        this.#specs[at]!.flush?.(this.#emits[at]!);
+      } catch (error) {
+        this.#fail(error, at);
+      }
+      this.#dead = Math.max(this.#dead, at);
+    }
+  }
+
+  #fail(error: unknown, at: number): void {
+    if (at <= this.#cut) this.#refuse(at, { error, thrown: true });
+    if (at <= this.#dead) return;
+    this.#failure = { error };
+    this.#ended = true;
+    this.#dead = this.#specs.length;
+  }
+
+  #refuse(at: number, refusal: Refusal): void {
+    this.#cut = at;
+    this.#refusal = refusal;
+  }
+}
+
+function terminated(): TypeError {
+  return new TypeError("Cannot write to the pipeline: a stage has terminated it");
+}

@@ -1,0 +1,145 @@
+import { TapeError } from "../errors.ts";
+import { placeOf, TapeLine } from "../line.ts";
+import { indexOfNewline } from "../newline.ts";
+import { type Stage, stage } from "../stage.ts";
+
+/** The longest line that is read or written by default, without its line ending: 10 MiB. */
+export const DEFAULT_MAX_LINE_BYTES: number = 10 * 1024 * 1024;
+
+/** Options of {@linkcode lineSplit}. */
+export interface LineSplitOptions {
+  /**
+   * The longest line to hand out, in bytes without the line ending. A longer one is skipped in bounded memory.
+   *
+   * @default {10485760}
+   */
+  readonly maxLineBytes?: number | undefined;
+  /**
+   * Is told of every line that was skipped (code `line_too_long`, with `line`, `offset` and `length`). Without it such
+   * a line ends the stream with that error.
+   */
+  readonly onError?: ((error: TapeError) => void) | undefined;
+  /**
+   * Where the first byte stands in the tape, when reading starts in the middle.
+   *
+   * @default {0}
+   */
+  readonly offset?: number | undefined;
+  /**
+   * Number of the first line; 0 where it is not known, and then no line has a number.
+   *
+   * @default {1}
+   */
+  readonly line?: number | undefined;
+}
+
+const CR = 0x0d;
+
+/**
+ * Splits bytes into lines at `\n` or `\r\n`, wherever the chunks happen to be cut. No byte is decoded: a line is a view
+ * of the chunk it came in.
+ *
+ * A last line without its line ending comes out at the end of the input, with `terminated: false`: it is torn, or still
+ * being written, and only its reader can tell whether it is whole ({@linkcode parseRecord} does).
+ *
+ * @throws {TapeError} in the stream: code `line_too_long` without `onError`
+ *
+ * @example
+ * ```ts
+ * import { lineSplit, memorySource, pipe } from "tapeline";
+ *
+ * for await (const line of pipe(memorySource("one\r\ntwo\nthr"), lineSplit())) {
+ *   console.log(line.number, line.offset, line.text(), line.terminated); // 1 0 one true …
+ * }
+ * ```
+ */
+export function lineSplit(options: LineSplitOptions = {}): Stage<Uint8Array, TapeLine> {
+  const { maxLineBytes = DEFAULT_MAX_LINE_BYTES, onError, offset = 0, line = 1 } = options;
+  if (!(maxLineBytes >= 1)) {
+    throw new TapeError("invalid_argument", `Cannot split lines: maxLineBytes must be 1 or more, not ${maxLineBytes}`);
+  }
+  let lineStart = offset;
+  let number = line;
+  /** The start of a line whose end has not come yet; empty while an over-long line is skipped. */
+  let held = new Uint8Array(0);
+  /** Bytes of the unfinished line so far, without those of its `\r\n` that are still to come. */
+  let heldLength = 0;
+  /** The last of them, which may turn out to be the `\r`. */
+  let lastByte = 0;
+
+  const hold = (piece: Uint8Array) => {
+    if (piece.length === 0) return;
+    // One more byte is held, as the last may turn out to be the \r of the line ending.
+    if (heldLength + piece.length <= maxLineBytes + 1) {
+      if (heldLength + piece.length > held.length) {
+        const grown = new Uint8Array(
+          Math.min(Math.max(2 * held.length, heldLength + piece.length, 256), maxLineBytes + 1),
+        );
+        grown.set(held.subarray(0, heldLength));
+        held = grown;
+      }
+      held.set(piece, heldLength);
+    } else {
+      held = new Uint8Array(0);
+    }
+    heldLength += piece.length;
+    lastByte = piece[piece.length - 1]!;
+  };
+
+  const next = (bytes: number) => {
+    lineStart += bytes;
+    if (number > 0) number++;
+  };
+
+  const skip = (length: number, lengthWithCr: number) => {
+    const error = new TapeError(
+      "line_too_long",
+      `Cannot read ${placeOf({ offset: lineStart, number })}: it has ${length} bytes, the limit is ${maxLineBytes}`,
+      { line: number > 0 ? number : undefined, offset: lineStart, length },
+    );
+    // The next line is found whatever becomes of this error.
+    next(lengthWithCr + 1);
+    if (onError === undefined) throw error;
+    onError(error);
+  };
+
+  /** The held line has its end at last. */
+  const release = (emit: (line: TapeLine) => void, terminated: boolean) => {
+    const bytes = held;
+    const length = heldLength;
+    const end = terminated && lastByte === CR ? length - 1 : length;
+    held = new Uint8Array(0);
+    heldLength = 0;
+    if (end > maxLineBytes) return skip(end, length);
+    const complete = new TapeLine(bytes, 0, end, lineStart, number, terminated);
+    next(length + 1);
+    emit(complete);
+  };
+
+  return stage<Uint8Array, TapeLine>({
+    transform(chunk, emit) {
+      let start = 0;
+      let end = indexOfNewline(chunk, 0);
+      if (heldLength > 0 && end >= 0) {
+        hold(chunk.subarray(0, end));
+        release(emit, true);
+        start = end + 1;
+        end = indexOfNewline(chunk, start);
+      }
+      for (; end >= 0; start = end + 1, end = indexOfNewline(chunk, start)) {
+        const stop = end > start && chunk[end - 1] === CR ? end - 1 : end;
+        if (stop - start > maxLineBytes) {
+          skip(stop - start, end - start);
+          continue;
+        }
+        const complete = new TapeLine(chunk, start, stop, lineStart, number, true);
+        next(end - start + 1);
+        emit(complete);
+      }
+      if (start < chunk.length) hold(chunk.subarray(start));
+    },
+    flush(emit) {
+      if (heldLength > 0) release(emit, false);
+    },
+  });
+}

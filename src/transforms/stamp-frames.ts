@@ -1,0 +1,66 @@
+import { TapeError } from "../errors.ts";
+import type { FrameEnv, FrameRecord, MessageEnvelope, TapeRecord } from "../record.ts";
+import { explainEnvelope, isMessageEnvelope } from "../record-guard.ts";
+import { type Stage, stage } from "../stage.ts";
+
+/** Options of {@linkcode stampFrames}. */
+export interface StampFramesOptions {
+  /** Gives each frame its sequence number. By default they count up from 0. */
+  readonly nextSeq?: (() => number) | undefined;
+  /**
+   * Microseconds since the tape started, from a clock that never goes back. By default it starts with this stage.
+   */
+  readonly elapsedUs?: (() => number) | undefined;
+}
+
+/**
+ * Makes a frame of every message: gives it the next sequence number, its time since the start, and its direction.
+ * Records pass through as they are.
+ *
+ * @throws {TapeError} in the stream: code `invalid_argument`, an envelope without a direction or a message
+ *
+ * @example
+ * ```ts
+ * import { pipe, stampFrames } from "tapeline";
+ *
+ * const messages = [{ message: { jsonrpc: "2.0", id: 1, method: "ping" }, direction: "client_to_server" as const }];
+ * for await (const record of pipe(messages, stampFrames())) console.log(record); // { type: "frame", seq: 0, … }
+ * ```
+ */
+export function stampFrames(options: StampFramesOptions = {}): Stage<MessageEnvelope | TapeRecord, TapeRecord> {
+  let frameCount = 0;
+  const { nextSeq = () => frameCount++, elapsedUs = stopwatch() } = options;
+  return stage<MessageEnvelope | TapeRecord, TapeRecord>({
+    transform(chunk, emit) {
+      if (typeof chunk === "object" && chunk !== null && "type" in chunk) return emit(chunk);
+      if (!isMessageEnvelope(chunk)) {
+        throw new TapeError("invalid_argument", `Cannot record a message: ${explainEnvelope(chunk)}`);
+      }
+      emit(frameOf(chunk, nextSeq(), elapsedUs()));
+    },
+  });
+}
+
+/** A clock that starts at 0 and counts microseconds, untouched by changes of the wall clock. */
+export function stopwatch(startUs: number = 0): () => number {
+  const start = performance.now();
+  return () => startUs + Math.round((performance.now() - start) * 1000);
+}
+
+function frameOf(envelope: MessageEnvelope, seq: number, us: number): FrameRecord {
+  const { direction, message, raw, encoding, timestamp, session_id, transport, action, flags } = envelope;
+  const env: FrameEnv = {};
+  if (timestamp != null) env.timestamp = timestamp;
+  if (session_id != null) env.session_id = session_id;
+  if (message !== undefined) env.message = message;
+  else {
+    if (encoding != null) env.encoding = encoding;
+    env.raw = raw;
+  }
+  const frame: FrameRecord = { type: "frame", seq, ts: Math.floor(us / 1000), dir: direction, ts_us: us, env };
+  if (transport != null) frame.transport = transport;
+  if (action != null) frame.action = action;
+  if (flags != null) frame.flags = flags;
+  if (message === undefined) frame.flags = { ...flags, is_invalid: true };
+  return frame;
+}
