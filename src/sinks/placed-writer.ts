@@ -1,0 +1,47 @@
+import type { FileHandle } from "node:fs/promises";
+
+/** Writes bytes at a place in a file. */
+export interface PlacedWriter {
+  /** Writes from `at` on and tells how many bytes it was: on a full disk fewer than were given. */
+  writeAt(bytes: Uint8Array, at: number): Promise<number>;
+  close(): void;
+}
+
+interface DenoFile {
+  stat(): Promise<{ readonly dev: number; readonly ino: number | null }>;
+  seek(offset: number, whence: 0): Promise<number>;
+  write(bytes: Uint8Array): Promise<number>;
+  close(): void;
+}
+
+const { Deno } = globalThis as { Deno?: { open(path: string, options: { write: true }): Promise<DenoFile> } };
+
+/**
+ * A writer for an open file. On Deno `node:fs` writes while everything else in the process waits, however slow the disk
+ * is; Deno's own files do not, so there the file is opened a second time.
+ */
+export async function placedWriter(path: string, file: FileHandle): Promise<PlacedWriter> {
+  if (Deno === undefined) {
+    return {
+      writeAt: async (bytes, at) => (await file.write(bytes, 0, bytes.length, at)).bytesWritten,
+      close() {},
+    };
+  }
+  const own = await Deno.open(path, { write: true });
+  const [mine, its] = await Promise.all([own.stat(), file.stat()]);
+  if (mine.dev !== its.dev || mine.ino !== its.ino) {
+    own.close();
+    throw new Error("the file was replaced just now");
+  }
+  let position: number | undefined;
+  return {
+    async writeAt(bytes, at) {
+      if (position !== at) await own.seek(at, 0);
+      position = undefined;
+      const count = await own.write(bytes);
+      position = at + count;
+      return count;
+    },
+    close: () => own.close(),
+  };
+}

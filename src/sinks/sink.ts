@@ -1,0 +1,157 @@
+/** Where chunks go, a batch at a time: what a pipeline writes to, and what a backend implements. */
+export interface SinkSpec<T> {
+  /**
+   * Takes chunks in order. Its promise settles when more may come; it is never called again before that. A sink of
+   * bytes takes all of them or, when it rejects, none.
+   */
+  write(chunks: readonly T[]): Promise<void>;
+  /** The input has ended: settles when everything is in its place. */
+  close?(): Promise<void>;
+  /** The input, or a write, has failed with `reason`: lets go of everything. What was written stays. */
+  abort?(reason: unknown): Promise<void>;
+}
+
+/** A `WritableStream` over a {@linkcode SinkSpec}; `pipe` writes whole batches to it. */
+export class Sink<T> extends WritableStream<T> {
+  readonly #spec: SinkSpec<T>;
+
+  /** Use {@linkcode sink}. */
+  constructor(spec: SinkSpec<T>) {
+    super({
+      async write(chunk) {
+        try {
+          await spec.write([chunk]);
+        } catch (error) {
+          // A stream does not abort what has failed. Whatever comes of it, the first error counts.
+          await Promise.allSettled([spec.abort?.(error)]);
+          throw error;
+        }
+      },
+      close: () => spec.close?.(),
+      abort: (reason) => spec.abort?.(reason),
+    });
+    this.#spec = spec;
+  }
+
+  /** Locks an idle sink and hands out its spec and the writer that ends it; `undefined` for any other stream. */
+  static take<T>(stream: WritableStream<T>): TakenSink<T> | undefined {
+    if (!(stream instanceof Sink) || stream.locked) return undefined;
+    const writer = (stream as Sink<T>).getWriter();
+    if (writer.desiredSize === 1) return { spec: (stream as Sink<T>).#spec, writer };
+    // It has ended, or still has chunks to write.
+    writer.releaseLock();
+    return undefined;
+  }
+}
+
+/** A sink that a pipeline drives: batches go to `spec`, the end and the failure to `writer`. */
+export interface TakenSink<T> {
+  readonly spec: SinkSpec<T>;
+  readonly writer: WritableStreamDefaultWriter<T>;
+}
+
+/**
+ * Makes a `WritableStream` of a sink: a few lines for a backend of your own.
+ *
+ * @example Print what comes
+ * ```ts
+ * import { pipe, sink } from "tapeline";
+ *
+ * await pipe(["a", "b"], sink<string>({
+ *   write(chunks) {
+ *     console.log(chunks.join());
+ *     return Promise.resolve();
+ *   },
+ * }));
+ * ```
+ */
+export function sink<T>(spec: SinkSpec<T>): Sink<T> {
+  return new Sink(spec);
+}
+
+/** A sink of bytes that a tape can be written to: it knows its end, and can promise that bytes survive a power loss. */
+export interface TapeSinkSpec extends SinkSpec<Uint8Array> {
+  /** Takes hold of the tape, for this writer alone. Called once, before anything else. */
+  open(): Promise<void>;
+  /** Where the next byte goes: the size of the tape so far. */
+  readonly offset: number;
+  /**
+   * Settles when all that was written would survive a power loss. Once it has rejected, it keeps rejecting: what the
+   * first failure lost, a second try cannot find.
+   */
+  sync(): Promise<void>;
+  /** Cuts off what stands behind `offset`, a torn line. Only called before the first write. */
+  truncate(offset: number): Promise<void>;
+  /** Syncs, and lets go of the tape. */
+  close(): Promise<void>;
+  /** Lets go of the tape as it is. */
+  abort(reason: unknown): Promise<void>;
+}
+
+/**
+ * Where a tape is written: a `WritableStream` of bytes with the few calls a writer needs beside it. Make one for a
+ * backend of your own with `new TapeSink(spec)`.
+ */
+export class TapeSink extends Sink<Uint8Array> {
+  readonly #spec: TapeSinkSpec;
+  #opened: Promise<void> | undefined;
+
+  /** Makes a sink of what a backend does. */
+  constructor(spec: TapeSinkSpec) {
+    const opened = () => this.open();
+    const opening = () => this.#opened;
+    super({
+      async write(chunks) {
+        await opened();
+        await spec.write(chunks);
+      },
+      async close() {
+        await opened();
+        await spec.close();
+      },
+      async abort(reason) {
+        await opening()?.catch(() => {});
+        await spec.abort(reason);
+      },
+    });
+    this.#spec = spec;
+  }
+
+  /** Where the next byte goes, counted from the start of the tape. */
+  get offset(): number {
+    return this.#spec.offset;
+  }
+
+  /**
+   * Opens the sink, once; writing does so too.
+   *
+   * @throws {TapeError} code `locked`, `tape_not_found`, `invalid_argument` or `io`
+   */
+  open(): Promise<void> {
+    return this.#opened ??= this.#spec.open();
+  }
+
+  /**
+   * Writes chunks past the stream's own queue: all of them, or, when it rejects, none. One call at a time, and not
+   * while the stream has a writer.
+   *
+   * @throws {TapeError} code `io`
+   */
+  append(chunks: readonly Uint8Array[]): Promise<void> {
+    return this.#spec.write(chunks);
+  }
+
+  /**
+   * Settles when all that was written would survive a power loss.
+   *
+   * @throws {TapeError} code `io`, and again at every later call
+   */
+  sync(): Promise<void> {
+    return this.#spec.sync();
+  }
+
+  /** Cuts off what stands behind `offset`. Only before the first write. */
+  truncate(offset: number): Promise<void> {
+    return this.#spec.truncate(offset);
+  }
+}

@@ -1,0 +1,203 @@
+import * as fs from "node:fs/promises";
+import type { Bytes } from "../bytes.ts";
+import { printable, TapeError } from "../errors.ts";
+import { codeOf } from "../sinks/file-lock.ts";
+import { ioError } from "../sinks/file.ts";
+import type { OpenSourceOptions } from "../stores/store.ts";
+import { FileChanges } from "./file-changes.ts";
+import { type Source, source, type SourceSpec } from "./source.ts";
+
+/** Options of {@linkcode fileSource}. */
+export interface FileSourceOptions extends OpenSourceOptions {
+  /**
+   * How much to read at a time, in bytes.
+   *
+   * @default {262144}
+   */
+  readonly blockBytes?: number | undefined;
+}
+
+/** At the end of a file, how much to read first: what was written since the last look is mostly small. */
+const FOLLOW_BYTES = 16 * 1024;
+
+const LF = 0x0a;
+
+/**
+ * The bytes of a file, from `start` up to `end`, in blocks; with `follow` it then waits for more. The next block is read
+ * while the last one is worked on, and no more than that. Reading takes no lock and never slows the writer.
+ *
+ * @throws {TapeError} in the stream: code `tape_not_found` or `io`
+ *
+ * @example Read a tape's records
+ * ```ts
+ * import { lineSplit, parseRecord, pipe } from "tapeline";
+ * import { fileSource } from "tapeline/file";
+ *
+ * async function count(path: string): Promise<number> {
+ *   let count = 0;
+ *   for await (const record of pipe(fileSource(path), lineSplit(), parseRecord())) if (record.type === "frame") count++;
+ *   return count;
+ * }
+ * console.log(typeof count);
+ * ```
+ */
+export function fileSource(path: string, options: FileSourceOptions = {}): Source<Bytes> {
+  return source(options.follow === true ? new FollowingSource(path, options) : new PlainSource(path, options));
+}
+
+/** A file that is opened when it is first read, and closed at its end. */
+class OpenFile {
+  readonly path: string;
+  #file: fs.FileHandle | undefined;
+  #closed = false;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Up to `length` bytes from `position` on; undefined when there are none. */
+  async read(position: number, length: number): Promise<Bytes | undefined> {
+    try {
+      this.#file ??= await fs.open(this.path, "r");
+      // A fresh block each time: lines are views into it, and live as long as their reader likes.
+      const { bytesRead, buffer } = await this.#file.read(new Uint8Array(length), 0, length, position);
+      return bytesRead === 0 ? undefined : bytesRead === length ? buffer : buffer.subarray(0, bytesRead);
+    } catch (error) {
+      const name = printable(this.path, 4096);
+      if (codeOf(error) === "ENOENT") {
+        throw new TapeError("tape_not_found", `Cannot read ${name}: there is no such tape`, { cause: error });
+      }
+      throw ioError(`Cannot read ${name} at byte ${position}`, error);
+    } finally {
+      if (this.#closed) await this.close();
+    }
+  }
+
+  /** Whether the file has been deleted. */
+  async isGone(): Promise<boolean> {
+    try {
+      await fs.stat(this.path);
+      return false;
+    } catch (error) {
+      return codeOf(error) === "ENOENT";
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
+  }
+}
+
+class PlainSource implements SourceSpec<Bytes> {
+  readonly #file: OpenFile;
+  readonly #end: number;
+  readonly #blockBytes: number;
+  readonly #signal: AbortSignal | undefined;
+  #at: number;
+  /** The read that is under way. */
+  #ahead: Promise<Bytes | undefined> | undefined;
+
+  constructor(path: string, { start = 0, end = Infinity, blockBytes = 256 * 1024, signal }: FileSourceOptions) {
+    this.#file = new OpenFile(path);
+    this.#at = start;
+    this.#end = end;
+    this.#blockBytes = blockBytes;
+    this.#signal = signal;
+  }
+
+  async pull(): Promise<readonly Bytes[] | undefined> {
+    try {
+      this.#signal?.throwIfAborted();
+      const block = await (this.#ahead ?? this.#read());
+      if (block === undefined) {
+        await this.#file.close();
+        return undefined;
+      }
+      this.#at += block.length;
+      this.#ahead = this.#read();
+      // Whoever asks next gets the error; until then it is nobody's.
+      this.#ahead.catch(() => {});
+      return [block];
+    } catch (error) {
+      await this.#file.close();
+      throw error;
+    }
+  }
+
+  async cancel(): Promise<void> {
+    await this.#ahead?.catch(() => {});
+    await this.#file.close();
+  }
+
+  #read(): Promise<Bytes | undefined> {
+    const length = Math.min(this.#blockBytes, this.#end - this.#at);
+    return length > 0 ? this.#file.read(this.#at, length) : Promise.resolve(undefined);
+  }
+}
+
+class FollowingSource implements SourceSpec<Bytes> {
+  readonly #file: OpenFile;
+  readonly #end: number;
+  readonly #blockBytes: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #changes: FileChanges;
+  #at: number;
+  /** How much to read at once: little at the end of the file, more than a block where a line is longer than that. */
+  #reach: number;
+  #stopped = false;
+
+  constructor(path: string, { start = 0, end = Infinity, blockBytes = 256 * 1024, signal }: FileSourceOptions) {
+    this.#file = new OpenFile(path);
+    this.#at = start;
+    this.#end = end;
+    this.#blockBytes = blockBytes;
+    this.#reach = blockBytes;
+    this.#signal = signal;
+    this.#changes = new FileChanges(path);
+    signal?.addEventListener("abort", this.#stop, { once: true });
+  }
+
+  async pull(): Promise<readonly Bytes[] | undefined> {
+    try {
+      for (let isGone = false; !this.#stopped && !this.#signal?.aborted;) {
+        const changed = this.#changes.next();
+        const length = Math.min(this.#reach, this.#end - this.#at);
+        const block = length > 0 ? await this.#file.read(this.#at, length) : undefined;
+        // What stands behind the last line ending is read again when there is more: it may be cut off meanwhile.
+        const whole = block === undefined
+          ? 0
+          : this.#at + block.length >= this.#end
+          ? block.length
+          : block.lastIndexOf(LF) + 1;
+        if (block !== undefined && whole > 0) {
+          this.#at += whole;
+          this.#reach = block.length === length ? this.#blockBytes : Math.min(FOLLOW_BYTES, this.#blockBytes);
+          return [block.subarray(0, whole)];
+        }
+        if (isGone || this.#at >= this.#end) break;
+        if (block?.length === length) this.#reach *= 2;
+        // What was written before it was deleted is still to be read.
+        else if (!(isGone = await this.#file.isGone())) await changed;
+      }
+      await this.cancel();
+      return undefined;
+    } catch (error) {
+      await this.cancel();
+      throw error;
+    }
+  }
+
+  async cancel(): Promise<void> {
+    this.#stop();
+    this.#signal?.removeEventListener("abort", this.#stop);
+    await this.#file.close();
+  }
+
+  readonly #stop = () => {
+    this.#stopped = true;
+    this.#changes.close();
+  };
+}

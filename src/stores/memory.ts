@@ -1,0 +1,197 @@
+import type { Bytes } from "../bytes.ts";
+import { TapeError } from "../errors.ts";
+import { TapeSink, type TapeSinkSpec } from "../sinks/sink.ts";
+import { source } from "../sources/source.ts";
+import type { OpenSinkOptions, OpenSourceOptions, TapeStore } from "./store.ts";
+
+/** One object: its bytes, who writes it, and who waits for more. */
+interface MemoryObject {
+  /** The first `size` bytes are the object's; behind them is room to grow. */
+  buffer: Bytes;
+  size: number;
+  modifiedMs: number;
+  locked: boolean;
+  readonly waiting: Set<() => void>;
+}
+
+const LF = 0x0a;
+
+/** How much is handed out, and copied, at a time. */
+const BLOCK_BYTES = 256 * 1024;
+
+/**
+ * Tapes in memory: for tests, and for sessions that are looked at and forgotten.
+ *
+ * @example
+ * ```ts
+ * import { memoryStore, StreamingTapeReader, StreamingTapeWriter } from "tapeline";
+ *
+ * const store = memoryStore();
+ * const writer = await StreamingTapeWriter.create(store, { sessionId: "test" });
+ * await writer.writeFrame({ message: { id: 1, method: "ping" }, direction: "client_to_server" });
+ * await writer.finalize();
+ * const reader = await StreamingTapeReader.open(store, writer.tapeId);
+ * for await (const frame of reader.frames()) console.log(frame.seq, frame.env.message);
+ * ```
+ */
+export function memoryStore(): TapeStore {
+  const objects = new Map<string, MemoryObject>();
+
+  const place = (key: string, content: Uint8Array): MemoryObject => {
+    const { locked = false, waiting = new Set<() => void>() } = objects.get(key) ?? {};
+    const object = { buffer: content.slice(), size: content.length, modifiedMs: Date.now(), locked, waiting };
+    objects.set(key, object);
+    wake(object);
+    return object;
+  };
+
+  return {
+    async openSink(key: string, options: OpenSinkOptions = {}): Promise<TapeSink> {
+      const existing = objects.get(key);
+      if (options.mode === "append" && existing === undefined) {
+        throw new TapeError("tape_not_found", `Cannot append to ${key}: there is no such tape`);
+      }
+      if (existing?.locked) {
+        throw new TapeError("locked", `Cannot write ${key}: another writer in this process holds it`);
+      }
+      if (options.mode !== "append" && existing !== undefined) {
+        throw new TapeError("invalid_argument", `Cannot create ${key}: it exists already`);
+      }
+      const sink = new TapeSink(new MemoryTape(key, existing ?? place(key, new Uint8Array(0))));
+      await sink.open();
+      return sink;
+    },
+
+    openSource(key: string, options: OpenSourceOptions = {}): ReadableStream<Bytes> {
+      const { start = 0, end = Infinity, follow = false, signal } = options;
+      let at = start;
+      let held: MemoryObject | undefined;
+      let stopped = false;
+      let goOn = () => {};
+      const stop = () => {
+        stopped = true;
+        goOn();
+        signal?.removeEventListener("abort", stop);
+      };
+      if (follow) signal?.addEventListener("abort", stop);
+
+      const read = async () => {
+        for (;;) {
+          if (!follow) signal?.throwIfAborted();
+          else if (stopped || signal?.aborted) return undefined;
+          const current = objects.get(key);
+          // Whoever follows goes on with what was put in place of the tape; a deleted one is read to its end.
+          const object = held = follow ? current ?? held : held ?? current;
+          if (object === undefined) throw new TapeError("tape_not_found", `Cannot read ${key}: there is no such tape`);
+          const rest = object.buffer.subarray(at, Math.min(end, object.size));
+          const isCut = follow && at + rest.length < end;
+          const length = isCut ? rest.lastIndexOf(LF) + 1 : Math.min(rest.length, BLOCK_BYTES);
+          at += length;
+          if (length > 0) return [rest.slice(0, length)];
+          if (!follow || at >= end || current === undefined) return undefined;
+          await new Promise<void>((resolve) => object.waiting.add(goOn = resolve));
+          object.waiting.delete(goOn);
+        }
+      };
+
+      return source<Bytes>({
+        async pull() {
+          const batch = await read().catch((error) => {
+            stop();
+            throw error;
+          });
+          if (batch === undefined) stop();
+          return batch;
+        },
+        cancel() {
+          stop();
+          return Promise.resolve();
+        },
+      });
+    },
+
+    size: (key) => Promise.resolve(objects.get(key)?.size),
+
+    get(key) {
+      const object = objects.get(key);
+      return Promise.resolve(object?.buffer.slice(0, object.size));
+    },
+
+    put(key, bytes) {
+      place(key, bytes);
+      return Promise.resolve();
+    },
+
+    async *list() {
+      for (const [key, { size, modifiedMs }] of [...objects]) yield { key, size, modifiedMs };
+    },
+
+    delete(key) {
+      const object = objects.get(key);
+      if (object !== undefined) wake(object);
+      return Promise.resolve(objects.delete(key));
+    },
+  };
+}
+
+class MemoryTape implements TapeSinkSpec {
+  readonly #key: string;
+  readonly #object: MemoryObject;
+  #isOpen = true;
+
+  constructor(key: string, object: MemoryObject) {
+    this.#key = key;
+    this.#object = object;
+    object.locked = true;
+  }
+
+  get offset(): number {
+    return this.#object.size;
+  }
+
+  open(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  // deno-lint-ignore require-await -- an error shall become a rejection
+  async write(chunks: readonly Uint8Array[]): Promise<void> {
+    if (!this.#isOpen) throw new TapeError("closed", `Cannot write ${this.#key}: the sink is closed`);
+    const object = this.#object;
+    const size = chunks.reduce((sum, chunk) => sum + chunk.length, object.size);
+    if (size > object.buffer.length) {
+      const grown = new Uint8Array(Math.max(size, 2 * object.buffer.length));
+      grown.set(object.buffer.subarray(0, object.size));
+      object.buffer = grown;
+    }
+    for (const chunk of chunks) {
+      object.buffer.set(chunk, object.size);
+      object.size += chunk.length;
+    }
+    object.modifiedMs = Date.now();
+    wake(object);
+  }
+
+  truncate(offset: number): Promise<void> {
+    this.#object.size = offset;
+    return Promise.resolve();
+  }
+
+  sync(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    this.#isOpen = false;
+    this.#object.locked = false;
+    return Promise.resolve();
+  }
+
+  abort(): Promise<void> {
+    return this.close();
+  }
+}
+
+/** Lets all who wait look at the object again, once whoever calls this has changed it. */
+function wake(object: MemoryObject): void {
+  for (const goOn of object.waiting) goOn();
+}
