@@ -1,0 +1,58 @@
+/**
+ * Record, follow, seek and replay JSON-RPC and MCP sessions as append-only tapes, by composing Web Streams.
+ *
+ * Everything here runs on Node, Deno, Bun and in browsers; files are in `tapeline/file`, MCP in `tapeline/mcp`.
+ *
+ * @module
+ */
+
+export type { Bytes } from "./bytes.ts";
+export { isTapeError, TapeError, type TapeErrorCode, type TapeErrorOptions } from "./errors.ts";
+export { JsonText, jsonText } from "./json-text.ts";
+export type { JsonShape, JsonType } from "./json-scan.ts";
+export { batchHeaders, type MessageHeader, messageHeader, type MessageKind } from "./jsonrpc.ts";
+export { messageBytes, messageText } from "./recorded-text.ts";
+export { type LineHeader, type LinePosition, TapeLine } from "./line.ts";
+export * from "./record.ts";
+export * from "./record-schema.ts";
+export { explainRecord, isMessageEnvelope, isTapeRecord } from "./record-guard.ts";
+export {
+  type CompleteTapeStats,
+  type MessageCounts,
+  parseMetadata,
+  type TapeEnvironment,
+  type TapeMetadata,
+  TapeMetadataSchema,
+  type TapePerformance,
+  TapePerformanceSchema,
+  type TapeStats,
+  TapeStatsSchema,
+  type TapeStatus,
+  TapeStatusSchema,
+  type TapeTransport,
+} from "./metadata.ts";
+export { type CountedRecord, emptyStats, RunningStats } from "./running-stats.ts";
+export { checkTapeId, newTapeId, type TapeKeys, tapeKeys } from "./tape-id.ts";
+export { type Emit, type Stage, stage, type StageSpec, type Transform } from "./stage.ts";
+export { compose, pipe, type PipeSource } from "./pipe.ts";
+export { type Source, source, type SourceSpec } from "./sources/source.ts";
+export { type Sink, sink, type SinkSpec, TapeSink, type TapeSinkSpec } from "./sinks/sink.ts";
+export { memorySource, type MemorySourceOptions } from "./sources/memory.ts";
+export { type MemorySink, memorySink } from "./sinks/memory.ts";
+export { memoryStore } from "./stores/memory.ts";
+export type { OpenSinkOptions, OpenSourceOptions, StoreEntry, TapeStore } from "./stores/store.ts";
+export { checkpointInjector, type CheckpointInjectorOptions } from "./transforms/checkpoint-injector.ts";
+export { correlator, type CorrelatorOptions } from "./transforms/correlator.ts";
+export { encodeRecord, type EncodeRecordOptions } from "./transforms/encode-record.ts";
+export { filter } from "./transforms/filter.ts";
+export { frames } from "./transforms/frames.ts";
+export { DEFAULT_MAX_LINE_BYTES, lineSplit, type LineSplitOptions } from "./transforms/line-split.ts";
+export { pace, type PaceOptions, type Timed } from "./transforms/pace.ts";
+export { parseRecord, type ParseRecordOptions } from "./transforms/parse-record.ts";
+export { stampFrames, type StampFramesOptions } from "./transforms/stamp-frames.ts";
+export type { Durability } from "./tape/group-commit.ts";
+export { type FollowTapeOptions, TapeManager } from "./tape/manager.ts";
+export { type FollowOptions, type ReaderOptions, StreamingTapeReader } from "./tape/reader.ts";
+export { StreamingTapeWriter } from "./tape/writer.ts";
+export type { CreateWriterOptions, TapeDescription, WriterOptions } from "./tape/writer-options.ts";
+export { VERSION } from "./version.ts";
