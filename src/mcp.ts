@@ -1,0 +1,11 @@
+/**
+ * MCP as a source of messages: recording and replaying sessions.
+ *
+ * @module
+ */
+
+export { type StdioStreams } from "./mcp/own-stdio.ts";
+export { recordStdio, type RecordStdioOptions, type StdioSession } from "./mcp/record-stdio.ts";
+export { CommandError, type ProcessEnding, type ServerCommand } from "./mcp/server-process.ts";
+export { type RecordingResult } from "./mcp/tape-feed.ts";
+export { VERSION } from "./version.ts";
