@@ -1,0 +1,84 @@
+import { cut, pad, type Style, widthOf } from "./text.ts";
+
+/** One column of a table. */
+export interface Column<Row> {
+  readonly title: string;
+  /** What stands in the cell; escaped, without colours. */
+  readonly cell: (row: Row) => string;
+  readonly align?: "left" | "right";
+  /** Paints a cell that was laid out. */
+  readonly paint?: (text: string, row: Row) => string;
+  /** May be cut to this width where the terminal is narrow; a column without it never is. */
+  readonly minWidth?: number;
+  /** Left out first where the terminal is too narrow: the highest number goes first. Without it a column stays. */
+  readonly dropOrder?: number;
+}
+
+const GAP = "  ";
+
+/** A table as lines: titles, a rule, and a line for each row. Columns without anything in them are left out. */
+export function tableLines<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  style: Style,
+  maxWidth: number,
+): string[] {
+  const filled = columns
+    .map((column) => ({ column, cells: rows.map((row) => column.cell(row)) }))
+    .filter(({ column, cells }) => column.dropOrder === undefined || cells.some((cell) => cell !== ""))
+    .map(({ column, cells }) => ({
+      column,
+      cells,
+      width: cells.reduce((most, cell) => Math.max(most, widthOf(cell)), widthOf(column.title)),
+    }));
+  const laidOut = fit(filled, maxWidth);
+  const line = (texts: readonly string[]) => texts.join(GAP).trimEnd();
+  const titles = laidOut.map(({ column, width }) => style.bold(pad(column.title, width, column.align)));
+  const rules = laidOut.map(({ width }) => style.dim("─".repeat(width)));
+  const body = rows.map((row, at) =>
+    line(laidOut.map(({ column, cells, width }) => {
+      const text = pad(cut(cells[at]!, width), width, column.align);
+      return column.paint === undefined ? text : column.paint(text, row);
+    }))
+  );
+  return [line(titles), line(rules), ...body];
+}
+
+interface Sized<Row> {
+  readonly column: Column<Row>;
+  readonly cells: readonly string[];
+  readonly width: number;
+}
+
+/** Narrows columns, and then leaves some out, until the rest fits. */
+function fit<Row>(columns: readonly Sized<Row>[], maxWidth: number): readonly Sized<Row>[] {
+  let kept = columns;
+  for (;;) {
+    const excess = kept.reduce((sum, { width }) => sum + width + GAP.length, -GAP.length) - maxWidth;
+    const spare = kept.reduce((sum, sized) => sum + spareOf(sized), 0);
+    if (excess <= 0) return kept;
+    if (excess <= spare) return narrow(kept, excess);
+    const [victim] = kept.filter(({ column }) => column.dropOrder !== undefined).sort(byDropOrder);
+    if (victim === undefined) return narrow(kept, spare);
+    kept = kept.filter((sized) => sized !== victim);
+  }
+}
+
+function byDropOrder<Row>(a: Sized<Row>, b: Sized<Row>): number {
+  return b.column.dropOrder! - a.column.dropOrder!;
+}
+
+/** Takes `excess` away from the columns that may be cut, from the widest first. */
+function narrow<Row>(columns: readonly Sized<Row>[], excess: number): readonly Sized<Row>[] {
+  const narrowed = columns.map((sized) => ({ ...sized }));
+  for (let left = excess; left > 0; left--) {
+    const widest = narrowed.filter((sized) => spareOf(sized) > 0).sort((a, b) => b.width - a.width)[0];
+    if (widest === undefined) break;
+    widest.width--;
+  }
+  return narrowed;
+}
+
+function spareOf<Row>({ column, width }: Sized<Row>): number {
+  return column.minWidth === undefined ? 0 : Math.max(0, width - column.minWidth);
+}
