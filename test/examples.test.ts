@@ -1,0 +1,55 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { currentRuntime, findRuntime } from "./helpers/runtime.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const folder = join(root, "examples");
+const runtime = findRuntime(currentRuntime());
+if (!("command" in runtime)) throw new Error(runtime.missing);
+
+/** What each example must print, as a sign that it did what it says. */
+const EXPECTED: Record<string, RegExp> = {
+  "custom-filter.ts": /"name":"login","arguments":"\(hidden\)"/,
+  "follow-live.ts": /("result":\{\}[^]*answered after[^]*){3}/,
+  "record-and-read.ts": /"id":12345678901234567890,"method":"tools\/list"[^]*1 request was answered/,
+  "std-streams.ts": /bytes, gzipped[^]*(text: "ready"|text: 'ready'|skip: )/,
+  "swap-store.ts": /(2000 frames,[^]*id: 617[^]*){2}/,
+};
+
+/** On Deno, the very permissions that the example says suffice. */
+function permissionsIn(source: string): string[] {
+  const command = /^\/\/ {3}deno run (.*)examples\//m.exec(source)?.[1];
+  if (command === undefined) throw new Error("the example does not say how to run it with deno");
+  return command.split(" ").filter((word) => word !== "");
+}
+
+test("examples/ holds what is tested here, and nothing else", async () => {
+  assert.equal((await readdir(folder)).filter((name) => name.endsWith(".ts")).sort(), Object.keys(EXPECTED).sort());
+});
+
+for (const [name, expected] of Object.entries(EXPECTED)) {
+  test(`examples/${name} runs and does what it says`, async () => {
+    const scratch = await mkdtemp(join(tmpdir(), "tapeline-example-"));
+    try {
+      const file = join(folder, name);
+      const source = await readFile(file, "utf8");
+      const [command, ...args] = runtime.name === "deno"
+        ? [runtime.command[0]!, "run", "--no-prompt", "--no-check", ...permissionsIn(source), file]
+        : [...runtime.command, file];
+      const { stdout } = await promisify(execFile)(command!, args, { cwd: scratch, timeout: 60_000 });
+      assert.match(stdout, expected);
+      const skipped = /^skip: .*$/m.exec(stdout);
+      if (skipped !== null) console.log(skipped[0]);
+    } finally {
+      await rm(scratch, { recursive: true, force: true });
+    }
+  });
+}
+
+test.run();
