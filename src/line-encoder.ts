@@ -48,6 +48,13 @@ export class LineEncoder {
     return bytes.subarray(end - length, end);
   }
 
+  /** Encodes a line, to be taken later as the end of a piece, and gives its length in bytes. */
+  appendLast(line: string): number {
+    const length = this.append(line);
+    this.#seal();
+    return length;
+  }
+
   /** Encodes a line, to be taken later, and gives its length in bytes. */
   append(line: string): number {
     // UTF-8 takes at most three bytes for a UTF-16 unit.

@@ -145,6 +145,7 @@ export const CheckpointRecordSchema: v.GenericSchema<unknown, CheckpointRecord> 
   seq: OptionalCountSchema,
   stats: TapeStatsSchema,
   final: SwitchSchema,
+  sha256: TextSchema,
 });
 
 /** Schema of {@linkcode GapRecord}. */

@@ -2,6 +2,7 @@ import type { Bytes } from "../bytes.ts";
 import { type Deferred, deferred } from "../deferred.ts";
 import type { LineEncoder } from "../line-encoder.ts";
 import type { TapeSink } from "../sinks/sink.ts";
+import type { Sealer } from "./seal.ts";
 
 /** When a write counts as done; see {@linkcode WriterOptions.durability}. */
 export type Durability = "buffered" | "flushed" | "synced";
@@ -9,6 +10,8 @@ export type Durability = "buffered" | "flushed" | "synced";
 /** What a writer tells its commit queue. */
 export interface GroupCommitOptions {
   readonly synced: boolean;
+  /** Puts digests into checkpoints. */
+  readonly sealer?: Sealer | undefined;
   /** How many bytes may wait before {@linkcode GroupCommit.ready} pushes back. */
   readonly highWaterMark: number;
   /** What must stand before the next line: where lines were lost, that they were. */
@@ -101,7 +104,7 @@ export class GroupCommit {
   }
 
   async #write(encoded: readonly Bytes[], isOutdated: boolean, waiters: readonly Waiter[]): Promise<void> {
-    const { preamble, outdated, onWritten, onLost, synced } = this.#options;
+    const { preamble, outdated, onWritten, onLost, synced, sealer } = this.#options;
     const first = preamble();
     let pieces = encoded;
     if (isOutdated || first !== undefined) {
@@ -110,7 +113,12 @@ export class GroupCommit {
     }
     const chunks = first === undefined ? pieces : [first, ...pieces];
     try {
-      if (chunks.length > 0) await this.#sink.append(chunks);
+      if (chunks.length > 0) {
+        const filled = sealer?.fill(chunks);
+        if (filled !== undefined) await filled;
+        await this.#sink.append(chunks);
+        sealer?.written(chunks);
+      }
     } catch (error) {
       this.#inFlight = 0;
       onLost(pieces, error);

@@ -8,7 +8,7 @@ import type { StageSpec } from "../stage.ts";
 import type { TapeStore } from "../stores/store.ts";
 import { tapeKeys } from "../tape-id.ts";
 import { lineSplit } from "../transforms/line-split.ts";
-import { parseLine, parseRecord } from "../transforms/parse-record.ts";
+import { parseLine } from "../transforms/parse-record.ts";
 import { type Bytes, concat } from "../bytes.ts";
 
 const LF = 0x0a;
@@ -22,6 +22,8 @@ export interface TapeState {
   /** Time of the last record, in microseconds since the start. */
   readonly lastUs: number;
   readonly stats: RunningStats;
+  /** Where the last checkpoint ends, 0 if there is none. */
+  readonly unsealedFrom: number;
   /** Correlations whose frames are on the tape while they themselves are not: the crash came in between. */
   readonly missing: readonly CorrelationRecord[];
 }
@@ -42,7 +44,7 @@ export async function recoverTail(
   if (start === size) return;
   if (size - start <= maxLineBytes) {
     const tail = new TapeLine(await readAll(store, keys.tape, start, size), 0, size - start, start, 0, false);
-    if (isRecord(tail)) return await sink.append([Uint8Array.of(LF)]);
+    if (recordOf(tail) !== undefined) return await sink.append([Uint8Array.of(LF)]);
   }
   const torn = await store.openSink(keys.torn, {
     mode: await store.size(keys.torn) === undefined ? "create" : "append",
@@ -59,11 +61,7 @@ export async function readState(
   correlate: StageSpec<TapeRecord, TapeRecord>,
 ): Promise<TapeState> {
   const ignore = { onError: () => {} };
-  const records = pipe(
-    store.openSource(tapeKeys(tapeId).tape),
-    lineSplit({ maxLineBytes, ...ignore }),
-    parseRecord(ignore),
-  );
+  const lines = pipe(store.openSource(tapeKeys(tapeId).tape), lineSplit({ maxLineBytes, ...ignore }));
   const stats = new RunningStats();
   const missing = new Map<string, CorrelationRecord>();
   const expect = Object.assign((record: TapeRecord) => {
@@ -72,7 +70,10 @@ export async function readState(
   let init: InitRecord | undefined;
   let nextSeq = 0;
   let lastUs = 0;
-  for await (const record of records) {
+  let unsealedFrom = 0;
+  for await (const line of lines) {
+    const record = recordOf(line);
+    if (record === undefined) continue;
     if (init === undefined && record.type !== "init") break;
     stats.add(record);
     if (record.type === "init") init ??= record;
@@ -82,20 +83,22 @@ export async function readState(
       correlate.transform(record, expect);
     } else if (record.type === "correlation") missing.delete(record.id);
     else if (record.type === "gap" && record.to_seq != null) nextSeq = Math.max(nextSeq, record.to_seq + 1);
+    // A last line that lacks its line ending gets it before anything else is written.
+    else if (record.type === "checkpoint") unsealedFrom = line.nextOffset + (line.terminated ? 0 : 1);
     if ("ts" in record && typeof record.ts === "number") lastUs = Math.max(lastUs, record.ts * 1000);
   }
   if (init === undefined) {
     throw new TapeError("invalid_tape", `Cannot resume ${tapeId}: its first line is not an init record`);
   }
-  return { init, nextSeq, lastUs, stats, missing: [...missing.values()] };
+  return { init, nextSeq, lastUs, stats, unsealedFrom, missing: [...missing.values()] };
 }
 
-function isRecord(line: TapeLine): boolean {
+/** The record of a line; undefined for a line that is none. */
+function recordOf(line: TapeLine): TapeRecord | undefined {
   try {
-    parseLine(line);
-    return true;
+    return parseLine(line);
   } catch {
-    return false;
+    return undefined;
   }
 }
 

@@ -44,6 +44,13 @@ export interface WriterOptions {
    * @default {10000}
    */
   readonly metadataEveryMs?: number | undefined;
+  /**
+   * Whether checkpoints carry a digest of what stands before them, by which `verifyTape` notices a changed byte. It costs
+   * little: it is worked out beside the writing. Where there is no Web Crypto they carry none.
+   *
+   * @default {true}
+   */
+  readonly checksums?: boolean | undefined;
   /** Is told of every record that could not be written, for callers that do not wait for each of them. */
   readonly onLoss?: ((record: TapeRecord, error: unknown) => void) | undefined;
 }

@@ -18,7 +18,9 @@ import { type Durability, GroupCommit } from "./group-commit.ts";
 import { EnvelopeCheck } from "./envelope-check.ts";
 import { Ledger, reasonOf } from "./ledger.ts";
 import { MetadataFile } from "./metadata-file.ts";
+import { canDigest, RangeDigest } from "./range-digest.ts";
 import { readState, recoverTail } from "./recover.ts";
+import { Sealer, UNSEALED } from "./seal.ts";
 import type { CreateWriterOptions, TapeDescription, WriterOptions } from "./writer-options.ts";
 
 interface Opened {
@@ -30,6 +32,8 @@ interface Opened {
   readonly nextSeq: number;
   readonly startUs: number;
   readonly metadata: TapeMetadata;
+  /** What stands on the tape behind its last checkpoint. */
+  readonly unsealed: RangeDigest;
 }
 
 /**
@@ -66,6 +70,7 @@ export class StreamingTapeWriter {
   readonly #elapsedUs: () => number;
   readonly #records: Fused<MessageEnvelope | TapeRecord, never>;
   readonly #lines = new LineEncoder();
+  readonly #isSealing: boolean;
   readonly #commit: GroupCommit;
   readonly #metadataFile: MetadataFile;
   #metadata: TapeMetadata;
@@ -105,10 +110,12 @@ export class StreamingTapeWriter {
         fileSizeBytes: () => ledger.size,
       })),
       // As encodeRecord, but its lines stay together in the encoder's blocks until they are written.
-      { transform: (record: TapeRecord) => ledger.size += this.#lines.append(recordLine(record)) },
+      { transform: (record: TapeRecord) => ledger.size += this.#append(record) },
     ]);
+    this.#isSealing = canDigest && (options.checksums ?? true);
     this.#commit = new GroupCommit(opened.sink, this.#lines, {
       synced: durability === "synced",
+      sealer: this.#isSealing ? new Sealer(opened.unsealed) : undefined,
       highWaterMark: maxPendingBytes,
       preamble: () => ledger.announceLoss(),
       outdated: (pieces) => ledger.withoutCheckpoints(pieces),
@@ -148,6 +155,7 @@ export class StreamingTapeWriter {
         stats: new RunningStats(),
         nextSeq: 0,
         startUs: 0,
+        unsealed: new RangeDigest(),
         metadata: {
           ...metadata,
           tape_id: tapeId,
@@ -189,6 +197,7 @@ export class StreamingTapeWriter {
         correlate,
         stats: state.stats,
         nextSeq: state.nextSeq,
+        unsealed: await digestFrom(store, keys.tape, state.unsealedFrom, sink.offset),
         startUs: Math.max(0, ...[state.lastUs, sinceCreation].filter((us) => us < MAX_ELAPSED_US)),
         metadata: {
           ...await storedMetadata(store, keys.meta),
@@ -403,6 +412,11 @@ export class StreamingTapeWriter {
     throw new TapeError("internal", `Cannot write to tape ${this.tapeId}: ${String(error)}`, { cause: error });
   }
 
+  #append(record: TapeRecord): number {
+    if (record.type !== "checkpoint" || !this.#isSealing) return this.#lines.append(recordLine(record));
+    return this.#lines.appendLast(recordLine({ ...record, sha256: UNSEALED }));
+  }
+
   #pushRecord(record: TapeRecord): void {
     this.#checkOpen();
     this.#push(this.#check.record(record));
@@ -437,6 +451,17 @@ export class StreamingTapeWriter {
 
 /** 142 years. A tape that claims to be older was dated wrongly, and its frames would get times that are no integers. */
 const MAX_ELAPSED_US = Number.MAX_SAFE_INTEGER / 2;
+
+/** What stands on a tape from `start` to `end`, for the digest of its next checkpoint. */
+async function digestFrom(store: TapeStore, key: string, start: number, end: number): Promise<RangeDigest> {
+  const range = new RangeDigest();
+  if (!canDigest) return range;
+  for await (const block of store.openSource(key, { start: Math.min(start, end), end })) {
+    range.add(block);
+    await range.settled();
+  }
+  return range;
+}
 
 async function storedMetadata(store: TapeStore, key: string): Promise<Partial<TapeMetadata>> {
   try {
