@@ -1,7 +1,6 @@
 import * as fs from "node:fs/promises";
 import { TapeError } from "../errors.ts";
-import { codeOf } from "../sinks/file-lock.ts";
-import { ioError } from "../sinks/file.ts";
+import { codeOf, ioError } from "../sinks/file-error.ts";
 import { fileSource } from "../sources/file.ts";
 import type { TapeStore } from "../stores/store.ts";
 

@@ -2,7 +2,7 @@ import * as fs from "node:fs/promises";
 import { hostname } from "node:os";
 import process from "node:process";
 import type { TapeMetadata } from "../metadata.ts";
-import { codeOf } from "../sinks/file-lock.ts";
+import { codeOf } from "../sinks/file-error.ts";
 import type { Style } from "./text.ts";
 
 /** What a tape's metadata say of its status, corrected by what can be seen: who crashed could not say so. */

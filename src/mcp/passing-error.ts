@@ -1,5 +1,5 @@
 import { isTapeError } from "../errors.ts";
-import { codeOf } from "../sinks/file-lock.ts";
+import { codeOf } from "../sinks/file-error.ts";
 
 /** What a disk, or a system, says when it is full, busy or failing. Nobody chose it, and it may pass. */
 const PASSING = new Set([

@@ -2,7 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import process from "node:process";
 import type { Readable, Writable } from "node:stream";
 import { printable } from "../errors.ts";
-import { codeOf } from "../sinks/file-lock.ts";
+import { codeOf } from "../sinks/file-error.ts";
 
 /** How a process has ended. */
 export interface ProcessEnding {

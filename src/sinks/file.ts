@@ -1,11 +1,12 @@
 import { constants } from "node:fs";
-import * as fs from "node:fs/promises";
 import { dirname } from "node:path";
 import { coalesce } from "../bytes.ts";
 import { printable, TapeError } from "../errors.ts";
-import { codeOf, FileLock } from "./file-lock.ts";
+import { codeOf, ioError } from "./file-error.ts";
+import { FileLock } from "./file-lock.ts";
+import { type FileHandle, type FileSystem, systemFiles } from "./file-system.ts";
+import type { PlacedWriter } from "./placed-writer.ts";
 import { TapeSink, type TapeSinkSpec } from "./sink.ts";
-import { type PlacedWriter, placedWriter } from "./placed-writer.ts";
 
 /** Options of {@linkcode fileSink}. */
 export interface FileSinkOptions {
@@ -36,13 +37,19 @@ export interface FileSinkOptions {
  * ```
  */
 export function fileSink(path: string, options: FileSinkOptions = {}): TapeSink {
-  return new TapeSink(new FileSinkSpec(path, options.mode));
+  return fileSinkIn(systemFiles, path, options);
+}
+
+/** As {@linkcode fileSink}, in files of any kind. */
+export function fileSinkIn(files: FileSystem, path: string, options: FileSinkOptions): TapeSink {
+  return new TapeSink(new FileSinkSpec(files, path, options.mode));
 }
 
 class FileSinkSpec implements TapeSinkSpec {
+  readonly #files: FileSystem;
   readonly #path: string;
   readonly #mode: "create" | "append" | undefined;
-  #file: fs.FileHandle | undefined;
+  #file: FileHandle | undefined;
   #writer: PlacedWriter | undefined;
   #lock: FileLock | undefined;
   #offset = 0;
@@ -51,7 +58,8 @@ class FileSinkSpec implements TapeSinkSpec {
   #torn = false;
   #syncFailure: TapeError | undefined;
 
-  constructor(path: string, mode: "create" | "append" | undefined) {
+  constructor(files: FileSystem, path: string, mode: "create" | "append" | undefined) {
+    this.#files = files;
     this.#path = path;
     this.#mode = mode;
   }
@@ -63,13 +71,13 @@ class FileSinkSpec implements TapeSinkSpec {
   async open(): Promise<void> {
     const name = printable(this.#path, 4096);
     try {
-      if (this.#mode === "append") await fs.lstat(this.#path);
-      else await makeFolder(dirname(this.#path));
-      this.#lock = await FileLock.acquire(`${this.#path}.lock`, name);
+      if (this.#mode === "append") await this.#files.lstat(this.#path);
+      else await makeFolder(this.#files, dirname(this.#path));
+      this.#lock = await FileLock.acquire(`${this.#path}.lock`, name, this.#files);
       this.#file = await this.#openFile();
       const stat = await this.#file.stat();
       if (!stat.isFile()) throw new TapeError("invalid_argument", `Cannot write ${name}: it is not a regular file`);
-      this.#writer = await placedWriter(this.#path, this.#file);
+      this.#writer = await this.#files.placedWriter(this.#path, this.#file);
       this.#offset = stat.size;
       this.#created = stat.size === 0;
     } catch (error) {
@@ -89,10 +97,10 @@ class FileSinkSpec implements TapeSinkSpec {
     }
   }
 
-  #openFile(): Promise<fs.FileHandle> {
+  #openFile(): Promise<FileHandle> {
     const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW = 0 } = constants;
     const create = this.#mode === "append" ? 0 : this.#mode === "create" ? O_CREAT | O_EXCL : O_CREAT;
-    return fs.open(this.#path, O_RDWR | O_NOFOLLOW | create, 0o600);
+    return this.#files.open(this.#path, O_RDWR | O_NOFOLLOW | create, 0o600);
   }
 
   async write(chunks: readonly Uint8Array[]): Promise<void> {
@@ -132,7 +140,7 @@ class FileSinkSpec implements TapeSinkSpec {
     if (this.#syncFailure !== undefined) throw this.#syncFailure;
     try {
       await this.#handle().datasync();
-      if (this.#created) await syncFolder(dirname(this.#path));
+      if (this.#created) await syncFolder(this.#files, dirname(this.#path));
       this.#created = false;
     } catch (error) {
       this.#syncFailure = ioError(`Cannot sync ${printable(this.#path, 4096)}`, error);
@@ -153,14 +161,14 @@ class FileSinkSpec implements TapeSinkSpec {
     await this.#letGo();
   }
 
-  #handle(): fs.FileHandle {
+  #handle(): FileHandle {
     if (this.#file === undefined) {
       throw new TapeError("closed", `Cannot write ${printable(this.#path, 4096)}: the sink is closed`);
     }
     return this.#file;
   }
 
-  async #cutBack(file: fs.FileHandle): Promise<void> {
+  async #cutBack(file: FileHandle): Promise<void> {
     await file.truncate(this.#offset);
     this.#torn = false;
   }
@@ -181,32 +189,32 @@ class FileSinkSpec implements TapeSinkSpec {
 }
 
 /** Makes a folder that is not there yet, and those above it, for their owner only. */
-export async function makeFolder(path: string): Promise<void> {
+export async function makeFolder(files: FileSystem, path: string): Promise<void> {
   try {
-    await makeFolders(path);
+    await makeFolders(files, path);
   } catch (error) {
     throw ioError(`Cannot make the folder ${printable(path, 4096)}`, error);
   }
 }
 
 /** Not `recursive: true`: where a folder says ENOENT although it is there, as `/proc` does, Node would try for ever. */
-async function makeFolders(path: string, isLastTry = false): Promise<void> {
+async function makeFolders(files: FileSystem, path: string, isLastTry = false): Promise<void> {
   try {
-    await fs.mkdir(path, 0o700);
+    await files.mkdir(path, 0o700);
   } catch (error) {
     const code = codeOf(error);
-    if (code === "EEXIST" && (await fs.stat(path)).isDirectory()) return;
+    if (code === "EEXIST" && (await files.stat(path)).isDirectory()) return;
     if (code !== "ENOENT" || isLastTry) throw error;
-    await makeFolders(dirname(path));
-    await makeFolders(path, true);
+    await makeFolders(files, dirname(path));
+    await makeFolders(files, path, true);
   }
 }
 
 /** Makes sure that a new file's name survives a power loss; where folders cannot be synced, nothing more can be done. */
-export async function syncFolder(path: string): Promise<void> {
-  let folder: fs.FileHandle;
+export async function syncFolder(files: FileSystem, path: string): Promise<void> {
+  let folder: FileHandle;
   try {
-    folder = await fs.open(path, constants.O_RDONLY);
+    folder = await files.open(path, constants.O_RDONLY);
   } catch {
     return;
   }
@@ -215,11 +223,4 @@ export async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder.close();
   }
-}
-
-/** An error of the file system as a {@linkcode TapeError}. */
-export function ioError(what: string, cause: unknown): TapeError {
-  if (cause instanceof TapeError) return cause;
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return new TapeError("io", `${what}: ${printable(message, 400)}`, { cause });
 }

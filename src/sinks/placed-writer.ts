@@ -1,4 +1,4 @@
-import type { FileHandle } from "node:fs/promises";
+import type { FileHandle } from "./file-system.ts";
 
 /** Writes bytes at a place in a file. */
 export interface PlacedWriter {

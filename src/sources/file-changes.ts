@@ -1,5 +1,5 @@
-import { type FSWatcher, watch } from "node:fs";
 import { type Deferred, deferred } from "../deferred.ts";
+import type { FileSystem } from "../sinks/file-system.ts";
 
 /** How often to look for more when no notification came, in milliseconds. */
 const POLL_MS = 250;
@@ -8,23 +8,25 @@ const POLL_MS = 250;
  * The watches of this process, one for each file however many follow it: a watch is a resource of the system, and a
  * write shall cost it one notification.
  */
-const watches = new Map<string, FileWatch>();
+const watches = new WeakMap<FileSystem, Map<string, FileWatch>>();
 
 /** Tells a follower when its file may have changed: at once where the system says so, and now and then in any case. */
 export class FileChanges {
+  readonly #files: FileSystem;
   readonly #path: string;
   #watch: FileWatch | undefined;
   #change: Deferred<void> | undefined;
   #isClosed = false;
 
-  constructor(path: string) {
+  constructor(files: FileSystem, path: string) {
+    this.#files = files;
     this.#path = path;
   }
 
   /** Settles at the next hint after this call. Look at the file after calling, and wait only if nothing was new. */
   next(): Promise<void> {
     if (this.#isClosed) return Promise.resolve();
-    this.#watch ??= FileWatch.join(this.#path, this.#hint);
+    this.#watch ??= FileWatch.join(this.#files, this.#path, this.#hint);
     return (this.#change ??= deferred()).promise;
   }
 
@@ -45,23 +47,24 @@ export class FileChanges {
 
 /** The watch of one file, and those who follow it. */
 class FileWatch {
+  readonly #files: FileSystem;
   readonly #path: string;
   readonly #listeners = new Set<() => void>();
-  readonly #timer: ReturnType<typeof setInterval>;
-  #watcher: FSWatcher | undefined;
+  readonly #stopPolling: () => void;
+  #stopWatching: (() => void) | undefined;
 
-  private constructor(path: string) {
+  private constructor(files: FileSystem, path: string) {
+    this.#files = files;
     this.#path = path;
-    this.#timer = setInterval(() => this.#poll(), POLL_MS);
+    this.#stopPolling = files.every(POLL_MS, () => this.#poll());
     this.#watch();
   }
 
-  static join(path: string, listener: () => void): FileWatch {
-    let shared = watches.get(path);
-    if (shared === undefined) {
-      shared = new FileWatch(path);
-      watches.set(path, shared);
-    }
+  static join(files: FileSystem, path: string, listener: () => void): FileWatch {
+    let ofFiles = watches.get(files);
+    if (ofFiles === undefined) watches.set(files, ofFiles = new Map());
+    let shared = ofFiles.get(path);
+    if (shared === undefined) ofFiles.set(path, shared = new FileWatch(files, path));
     shared.#listeners.add(listener);
     return shared;
   }
@@ -69,23 +72,21 @@ class FileWatch {
   leave(listener: () => void): void {
     this.#listeners.delete(listener);
     if (this.#listeners.size > 0) return;
-    clearInterval(this.#timer);
-    this.#watcher?.close();
-    watches.delete(this.#path);
+    this.#stopPolling();
+    this.#stopWatching?.();
+    watches.get(this.#files)?.delete(this.#path);
   }
 
   #watch(): void {
     try {
-      this.#watcher = watch(this.#path, () => this.#hint());
-      // A watch that breaks leaves the timer.
-      this.#watcher.on("error", () => {});
+      this.#stopWatching = this.#files.watch(this.#path, () => this.#hint());
     } catch {
       // Not watchable: there is no such file yet, or no more watches are to be had. The timer tries again.
     }
   }
 
   #poll(): void {
-    if (this.#watcher === undefined) this.#watch();
+    if (this.#stopWatching === undefined) this.#watch();
     this.#hint();
   }
 

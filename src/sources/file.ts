@@ -1,8 +1,8 @@
-import * as fs from "node:fs/promises";
+import { constants } from "node:fs";
 import type { Bytes } from "../bytes.ts";
 import { printable, TapeError } from "../errors.ts";
-import { codeOf } from "../sinks/file-lock.ts";
-import { ioError } from "../sinks/file.ts";
+import { codeOf, ioError } from "../sinks/file-error.ts";
+import { type FileHandle, type FileSystem, systemFiles } from "../sinks/file-system.ts";
 import type { OpenSourceOptions } from "../stores/store.ts";
 import { FileChanges } from "./file-changes.ts";
 import { type Source, source, type SourceSpec } from "./source.ts";
@@ -42,23 +42,30 @@ const LF = 0x0a;
  * ```
  */
 export function fileSource(path: string, options: FileSourceOptions = {}): Source<Bytes> {
-  return source(options.follow === true ? new FollowingSource(path, options) : new PlainSource(path, options));
+  return fileSourceIn(systemFiles, path, options);
+}
+
+/** As {@linkcode fileSource}, from files of any kind. */
+export function fileSourceIn(files: FileSystem, path: string, options: FileSourceOptions): Source<Bytes> {
+  return source(new (options.follow === true ? FollowingSource : PlainSource)(files, path, options));
 }
 
 /** A file that is opened when it is first read, and closed at its end. */
 class OpenFile {
   readonly path: string;
-  #file: fs.FileHandle | undefined;
+  readonly #files: FileSystem;
+  #file: FileHandle | undefined;
   #closed = false;
 
-  constructor(path: string) {
+  constructor(files: FileSystem, path: string) {
+    this.#files = files;
     this.path = path;
   }
 
   /** Up to `length` bytes from `position` on; undefined when there are none. */
   async read(position: number, length: number): Promise<Bytes | undefined> {
     try {
-      this.#file ??= await fs.open(this.path, "r");
+      this.#file ??= await this.#files.open(this.path, constants.O_RDONLY);
       // A fresh block each time: lines are views into it, and live as long as their reader likes.
       const { bytesRead, buffer } = await this.#file.read(new Uint8Array(length), 0, length, position);
       return bytesRead === 0 ? undefined : bytesRead === length ? buffer : buffer.subarray(0, bytesRead);
@@ -76,7 +83,7 @@ class OpenFile {
   /** Whether the file has been deleted. */
   async isGone(): Promise<boolean> {
     try {
-      await fs.stat(this.path);
+      await this.#files.stat(this.path);
       return false;
     } catch (error) {
       return codeOf(error) === "ENOENT";
@@ -100,8 +107,12 @@ class PlainSource implements SourceSpec<Bytes> {
   /** The read that is under way. */
   #ahead: Promise<Bytes | undefined> | undefined;
 
-  constructor(path: string, { start = 0, end = Infinity, blockBytes = 256 * 1024, signal }: FileSourceOptions) {
-    this.#file = new OpenFile(path);
+  constructor(
+    files: FileSystem,
+    path: string,
+    { start = 0, end = Infinity, blockBytes = 256 * 1024, signal }: FileSourceOptions,
+  ) {
+    this.#file = new OpenFile(files, path);
     this.#at = start;
     this.#end = end;
     this.#blockBytes = blockBytes;
@@ -149,14 +160,18 @@ class FollowingSource implements SourceSpec<Bytes> {
   #reach: number;
   #stopped = false;
 
-  constructor(path: string, { start = 0, end = Infinity, blockBytes = 256 * 1024, signal }: FileSourceOptions) {
-    this.#file = new OpenFile(path);
+  constructor(
+    files: FileSystem,
+    path: string,
+    { start = 0, end = Infinity, blockBytes = 256 * 1024, signal }: FileSourceOptions,
+  ) {
+    this.#file = new OpenFile(files, path);
     this.#at = start;
     this.#end = end;
     this.#blockBytes = blockBytes;
     this.#reach = blockBytes;
     this.#signal = signal;
-    this.#changes = new FileChanges(path);
+    this.#changes = new FileChanges(files, path);
     signal?.addEventListener("abort", this.#stop, { once: true });
   }
 

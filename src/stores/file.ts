@@ -1,9 +1,10 @@
-import * as fs from "node:fs/promises";
+import { constants } from "node:fs";
 import { join } from "node:path";
 import { printable, TapeError } from "../errors.ts";
-import { codeOf } from "../sinks/file-lock.ts";
-import { fileSink, ioError, makeFolder, syncFolder } from "../sinks/file.ts";
-import { fileSource } from "../sources/file.ts";
+import { codeOf, ioError } from "../sinks/file-error.ts";
+import { type FileSystem, systemFiles } from "../sinks/file-system.ts";
+import { fileSinkIn, makeFolder, syncFolder } from "../sinks/file.ts";
+import { fileSourceIn } from "../sources/file.ts";
 import type { OpenSinkOptions, OpenSourceOptions, StoreEntry, TapeStore } from "./store.ts";
 
 /**
@@ -25,6 +26,11 @@ const KEY = /^[A-Za-z0-9_-]{1,128}(\.[a-z]+){1,2}(?<!\.lock)$/;
  * ```
  */
 export function fileStore(folder: string): TapeStore {
+  return fileStoreIn(systemFiles, folder);
+}
+
+/** As {@linkcode fileStore}, in files of any kind. */
+export function fileStoreIn(files: FileSystem, folder: string): TapeStore {
   const pathOf = (key: string) => {
     if (!KEY.test(key)) {
       throw new TapeError("invalid_argument", `Cannot use "${printable(key)}" as a key of a tape store`);
@@ -34,16 +40,16 @@ export function fileStore(folder: string): TapeStore {
 
   return {
     async openSink(key: string, options: OpenSinkOptions = {}) {
-      const sink = fileSink(pathOf(key), { mode: options.mode ?? "create" });
+      const sink = fileSinkIn(files, pathOf(key), { mode: options.mode ?? "create" });
       await sink.open();
       return sink;
     },
 
-    openSource: (key: string, options?: OpenSourceOptions) => fileSource(pathOf(key), options),
+    openSource: (key: string, options: OpenSourceOptions = {}) => fileSourceIn(files, pathOf(key), options),
 
     async size(key) {
       try {
-        return (await fs.stat(pathOf(key))).size;
+        return (await files.stat(pathOf(key))).size;
       } catch (error) {
         return absent(error, `Cannot look up ${key}`);
       }
@@ -51,7 +57,7 @@ export function fileStore(folder: string): TapeStore {
 
     async get(key) {
       try {
-        return await fs.readFile(pathOf(key));
+        return await files.readFile(pathOf(key));
       } catch (error) {
         return absent(error, `Cannot read ${key}`);
       }
@@ -59,14 +65,14 @@ export function fileStore(folder: string): TapeStore {
 
     async put(key, bytes) {
       const path = pathOf(key);
-      const draft = `${path}.${crypto.randomUUID()}.tmp`;
+      const draft = `${path}.${files.randomUuid()}.tmp`;
       try {
-        await makeFolder(folder);
-        await writeSynced(draft, bytes);
-        await fs.rename(draft, path);
-        await syncFolder(folder);
+        await makeFolder(files, folder);
+        await writeSynced(files, draft, bytes);
+        await files.rename(draft, path);
+        await syncFolder(files, folder);
       } catch (error) {
-        await fs.rm(draft, { force: true }).catch(() => {});
+        await files.unlink(draft).catch(() => {});
         throw ioError(`Cannot write ${printable(path, 4096)}`, error);
       }
     },
@@ -74,14 +80,14 @@ export function fileStore(folder: string): TapeStore {
     async *list(): AsyncGenerator<StoreEntry> {
       let names: string[];
       try {
-        names = await fs.readdir(folder);
+        names = await files.readdir(folder);
       } catch (error) {
         return absent(error, `Cannot list ${printable(folder, 4096)}`);
       }
       for (const key of names) {
         if (!KEY.test(key)) continue;
         try {
-          const stat = await fs.lstat(join(folder, key));
+          const stat = await files.lstat(join(folder, key));
           if (stat.isFile()) yield { key, size: stat.size, modifiedMs: stat.mtimeMs };
         } catch (error) {
           // Deleted since the folder was read.
@@ -92,7 +98,7 @@ export function fileStore(folder: string): TapeStore {
 
     async delete(key) {
       try {
-        await fs.unlink(pathOf(key));
+        await files.unlink(pathOf(key));
         return true;
       } catch (error) {
         return absent(error, `Cannot delete ${key}`) ?? false;
@@ -106,8 +112,8 @@ function absent(error: unknown, what: string): undefined {
   if (codeOf(error) !== "ENOENT") throw ioError(what, error);
 }
 
-async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await fs.open(path, "wx", 0o600);
+async function writeSynced(files: FileSystem, path: string, bytes: Uint8Array): Promise<void> {
+  const file = await files.open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
   try {
     await file.writeFile(bytes);
     await file.sync();
