@@ -63,9 +63,9 @@ export async function readState(
   const ignore = { onError: () => {} };
   const lines = pipe(store.openSource(tapeKeys(tapeId).tape), lineSplit({ maxLineBytes, ...ignore }));
   const stats = new RunningStats();
-  const missing = new Map<string, CorrelationRecord>();
+  const missing = new MissingCorrelations();
   const expect = Object.assign((record: TapeRecord) => {
-    if (record.type === "correlation") missing.set(record.id, record);
+    if (record.type === "correlation") missing.expect(record);
   }, { terminate() {} });
   let init: InitRecord | undefined;
   let nextSeq = 0;
@@ -81,7 +81,8 @@ export async function readState(
       nextSeq = Math.max(nextSeq, record.seq + 1);
       lastUs = Math.max(lastUs, record.ts_us ?? 0);
       correlate.transform(record, expect);
-    } else if (record.type === "correlation") missing.delete(record.id);
+      missing.endFrame();
+    } else if (record.type === "correlation") missing.found(record.id);
     else if (record.type === "gap" && record.to_seq != null) nextSeq = Math.max(nextSeq, record.to_seq + 1);
     // A last line that lacks its line ending gets it before anything else is written.
     else if (record.type === "checkpoint") unsealedFrom = line.nextOffset + (line.terminated ? 0 : 1);
@@ -90,7 +91,42 @@ export async function readState(
   if (init === undefined) {
     throw new TapeError("invalid_tape", `Cannot resume ${tapeId}: its first line is not an init record`);
   }
-  return { init, nextSeq, lastUs, stats, unsealedFrom, missing: [...missing.values()] };
+  return { init, nextSeq, lastUs, stats, unsealedFrom, missing: missing.all() };
+}
+
+/** Correlations that the frames of a tape call for and that have not come. */
+class MissingCorrelations {
+  /** By id. The answers in one batch to the requests of another all have the same. */
+  readonly #expected = new Map<string, CorrelationRecord[]>();
+  /** Ids of those that stand before the frame that calls for them: it shows that a request has run out of time. */
+  readonly #early = new Map<string, number>();
+
+  expect(record: CorrelationRecord): void {
+    const early = this.#early.get(record.id) ?? 0;
+    if (early > 0) {
+      this.#early.set(record.id, early - 1);
+      return;
+    }
+    const same = this.#expected.get(record.id);
+    if (same === undefined) this.#expected.set(record.id, [record]);
+    else same.push(record);
+  }
+
+  found(id: string): void {
+    const same = this.#expected.get(id);
+    if (same === undefined) this.#early.set(id, (this.#early.get(id) ?? 0) + 1);
+    else if (same.length === 1) this.#expected.delete(id);
+    else same.shift();
+  }
+
+  /** All that the frame calls for is expected by now. */
+  endFrame(): void {
+    this.#early.clear();
+  }
+
+  all(): CorrelationRecord[] {
+    return [...this.#expected.values()].flat();
+  }
 }
 
 /** The record of a line; undefined for a line that is none. */

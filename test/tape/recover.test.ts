@@ -341,6 +341,35 @@ test("resume() writes a correlation that the crash came before", async () => {
   assert.equal(await linesOf(store, "demo"), [...without, whole[at]]);
 });
 
+test("resume() writes every correlation of a batch that the crash came before", async () => {
+  const batch = (...messages: object[]) => JSON.stringify(messages);
+  const asked = batch({ jsonrpc: "2.0", id: 1, method: "a" }, { jsonrpc: "2.0", id: 2, method: "b" });
+  const answered = batch({ jsonrpc: "2.0", id: 1, result: {} }, { jsonrpc: "2.0", id: 2, error: { code: 1 } });
+  const written: string[] = [initLine("demo"), frameLine(0, 1, asked), frameLine(1, 3, answered)];
+  written[2] = written[2]!.replace("client_to_server", "server_to_client");
+  const correlationLine = (status: string) =>
+    `{"type":"correlation","id":"corr-0-1","request_seq":0,"response_seq":1,"request_ts":1,"response_ts":3,"rtt_ms":2,"status":"${status}"}\n`;
+  const both = [correlationLine("success"), correlationLine("error")];
+  for (let kept = 0; kept <= 2; kept++) {
+    const store = memoryStore();
+    await putTape(store, "demo", [...written, ...both.slice(0, kept)].join(""));
+    await (await resume(store)).finalize();
+    assert.equal((await linesOf(store, "demo")).filter((line) => line.includes('"correlation"')), both, `kept ${kept}`);
+  }
+});
+
+test("resume() does not write again that a request ran out of time", async () => {
+  const store = memoryStore();
+  const writer = await create(store, { correlation: { timeoutMs: 1 } });
+  await writer.writeFrame(request(1));
+  for (const startedAt = Date.now(); Date.now() - startedAt < 5;);
+  await writer.writeFrame({ message: { method: "later" }, direction: "client_to_server" });
+  await writer.close();
+  await (await resume(store, { correlation: { timeoutMs: 1 } })).finalize();
+  const correlations = (await recordsOf(store, "demo")).filter((record) => record.type === "correlation");
+  assert.equal(correlations.map(({ status }) => status), ["timeout"]);
+});
+
 test("resume() keeps aside any other tail: NUL bytes, what is no record, no UTF-8, too long, larger than a block", async () => {
   const head = initLine("demo") + frameLine(0, 1);
   const tails: (string | Uint8Array)[] = [
