@@ -118,7 +118,7 @@ function isCorrelation(correlation: Unchecked<CorrelationRecord>): boolean {
 function isCheckpoint(checkpoint: Unchecked<CheckpointRecord>): boolean {
   const at = checkpoint.checkpoint_at;
   return (typeof at === "string" || isNumber(at)) && isOptionalCount(checkpoint.seq) && isStats(checkpoint.stats) &&
-    isOptionalBoolean(checkpoint.final) && isOptionalString(checkpoint.sha256);
+    isOptionalBoolean(checkpoint.final) && isOptionalString(checkpoint.crc32);
 }
 
 function isGap(gap: Unchecked<GapRecord>): boolean {

@@ -145,7 +145,7 @@ export const CheckpointRecordSchema: v.GenericSchema<unknown, CheckpointRecord> 
   seq: OptionalCountSchema,
   stats: TapeStatsSchema,
   final: SwitchSchema,
-  sha256: TextSchema,
+  crc32: TextSchema,
 });
 
 /** Schema of {@linkcode GapRecord}. */

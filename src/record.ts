@@ -158,8 +158,8 @@ export interface CheckpointRecord {
   stats: TapeStats;
   /** Set on the one that ends a finalized tape. */
   final?: boolean | null | undefined;
-  /** Digest of everything on the tape between the checkpoint before and these digits: 64 hexadecimal digits. */
-  sha256?: string | null | undefined;
+  /** CRC-32 of everything on the tape between the checkpoint before and these digits: 8 hexadecimal digits. */
+  crc32?: string | null | undefined;
 }
 
 /** Frames that could not be written. */

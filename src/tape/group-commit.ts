@@ -10,7 +10,7 @@ export type Durability = "buffered" | "flushed" | "synced";
 /** What a writer tells its commit queue. */
 export interface GroupCommitOptions {
   readonly synced: boolean;
-  /** Puts digests into checkpoints. */
+  /** Puts checksums into checkpoints. */
   readonly sealer?: Sealer | undefined;
   /** How many bytes may wait before {@linkcode GroupCommit.ready} pushes back. */
   readonly highWaterMark: number;
@@ -114,10 +114,9 @@ export class GroupCommit {
     const chunks = first === undefined ? pieces : [first, ...pieces];
     try {
       if (chunks.length > 0) {
-        const filled = sealer?.fill(chunks);
-        if (filled !== undefined) await filled;
+        const crc = sealer?.fill(chunks);
         await this.#sink.append(chunks);
-        sealer?.written(chunks);
+        if (crc !== undefined) sealer?.written(crc);
       }
     } catch (error) {
       this.#inFlight = 0;

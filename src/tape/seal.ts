@@ -1,71 +1,77 @@
 import type { Bytes } from "../bytes.ts";
-import { RangeDigest } from "./range-digest.ts";
+import { crc32 } from "../crc32.ts";
 
-/** Stands in a checkpoint until its digest is known. */
-export const UNSEALED: string = "0".repeat(64);
+/** Stands in a checkpoint until its checksum is known. */
+export const UNSEALED: string = "0".repeat(8);
 
 const encoder = new TextEncoder();
 const CHECKPOINT_START = encoder.encode('{"type":"checkpoint"');
-/** How a checkpoint line ends that waits for its digest. */
-const SEAL = encoder.encode(`"sha256":"${UNSEALED}"}\n`);
+/** How a checkpoint line ends that waits for its checksum. */
+const SEAL = encoder.encode(`"crc32":"${UNSEALED}"}\n`);
 const END_LENGTH = '"}\n'.length;
 const LF = 0x0a;
 
-/** How many bytes of a checkpoint's line its digest covers: all before the digest itself. `length` is without line ending. */
+/** A CRC-32 as it stands on a tape: 8 hexadecimal digits. */
+export function checksumText(crc: number): string {
+  return crc.toString(16).padStart(UNSEALED.length, "0");
+}
+
+/** How many bytes of a checkpoint's line its checksum covers: all before the digits. `length` is without line ending. */
 export function sealedLength(length: number): number {
   return length - '"}'.length - UNSEALED.length;
 }
 
 /**
- * Seals the checkpoints of a tape: each gets the digest of everything between the checkpoint before it and its own digest. Every
- * byte of a tape up to its last checkpoint is covered so, by work that is done beside the writing.
+ * Seals the checkpoints of a tape: each gets the CRC-32 of everything between the checkpoint before it and its own
+ * digits, so that every byte of a tape up to its last checkpoint is covered but the digits themselves.
  */
 export class Sealer {
-  #range: RangeDigest;
+  #crc: number;
 
-  /** @param range what stands behind the last checkpoint of the tape */
-  constructor(range: RangeDigest) {
-    this.#range = range;
+  /** @param crc of what stands behind the last checkpoint of the tape */
+  constructor(crc: number) {
+    this.#crc = crc;
   }
 
-  /** Fills in the digests of the checkpoints among these pieces, which are next on the tape; undefined if at once. */
-  fill(pieces: readonly Bytes[]): Promise<unknown> | undefined {
-    return pieces.some(endsUnsealed) ? this.#fill(pieces) : this.#range.settled();
-  }
-
-  /** These pieces have arrived on the tape. */
-  written(pieces: readonly Bytes[]): void {
-    let from = 0;
-    for (const [index, piece] of pieces.entries()) if (endsWithCheckpoint(piece)) from = index + 1;
-    if (from > 0) this.#range = new RangeDigest();
-    for (const piece of pieces.slice(from)) this.#range.add(piece);
-  }
-
-  async #fill(pieces: readonly Bytes[]): Promise<void> {
-    let range = this.#range.copy();
+  /**
+   * Fills in the checksums of the checkpoints among these pieces, which are next on the tape, and gives what is to be
+   * passed to {@linkcode written} when they have arrived there.
+   */
+  fill(pieces: readonly Bytes[]): number {
+    let crc = this.#crc;
     for (const piece of pieces) {
-      if (!endsUnsealed(piece)) {
-        range.add(piece);
+      if (!endsWithCheckpoint(piece)) {
+        crc = crc32(piece, crc);
         continue;
       }
-      const end = piece.length - END_LENGTH;
-      range.add(piece.subarray(0, end - UNSEALED.length));
-      encoder.encodeInto(await range.hex(), piece.subarray(end - UNSEALED.length, end));
-      range = new RangeDigest();
+      if (endsUnsealed(piece)) {
+        const end = piece.length - END_LENGTH;
+        const start = end - UNSEALED.length;
+        encoder.encodeInto(checksumText(crc32(piece.subarray(0, start), crc)), piece.subarray(start, end));
+      }
+      crc = 0;
     }
+    return crc;
+  }
+
+  /** The pieces that were filled in have arrived on the tape. */
+  written(crc: number): void {
+    this.#crc = crc;
   }
 }
 
-/** Whether a piece ends with a checkpoint that has no digest yet. The encoder lets pieces end behind checkpoints. */
+/** Whether a checkpoint has no checksum yet. */
 function endsUnsealed(piece: Bytes): boolean {
   const start = piece.length - SEAL.length;
-  for (let at = SEAL.length - 1; at >= 0; at--) if (piece[start + at] !== SEAL[at]) return false;
-  return endsWithCheckpoint(piece);
+  return SEAL.every((byte, index) => piece[start + index] === byte);
 }
 
+/** Whether a piece ends with a checkpoint. The encoder lets pieces end behind checkpoints. */
 function endsWithCheckpoint(piece: Bytes): boolean {
   // A checkpoint ends with `"}`, frames with `}}`: for most pieces this is all there is to look at.
-  if (piece[piece.length - END_LENGTH] !== 0x22) return false;
+  if (piece[piece.length - END_LENGTH] !== QUOTE) return false;
   const start = piece.lastIndexOf(LF, piece.length - 2) + 1;
   return CHECKPOINT_START.every((byte, index) => piece[start + index] === byte);
 }
+
+const QUOTE = 0x22;

@@ -45,8 +45,7 @@ export interface WriterOptions {
    */
   readonly metadataEveryMs?: number | undefined;
   /**
-   * Whether checkpoints carry a digest of what stands before them, by which `verifyTape` notices a changed byte. It costs
-   * little: it is worked out beside the writing. Where there is no Web Crypto they carry none.
+   * Whether checkpoints carry a checksum of what stands before them, by which `verifyTape` notices a changed byte.
    *
    * @default {true}
    */

@@ -1,4 +1,5 @@
 import { portableEnvironment } from "../environment.ts";
+import { crc32 } from "../crc32.ts";
 import { TapeError } from "../errors.ts";
 import { Fused } from "../fuse.ts";
 import { LineEncoder } from "../line-encoder.ts";
@@ -18,7 +19,6 @@ import { type Durability, GroupCommit } from "./group-commit.ts";
 import { EnvelopeCheck } from "./envelope-check.ts";
 import { Ledger, reasonOf } from "./ledger.ts";
 import { MetadataFile } from "./metadata-file.ts";
-import { canDigest, RangeDigest } from "./range-digest.ts";
 import { readState, recoverTail } from "./recover.ts";
 import { Sealer, UNSEALED } from "./seal.ts";
 import type { CreateWriterOptions, TapeDescription, WriterOptions } from "./writer-options.ts";
@@ -32,8 +32,8 @@ interface Opened {
   readonly nextSeq: number;
   readonly startUs: number;
   readonly metadata: TapeMetadata;
-  /** What stands on the tape behind its last checkpoint. */
-  readonly unsealed: RangeDigest;
+  /** CRC-32 of what stands on the tape behind its last checkpoint. */
+  readonly unsealedCrc: number;
 }
 
 /**
@@ -112,10 +112,10 @@ export class StreamingTapeWriter {
       // As encodeRecord, but its lines stay together in the encoder's blocks until they are written.
       { transform: (record: TapeRecord) => ledger.size += this.#append(record) },
     ]);
-    this.#isSealing = canDigest && (options.checksums ?? true);
+    this.#isSealing = options.checksums ?? true;
     this.#commit = new GroupCommit(opened.sink, this.#lines, {
       synced: durability === "synced",
-      sealer: this.#isSealing ? new Sealer(opened.unsealed) : undefined,
+      sealer: this.#isSealing ? new Sealer(opened.unsealedCrc) : undefined,
       highWaterMark: maxPendingBytes,
       preamble: () => ledger.announceLoss(),
       outdated: (pieces) => ledger.withoutCheckpoints(pieces),
@@ -155,7 +155,7 @@ export class StreamingTapeWriter {
         stats: new RunningStats(),
         nextSeq: 0,
         startUs: 0,
-        unsealed: new RangeDigest(),
+        unsealedCrc: 0,
         metadata: {
           ...metadata,
           tape_id: tapeId,
@@ -197,7 +197,7 @@ export class StreamingTapeWriter {
         correlate,
         stats: state.stats,
         nextSeq: state.nextSeq,
-        unsealed: await digestFrom(store, keys.tape, state.unsealedFrom, sink.offset),
+        unsealedCrc: await crcOf(store, keys.tape, state.unsealedFrom, sink.offset),
         startUs: Math.max(0, ...[state.lastUs, sinceCreation].filter((us) => us < MAX_ELAPSED_US)),
         metadata: {
           ...await storedMetadata(store, keys.meta),
@@ -414,7 +414,7 @@ export class StreamingTapeWriter {
 
   #append(record: TapeRecord): number {
     if (record.type !== "checkpoint" || !this.#isSealing) return this.#lines.append(recordLine(record));
-    return this.#lines.appendLast(recordLine({ ...record, sha256: UNSEALED }));
+    return this.#lines.appendLast(recordLine({ ...record, crc32: UNSEALED }));
   }
 
   #pushRecord(record: TapeRecord): void {
@@ -452,15 +452,11 @@ export class StreamingTapeWriter {
 /** 142 years. A tape that claims to be older was dated wrongly, and its frames would get times that are no integers. */
 const MAX_ELAPSED_US = Number.MAX_SAFE_INTEGER / 2;
 
-/** What stands on a tape from `start` to `end`, for the digest of its next checkpoint. */
-async function digestFrom(store: TapeStore, key: string, start: number, end: number): Promise<RangeDigest> {
-  const range = new RangeDigest();
-  if (!canDigest) return range;
-  for await (const block of store.openSource(key, { start: Math.min(start, end), end })) {
-    range.add(block);
-    await range.settled();
-  }
-  return range;
+/** The CRC-32 of what stands on a tape from `start` to `end`. */
+async function crcOf(store: TapeStore, key: string, start: number, end: number): Promise<number> {
+  let crc = 0;
+  for await (const block of store.openSource(key, { start: Math.min(start, end), end })) crc = crc32(block, crc);
+  return crc;
 }
 
 async function storedMetadata(store: TapeStore, key: string): Promise<Partial<TapeMetadata>> {

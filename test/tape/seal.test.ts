@@ -1,17 +1,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { jsonText, memoryStore, StreamingTapeWriter, type TapeStore } from "../../src/mod.ts";
-import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
 import { Buffer } from "node:buffer";
-
-const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest();
-
-/** The digest of a range, as docs/format.md has it. */
-function digestOf(range: Buffer): string {
-  const blocks: Uint8Array[] = [];
-  for (let at = 0; at < range.length; at += 1 << 20) blocks.push(sha256(range.subarray(at, at + (1 << 20))));
-  return sha256(Buffer.concat(blocks)).toString("hex");
-}
 
 /** Checks every seal of a tape, and gives the number of each line that bears one. */
 async function sealedLines(store: TapeStore, id: string): Promise<number[]> {
@@ -23,9 +14,9 @@ async function sealedLines(store: TapeStore, id: string): Promise<number[]> {
     const line = tape.toString("utf8", at, end);
     at = end;
     if (!line.startsWith('{"type":"checkpoint"')) continue;
-    const [, digest] = /"sha256":"([0-9a-f]{64})"\}\n$/.exec(line) ?? [];
+    const [, digest] = /"crc32":"([0-9a-f]{8})"\}\n$/.exec(line) ?? [];
     if (digest !== undefined) {
-      assert.is(digest, digestOf(tape.subarray(from, end - 67)), `line ${number}`);
+      assert.is(digest, crc32(tape.subarray(from, end - 11)).toString(16).padStart(8, "0"), `line ${number}`);
       sealed.push(number);
     }
     from = end;
@@ -45,7 +36,7 @@ test("every checkpoint seals what stands before it", async () => {
   assert.is(sealed.length, 16);
 });
 
-test("a range of several MiB, in messages smaller and larger than a block, is sealed", async () => {
+test("a range of several MiB, is sealed", async () => {
   const store = memoryStore();
   const writer = await StreamingTapeWriter.create(store, { sessionId: "s", tapeId: "t" });
   for (const size of [10, 3_000_000, 100_000, 1_048_576, 7, 950_000]) {
@@ -75,8 +66,8 @@ test("a resumed tape is sealed from its last checkpoint on, the tail of the cras
 test("frames that look like checkpoints that wait for their digest are left alone", async () => {
   const store = memoryStore();
   const writer = await StreamingTapeWriter.create(store, { sessionId: "s", tapeId: "t" });
-  const zeros = "0".repeat(64);
-  const text = `{"type":"checkpoint","sha256":"${zeros}"}`;
+  const zeros = "0".repeat(8);
+  const text = `{"type":"checkpoint","crc32":"${zeros}"}`;
   await writer.writeLog("stderr", text);
   await writer.writeFrame({ message: jsonText(text), direction: "client_to_server" });
   await writer.writeFrame({ message: jsonText(JSON.stringify(text)), direction: "client_to_server" });
@@ -89,7 +80,7 @@ test("without checksums a checkpoint carries none", async () => {
   const store = memoryStore();
   const writer = await StreamingTapeWriter.create(store, { sessionId: "s", tapeId: "t", checksums: false });
   await writer.finalize();
-  assert.not.match(Buffer.from(await store.get("t.jsonl") ?? []).toString(), "sha256");
+  assert.not.match(Buffer.from(await store.get("t.jsonl") ?? []).toString(), "crc32");
 });
 
 test.run();
