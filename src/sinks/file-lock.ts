@@ -9,6 +9,9 @@ const WRITING_MS = 5_000;
 
 const NONCE = /^[0-9a-f-]{36}$/;
 
+/** Locks that this process gave back and could not remove: until it ends they stand in the way of others, not in its own. */
+const givenBack = new Set<string>();
+
 /**
  * A lock file beside a tape. It counts only as long as the process that made it lives: what a killed one left behind is
  * taken over by the next.
@@ -42,10 +45,17 @@ export class FileLock {
     }
   }
 
-  /** Gives the lock back, unless it was taken over meanwhile. */
+  /**
+   * Gives the lock back, unless it was taken over meanwhile. Where the disk fails, its file stays, and other processes
+   * find the tape locked until this one has ended.
+   */
   async release(): Promise<void> {
-    const text = await readIfThere(this.#files, this.#path);
-    if (text !== undefined && parseHolder(text)?.nonce === this.#nonce) await remove(this.#files, this.#path);
+    try {
+      const text = await readIfThere(this.#files, this.#path);
+      if (text !== undefined && parseHolder(text)?.nonce === this.#nonce) await remove(this.#files, this.#path);
+    } catch {
+      givenBack.add(this.#nonce);
+    }
   }
 }
 
@@ -118,7 +128,8 @@ function parseHolder(text: string): LockHolder | undefined {
 }
 
 async function isDead(files: FileSystem, path: string, holder: LockHolder | undefined): Promise<boolean> {
-  return holder === undefined ? !await isFresh(files, path) : !await files.mayLive(holder);
+  if (holder === undefined) return !await isFresh(files, path);
+  return givenBack.has(holder.nonce) || !await files.mayLive(holder);
 }
 
 async function isFresh(files: FileSystem, path: string): Promise<boolean> {

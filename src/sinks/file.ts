@@ -70,18 +70,22 @@ class FileSinkSpec implements TapeSinkSpec {
 
   async open(): Promise<void> {
     const name = printable(this.#path, 4096);
+    let made = false;
     try {
       if (this.#mode === "append") await this.#files.lstat(this.#path);
       else await makeFolder(this.#files, dirname(this.#path));
       this.#lock = await FileLock.acquire(`${this.#path}.lock`, name, this.#files);
       this.#file = await this.#openFile();
+      made = this.#mode === "create";
       const stat = await this.#file.stat();
       if (!stat.isFile()) throw new TapeError("invalid_argument", `Cannot write ${name}: it is not a regular file`);
       this.#writer = await this.#files.placedWriter(this.#path, this.#file);
       this.#offset = stat.size;
       this.#created = stat.size === 0;
     } catch (error) {
-      await this.#letGo();
+      // It would stand in the way of the next try.
+      if (made) await this.#files.unlink(this.#path).catch(() => {});
+      await this.#letGo().catch(() => {});
       if (error instanceof TapeError) throw error;
       const code = codeOf(error);
       if (code === "ENOENT" && this.#mode === "append") {
@@ -182,6 +186,8 @@ class FileSinkSpec implements TapeSinkSpec {
     this.#lock = undefined;
     try {
       await file?.close();
+    } catch (error) {
+      throw ioError(`Cannot close ${printable(this.#path, 4096)}`, error);
     } finally {
       await lock?.release();
     }
