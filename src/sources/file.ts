@@ -26,7 +26,8 @@ const LF = 0x0a;
  * The bytes of a file, from `start` up to `end`, in blocks; with `follow` it then waits for more. The next block is read
  * while the last one is worked on, and no more than that. Reading takes no lock and never slows the writer.
  *
- * @throws {TapeError} in the stream: code `tape_not_found` or `io`
+ * @throws {TapeError} in the stream: code `tape_not_found` or `io`; `invalid_tape` where it follows and the file is cut
+ * back, or replaced by another
  *
  * @example Read a tape's records
  * ```ts
@@ -80,13 +81,13 @@ class OpenFile {
     }
   }
 
-  /** Whether the file has been deleted. */
-  async isGone(): Promise<boolean> {
+  /** What became of the file that is read: its size, or that its name is gone, or is another file's. */
+  async fate(): Promise<number | "deleted" | "replaced" | "unknown"> {
     try {
-      await this.#files.stat(this.path);
-      return false;
+      const [{ dev, ino, size }, own] = await Promise.all([this.#files.stat(this.path), this.#file?.stat()]);
+      return own === undefined || own.dev === dev && own.ino === ino ? size : "replaced";
     } catch (error) {
-      return codeOf(error) === "ENOENT";
+      return codeOf(error) === "ENOENT" ? "deleted" : "unknown";
     }
   }
 
@@ -156,6 +157,7 @@ class FollowingSource implements SourceSpec<Bytes> {
   readonly #signal: AbortSignal | undefined;
   readonly #changes: FileChanges;
   #at: number;
+  #hasRead = false;
   /** How much to read at once: little at the end of the file, more than a block where a line is longer than that. */
   #reach: number;
   #stopped = false;
@@ -177,7 +179,7 @@ class FollowingSource implements SourceSpec<Bytes> {
 
   async pull(): Promise<readonly Bytes[] | undefined> {
     try {
-      for (let isGone = false; !this.#stopped && !this.#signal?.aborted;) {
+      for (let fate: Awaited<ReturnType<OpenFile["fate"]>> = "unknown"; !this.#stopped && !this.#signal?.aborted;) {
         const changed = this.#changes.next();
         const length = Math.min(this.#reach, this.#end - this.#at);
         const block = length > 0 ? await this.#file.read(this.#at, length) : undefined;
@@ -189,13 +191,23 @@ class FollowingSource implements SourceSpec<Bytes> {
           : block.lastIndexOf(LF) + 1;
         if (block !== undefined && whole > 0) {
           this.#at += whole;
+          this.#hasRead = true;
           this.#reach = block.length === length ? this.#blockBytes : Math.min(FOLLOW_BYTES, this.#blockBytes);
           return [block.subarray(0, whole)];
         }
-        if (isGone || this.#at >= this.#end) break;
-        if (block?.length === length) this.#reach *= 2;
-        // What was written before it was deleted is still to be read.
-        else if (!(isGone = await this.#file.isGone())) await changed;
+        if (this.#at >= this.#end) break;
+        if (block?.length === length) {
+          this.#reach *= 2;
+          continue;
+        }
+        if (fate === "deleted") break;
+        if (fate === "replaced") throw this.#astray("it was replaced by another file");
+        fate = await this.#file.fate();
+        if (typeof fate === "number" && this.#hasRead && fate < this.#at) {
+          throw this.#astray(`it was cut to ${fate} bytes`);
+        }
+        // What was written before it was deleted or replaced is still to be read.
+        if (fate !== "deleted" && fate !== "replaced") await changed;
       }
       await this.cancel();
       return undefined;
@@ -209,6 +221,11 @@ class FollowingSource implements SourceSpec<Bytes> {
     this.#stop();
     this.#signal?.removeEventListener("abort", this.#stop);
     await this.#file.close();
+  }
+
+  #astray(what: string): TapeError {
+    const name = printable(this.#file.path, 4096);
+    return new TapeError("invalid_tape", `Cannot follow ${name} at byte ${this.#at}: ${what}`, { offset: this.#at });
   }
 
   readonly #stop = () => {

@@ -65,6 +65,7 @@ export function memoryStore(): TapeStore {
     openSource(key: string, options: OpenSourceOptions = {}): ReadableStream<Bytes> {
       const { start = 0, end = Infinity, follow = false, signal } = options;
       let at = start;
+      let hasRead = false;
       let held: MemoryObject | undefined;
       let stopped = false;
       let goOn = () => {};
@@ -80,15 +81,18 @@ export function memoryStore(): TapeStore {
           if (!follow) signal?.throwIfAborted();
           else if (stopped || signal?.aborted) return undefined;
           const current = objects.get(key);
-          // Whoever follows goes on with what was put in place of the tape; a deleted one is read to its end.
-          const object = held = follow ? current ?? held : held ?? current;
+          // A tape that was deleted, or replaced, is read to its end.
+          const object = held ??= current;
           if (object === undefined) throw new TapeError("tape_not_found", `Cannot read ${key}: there is no such tape`);
           const rest = object.buffer.subarray(at, Math.min(end, object.size));
           const isCut = follow && at + rest.length < end;
           const length = isCut ? rest.lastIndexOf(LF) + 1 : Math.min(rest.length, BLOCK_BYTES);
           at += length;
+          hasRead ||= length > 0;
           if (length > 0) return [rest.slice(0, length)];
           if (!follow || at >= end || current === undefined) return undefined;
+          if (current !== object) throw astray(key, at, "it was replaced by another");
+          if (hasRead && object.size < at) throw astray(key, at, `it was cut to ${object.size} bytes`);
           await new Promise<void>((resolve) => object.waiting.add(goOn = resolve));
           object.waiting.delete(goOn);
         }
@@ -173,6 +177,7 @@ class MemoryTape implements TapeSinkSpec {
 
   truncate(offset: number): Promise<void> {
     this.#object.size = offset;
+    wake(this.#object);
     return Promise.resolve();
   }
 
@@ -189,6 +194,10 @@ class MemoryTape implements TapeSinkSpec {
   abort(): Promise<void> {
     return this.close();
   }
+}
+
+function astray(key: string, at: number, what: string): TapeError {
+  return new TapeError("invalid_tape", `Cannot follow ${key} at byte ${at}: ${what}`, { offset: at });
 }
 
 /** Lets all who wait look at the object again, once whoever calls this has changed it. */

@@ -23,7 +23,8 @@ export interface OpenSourceOptions {
   readonly end?: number | undefined;
   /**
    * At the end of the tape, waits for more. Only whole lines are handed out: what follows the last `\n` may still be
-   * cut off by a writer that comes back after a crash.
+   * cut off by a writer that comes back after a crash. Ends when the tape is deleted, and fails with code `invalid_tape`
+   * when it is replaced by another, or cut back further than it was handed out: each after all that was written before.
    *
    * @default {false}
    */

@@ -143,9 +143,11 @@ export class StreamingTapeReader {
   }
 
   /**
-   * The records from here on, and then each new one as it is written, until the tape is finalized or the signal ends it.
+   * The records from here on, and then each new one as it is written, until the tape is finalized or deleted, or the
+   * signal ends it.
    *
-   * @throws {TapeError} in the iterator: as {@linkcode records}
+   * @throws {TapeError} in the iterator: as {@linkcode records}; and code `invalid_tape` where the tape was replaced by
+   * another, or cut back behind what was read
    */
   async *follow(options: FollowOptions = {}): AsyncGenerator<TapeRecord, void, undefined> {
     const from = this.#open();

@@ -504,6 +504,34 @@ export function storeConformance(
     await sink.abort();
   });
 
+  check(
+    "openSource() that follows fails when the tape is replaced, with all that was written before",
+    async (under) => {
+      const { store, other } = under;
+      const sink = await store.openSink(KEY);
+      await sink.append([bytes("one\n")]);
+      const follower = new Follower(other, {});
+      await follower.has("one\n");
+      await sink.append([bytes("two\n")]);
+      await sink.close();
+      await store.put(KEY, bytes("another tape\nwith lines of its own\n"));
+      const error = await rejection(follower.ended(), "invalid_tape");
+      assert.match(error.message, /^Cannot follow .*demo\.jsonl at byte 8: it was replaced by another/);
+      assert.is(follower.text, "one\ntwo\n");
+    },
+  );
+
+  check("openSource() that follows fails when the tape is cut back behind what it gave", async ({ store, other }) => {
+    await write(store, KEY, "one\ntwo\n");
+    const follower = new Follower(other, {});
+    await follower.has("one\ntwo\n");
+    const sink = await store.openSink(KEY, { mode: "append" });
+    await sink.truncate(4);
+    const error = await rejection(follower.ended(), "invalid_tape");
+    assert.match(error.message, /^Cannot follow .*demo\.jsonl at byte 8: it was cut to 4 bytes$/);
+    await sink.close();
+  });
+
   check("openSource() lets go when it is cancelled, at its end, and on an error", async ({ store, other }) => {
     const sink = await store.openSink(KEY);
     await sink.append([bytes("line\n".repeat(200_000))]);
