@@ -15,7 +15,7 @@ export interface WriterOptions {
   /**
    * How many bytes may wait to be written before {@linkcode StreamingTapeWriter.ready} and `writable` push back.
    *
-   * @default {16777216}
+   * @default {4194304}
    */
   readonly maxPendingBytes?: number | undefined;
   /**

@@ -79,7 +79,7 @@ export class StreamingTapeWriter {
   #ending: Promise<TapeMetadata> | undefined;
 
   private constructor(opened: Opened, options: WriterOptions) {
-    const { durability = "flushed", maxPendingBytes = 16 * 1024 * 1024, maxLineBytes = DEFAULT_MAX_LINE_BYTES } =
+    const { durability = "flushed", maxPendingBytes = 4 * 1024 * 1024, maxLineBytes = DEFAULT_MAX_LINE_BYTES } =
       options;
     this.tapeId = opened.tapeId;
     this.#sink = opened.sink;
