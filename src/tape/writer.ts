@@ -1,40 +1,23 @@
-import { portableEnvironment } from "../environment.ts";
-import { crc32 } from "../crc32.ts";
 import { TapeError } from "../errors.ts";
 import { Fused } from "../fuse.ts";
 import { LineEncoder } from "../line-encoder.ts";
-import { parseMetadata, type TapeMetadata, type TapeStats } from "../metadata.ts";
-import { RunningStats } from "../running-stats.ts";
-import type { CorrelationRecord, InitRecord, MessageEnvelope, TapeRecord, TransportMetadata } from "../record.ts";
+import type { TapeMetadata, TapeStats } from "../metadata.ts";
+import type { CorrelationRecord, MessageEnvelope, TapeRecord, TransportMetadata } from "../record.ts";
 import { Sink, type TapeSink } from "../sinks/sink.ts";
-import { specOf, type StageSpec } from "../stage.ts";
+import { specOf } from "../stage.ts";
 import type { TapeStore } from "../stores/store.ts";
-import { checkTapeId, newTapeId, tapeKeys } from "../tape-id.ts";
+import { tapeKeys } from "../tape-id.ts";
 import { checkpointInjector } from "../transforms/checkpoint-injector.ts";
-import { correlator } from "../transforms/correlator.ts";
 import { recordLine } from "../transforms/encode-record.ts";
 import { DEFAULT_MAX_LINE_BYTES } from "../transforms/line-split.ts";
 import { stampFrames, stopwatch } from "../transforms/stamp-frames.ts";
-import { type Durability, GroupCommit } from "./group-commit.ts";
 import { EnvelopeCheck } from "./envelope-check.ts";
+import { type Durability, GroupCommit } from "./group-commit.ts";
 import { Ledger, reasonOf } from "./ledger.ts";
 import { MetadataFile } from "./metadata-file.ts";
-import { readState, recoverTail } from "./recover.ts";
+import { openAgain, type OpenedTape, openNew } from "./open-writer.ts";
 import { Sealer, UNSEALED } from "./seal.ts";
 import type { CreateWriterOptions, TapeDescription, WriterOptions } from "./writer-options.ts";
-
-interface Opened {
-  readonly store: TapeStore;
-  readonly tapeId: string;
-  readonly sink: TapeSink;
-  readonly correlate: StageSpec<TapeRecord, TapeRecord>;
-  readonly stats: RunningStats;
-  readonly nextSeq: number;
-  readonly startUs: number;
-  readonly metadata: TapeMetadata;
-  /** CRC-32 of what stands on the tape behind its last checkpoint. */
-  readonly unsealedCrc: number;
-}
 
 /**
  * Writes one tape: `stampFrames`, `correlator`, `checkpointInjector` and `encodeRecord` fused into one, and behind them
@@ -75,10 +58,12 @@ export class StreamingTapeWriter {
   readonly #metadataFile: MetadataFile;
   #metadata: TapeMetadata;
   #nextSeq: number;
+  /** Where the last frame, log or gap ends in what was encoded: what came along with it, such as a checkpoint, is behind. */
+  #ownEnd = 0;
   #isStreaming = false;
   #ending: Promise<TapeMetadata> | undefined;
 
-  private constructor(opened: Opened, options: WriterOptions) {
+  private constructor(opened: OpenedTape, options: WriterOptions) {
     const { durability = "flushed", maxPendingBytes = 4 * 1024 * 1024, maxLineBytes = DEFAULT_MAX_LINE_BYTES } =
       options;
     this.tapeId = opened.tapeId;
@@ -134,44 +119,7 @@ export class StreamingTapeWriter {
    * @throws {TapeError} code `invalid_argument` (the id, or a tape of that id exists), `locked`, `io`
    */
   static async create(store: TapeStore, options: CreateWriterOptions): Promise<StreamingTapeWriter> {
-    const { sessionId, metadata = {}, protocolVersion = "unknown", tapeId = newTapeId() } = options;
-    const keys = tapeKeys(checkTapeId(tapeId));
-    const created_at = new Date().toISOString();
-    const init: InitRecord = {
-      type: "init",
-      version: "2.0",
-      tape_id: tapeId,
-      session_id: sessionId,
-      created_at,
-      protocol_version: protocolVersion,
-    };
-    const sink = await store.openSink(keys.tape, { mode: "create" });
-    try {
-      const writer = new StreamingTapeWriter({
-        store,
-        tapeId,
-        sink,
-        correlate: specOf(correlator(options.correlation)),
-        stats: new RunningStats(),
-        nextSeq: 0,
-        startUs: 0,
-        unsealedCrc: 0,
-        metadata: {
-          ...metadata,
-          tape_id: tapeId,
-          created_at,
-          status: "recording",
-          environment: { ...portableEnvironment(), ...metadata.environment },
-        },
-      }, options);
-      await writer.#start([init]);
-      return writer;
-    } catch (error) {
-      // An empty file would be taken for a damaged tape.
-      await store.delete(keys.tape).catch(() => {});
-      await sink.abort(error);
-      throw error;
-    }
+    return await StreamingTapeWriter.#starting(await openNew(store, options), options);
   }
 
   /**
@@ -181,36 +129,19 @@ export class StreamingTapeWriter {
    * @throws {TapeError} code `tape_not_found`, `invalid_tape`, `locked`, `io`
    */
   static async resume(store: TapeStore, tapeId: string, options: WriterOptions = {}): Promise<StreamingTapeWriter> {
-    const keys = tapeKeys(checkTapeId(tapeId));
-    const { maxLineBytes = DEFAULT_MAX_LINE_BYTES } = options;
-    const correlate = specOf(correlator(options.correlation));
-    const sink = await store.openSink(keys.tape, { mode: "append" });
+    return await StreamingTapeWriter.#starting(await openAgain(store, tapeId, options), options);
+  }
+
+  static async #starting(opened: OpenedTape, options: WriterOptions): Promise<StreamingTapeWriter> {
     try {
-      // First, so that a file that is no tape is left as it is.
-      const state = await readState(store, tapeId, maxLineBytes, correlate);
-      await recoverTail(store, tapeId, sink, maxLineBytes);
-      const sinceCreation = (Date.now() - Date.parse(state.init.created_at)) * 1000;
-      const writer = new StreamingTapeWriter({
-        store,
-        tapeId,
-        sink,
-        correlate,
-        stats: state.stats,
-        nextSeq: state.nextSeq,
-        unsealedCrc: await crcOf(store, keys.tape, state.unsealedFrom, sink.offset),
-        startUs: Math.max(0, ...[state.lastUs, sinceCreation].filter((us) => us < MAX_ELAPSED_US)),
-        metadata: {
-          ...await storedMetadata(store, keys.meta),
-          tape_id: tapeId,
-          created_at: state.init.created_at,
-          finalized_at: null,
-          status: "recording",
-        },
-      }, options);
-      await writer.#start(state.missing);
+      const writer = new StreamingTapeWriter(opened, options);
+      for (const record of opened.first) writer.#pushRecord(record);
+      // Also where frames need not wait: without its first line there is no tape.
+      await writer.#committed();
+      await writer.#metadataFile.put();
       return writer;
     } catch (error) {
-      await sink.abort(error);
+      await opened.giveUp(error);
       throw error;
     }
   }
@@ -298,7 +229,7 @@ export class StreamingTapeWriter {
       request_seq: requestSeq,
       response_seq: responseSeq,
     });
-    await this.#settle(undefined);
+    await this.#settle(undefined, this.#lines.total);
   }
 
   /**
@@ -351,13 +282,6 @@ export class StreamingTapeWriter {
   /** Closes the writer at the end of an `await using` block; a finalized one is left as it is. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  async #start(records: readonly TapeRecord[]): Promise<void> {
-    for (const record of records) this.#pushRecord(record);
-    // Also where frames need not wait: without its first line there is no tape.
-    await this.#committed();
-    await this.#metadataFile.put();
   }
 
   async #end(status: "finalized" | "paused"): Promise<TapeMetadata> {
@@ -413,8 +337,12 @@ export class StreamingTapeWriter {
   }
 
   #append(record: TapeRecord): number {
-    if (record.type !== "checkpoint" || !this.#isSealing) return this.#lines.append(recordLine(record));
-    return this.#lines.appendLast(recordLine({ ...record, crc32: UNSEALED }));
+    if (record.type === "checkpoint" && this.#isSealing) {
+      return this.#lines.appendLast(recordLine({ ...record, crc32: UNSEALED }));
+    }
+    const length = this.#lines.append(recordLine(record));
+    if (record.type !== "checkpoint" && record.type !== "correlation") this.#ownEnd = this.#lines.total;
+    return length;
   }
 
   #pushRecord(record: TapeRecord): void {
@@ -423,9 +351,9 @@ export class StreamingTapeWriter {
   }
 
   /** Gives `value` when what was pushed is as safe as it should be. */
-  #settle<T>(value: T): Promise<T> {
+  #settle<T>(value: T, ownEnd: number = this.#ownEnd): Promise<T> {
     this.#metadataFile.touch();
-    return this.#durability === "buffered" ? this.#commit.ready.then(() => value) : this.#commit.settled(value);
+    return this.#durability === "buffered" ? this.#commit.ready.then(() => value) : this.#commit.settled(value, ownEnd);
   }
 
   async #writeBatch(envelopes: readonly MessageEnvelope[]): Promise<void> {
@@ -446,25 +374,5 @@ export class StreamingTapeWriter {
     await this.#commit.drained();
     this.#ledger.throwFailure();
     if (this.#durability === "synced") await this.#sink.sync();
-  }
-}
-
-/** 142 years. A tape that claims to be older was dated wrongly, and its frames would get times that are no integers. */
-const MAX_ELAPSED_US = Number.MAX_SAFE_INTEGER / 2;
-
-/** The CRC-32 of what stands on a tape from `start` to `end`. */
-async function crcOf(store: TapeStore, key: string, start: number, end: number): Promise<number> {
-  let crc = 0;
-  for await (const block of store.openSource(key, { start: Math.min(start, end), end })) crc = crc32(block, crc);
-  return crc;
-}
-
-async function storedMetadata(store: TapeStore, key: string): Promise<Partial<TapeMetadata>> {
-  try {
-    const bytes = await store.get(key);
-    return bytes === undefined ? {} : parseMetadata(new TextDecoder().decode(bytes), key);
-  } catch {
-    // A hint that cannot be read is one that is missing.
-    return {};
   }
 }
