@@ -46,6 +46,7 @@ export class Peer {
   readonly child: ChildProcess;
   readonly #chunks: Buffer[] = [];
   readonly #errors: Buffer[] = [];
+  #byteCount = 0;
   #news = deferred();
   #isEnded = false;
 
@@ -55,6 +56,7 @@ export class Peer {
     child.stdout!.on("error", () => {});
     child.stdout!.on("data", (chunk: Buffer) => {
       this.#chunks.push(chunk);
+      this.#byteCount += chunk.length;
       this.#announce();
     });
     child.stdout!.on("end", () => {
@@ -98,19 +100,14 @@ export class Peer {
   /** Waits until `isThere` says so of what came so far. */
   async until(what: string, isThere: (peer: Peer) => boolean): Promise<void> {
     while (!isThere(this)) {
-      if (this.#isEnded) throw new Error(`${what} never came, only ${this.stdout.length} bytes, and: ${this.stderr}`);
-      await within(this.#news.promise, `${what}; so far ${this.stdout.length} bytes`, 60_000);
+      if (this.#isEnded) throw new Error(`${what} never came, only ${this.#byteCount} bytes, and: ${this.stderr}`);
+      await within(this.#news.promise, `${what}; so far ${this.#byteCount} bytes`, 60_000);
     }
   }
 
   /** Waits until so many bytes have come. */
   async bytes(count: number): Promise<void> {
-    let have = 0;
-    let seen = 0;
-    await this.until(`${count} bytes`, () => {
-      for (; seen < this.#chunks.length; seen++) have += this.#chunks[seen]!.length;
-      return have >= count;
-    });
+    await this.until(`${count} bytes`, () => this.#byteCount >= count);
   }
 
   /** Waits until text has come. */
