@@ -1,3 +1,4 @@
+import { readdirSync, readlinkSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -38,7 +39,20 @@ export async function round(
   durability: string,
 ): Promise<Report> {
   child.tell(`${verb} ${folder} ${durability}`);
-  return JSON.parse(await child.line());
+  const report = JSON.parse(await child.line());
+  return { ...report, openFiles: openFilesOf(child.pid, folder) };
+}
+
+function openFilesOf(pid: number, folder: string): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((handle) => {
+    try {
+      const path = readlinkSync(`/proc/${pid}/fd/${handle}`);
+      return path.startsWith(folder) ? [path] : [];
+    } catch {
+      // It was closed meanwhile.
+      return [];
+    }
+  });
 }
 
 /** What stands on a tape, line by line; each must be a whole record. */
