@@ -18,8 +18,8 @@ export interface FileSinkOptions {
 }
 
 /**
- * A sink that appends to a file. A write is all or nothing: one that fails half-way is cut back to where it began, so
- * that no line is left torn. The file gets mode 0600, folders that have to be made 0700; a symbolic link is refused.
+ * A sink that appends to a file. A write that fails half-way is cut back to its last whole line, so that no line is left
+ * torn and none is taken back that may have been read. The file gets mode 0600, folders that have to be made 0700; a symbolic link is refused.
  * Only one sink at a time holds a file, in any process; `{path}.lock` says which.
  *
  * Closing it syncs the file and its folder.
@@ -53,7 +53,8 @@ class FileSinkSpec implements TapeSinkSpec {
   #writer: PlacedWriter | undefined;
   #lock: FileLock | undefined;
   #offset = 0;
-  #created = false;
+  /** Whether the file's name would survive a power loss: whoever made it may have been killed before saying so. */
+  #isNameSynced = false;
   /** A failed write left bytes behind the offset that could not be cut off yet. */
   #torn = false;
   #syncFailure: TapeError | undefined;
@@ -81,7 +82,6 @@ class FileSinkSpec implements TapeSinkSpec {
       if (!stat.isFile()) throw new TapeError("invalid_argument", `Cannot write ${name}: it is not a regular file`);
       this.#writer = await this.#files.placedWriter(this.#path, this.#file);
       this.#offset = stat.size;
-      this.#created = stat.size === 0;
     } catch (error) {
       // It would stand in the way of the next try.
       if (made) await this.#files.unlink(this.#path).catch(() => {});
@@ -109,9 +109,14 @@ class FileSinkSpec implements TapeSinkSpec {
 
   async write(chunks: readonly Uint8Array[]): Promise<void> {
     const file = this.#handle();
-    let at = this.#offset;
+    const start = this.#offset;
+    let at = start;
     try {
       if (this.#torn) await this.#cutBack(file);
+    } catch (error) {
+      throw this.#writeError(start, error);
+    }
+    try {
       for (const piece of coalesce(chunks)) {
         for (let done = 0; done < piece.length;) {
           const count = await this.#writer!.writeAt(piece.subarray(done), at);
@@ -124,10 +129,18 @@ class FileSinkSpec implements TapeSinkSpec {
       this.#offset = at;
     } catch (error) {
       this.#torn = true;
+      // Deno fails after it has written a part, and does not say how much that was.
+      const size = await file.stat().then((stat) => stat.size, () => at);
+      // Whole lines may have been read by now: they stay.
+      this.#offset += lengthOfLines(chunks, size - start);
       // If it cannot be cut back now, the next write tries again before it writes anything.
       await this.#cutBack(file).catch(() => {});
-      throw ioError(`Cannot write ${printable(this.#path, 4096)} at byte ${this.#offset}`, error);
+      throw this.#writeError(start, error);
     }
+  }
+
+  #writeError(offset: number, cause: unknown): TapeError {
+    return ioError(`Cannot write ${printable(this.#path, 4096)} at byte ${offset}`, cause);
   }
 
   async truncate(offset: number): Promise<void> {
@@ -144,8 +157,8 @@ class FileSinkSpec implements TapeSinkSpec {
     if (this.#syncFailure !== undefined) throw this.#syncFailure;
     try {
       await this.#handle().datasync();
-      if (this.#created) await syncFolder(this.#files, dirname(this.#path));
-      this.#created = false;
+      if (!this.#isNameSynced) await syncFolder(this.#files, dirname(this.#path));
+      this.#isNameSynced = true;
     } catch (error) {
       this.#syncFailure = ioError(`Cannot sync ${printable(this.#path, 4096)}`, error);
       throw this.#syncFailure;
@@ -194,6 +207,20 @@ class FileSinkSpec implements TapeSinkSpec {
   }
 }
 
+const LF = 0x0a;
+
+/** How much of the first `length` bytes of these chunks is whole lines. */
+function lengthOfLines(chunks: readonly Uint8Array[], length: number): number {
+  let lines = 0;
+  let at = 0;
+  for (const chunk of chunks) {
+    const end = chunk.subarray(0, Math.max(0, length - at)).lastIndexOf(LF) + 1;
+    if (end > 0) lines = at + end;
+    at += chunk.length;
+  }
+  return lines;
+}
+
 /** Makes a folder that is not there yet, and those above it, for their owner only. */
 export async function makeFolder(files: FileSystem, path: string): Promise<void> {
   try {
@@ -207,6 +234,7 @@ export async function makeFolder(files: FileSystem, path: string): Promise<void>
 async function makeFolders(files: FileSystem, path: string, isLastTry = false): Promise<void> {
   try {
     await files.mkdir(path, 0o700);
+    await syncFolder(files, dirname(path));
   } catch (error) {
     const code = codeOf(error);
     if (code === "EEXIST" && (await files.stat(path)).isDirectory()) return;

@@ -1,8 +1,7 @@
 /** Where chunks go, a batch at a time: what a pipeline writes to, and what a backend implements. */
 export interface SinkSpec<T> {
   /**
-   * Takes chunks in order. Its promise settles when more may come; it is never called again before that. A sink of
-   * bytes takes all of them or, when it rejects, none.
+   * Takes chunks in order. Its promise settles when more may come; it is never called again before that.
    */
   write(chunks: readonly T[]): Promise<void>;
   /** The input has ended: settles when everything is in its place. */
@@ -73,7 +72,10 @@ export function sink<T>(spec: SinkSpec<T>): Sink<T> {
 export interface TapeSinkSpec extends SinkSpec<Uint8Array> {
   /** Takes hold of the tape, for this writer alone. Called once, before anything else. */
   open(): Promise<void>;
-  /** Where the next byte goes: the size of the tape so far. */
+  /**
+   * Where the next byte goes: the size of the tape so far. A write that has rejected leaves no half line; of the whole
+   * lines that it had written already those before `offset` stay, as somebody may have read them.
+   */
   readonly offset: number;
   /**
    * Settles when all that was written would survive a power loss. Once it has rejected, it keeps rejecting: what the
@@ -132,8 +134,8 @@ export class TapeSink extends Sink<Uint8Array> {
   }
 
   /**
-   * Writes chunks past the stream's own queue: all of them, or, when it rejects, none. One call at a time, and not
-   * while the stream has a writer.
+   * Writes chunks past the stream's own queue: all of them, or, when it rejects, what `offset` then says: none, or some
+   * whole lines. One call at a time, and not while the stream has a writer.
    *
    * @throws {TapeError} code `io`
    */

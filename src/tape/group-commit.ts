@@ -27,6 +27,8 @@ export interface GroupCommitOptions {
 /** Who waits for the lines up to a position. */
 interface Waiter {
   readonly end: number;
+  /** Where the line ends that must have arrived for it: those behind it only came along. */
+  readonly ownEnd: number;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -74,10 +76,10 @@ export class GroupCommit {
     this.#running ??= this.#run();
   }
 
-  /** Settles when all lines so far are written (and synced), or rejects when they are lost. */
-  settled<T>(value: T): Promise<T> {
+  /** Settles when all lines so far are written (and synced), or rejects when those up to `ownEnd` are not. */
+  settled<T>(value: T, ownEnd: number = this.#lines.total): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#waiters.push({ end: this.#lines.total, resolve: () => resolve(value), reject });
+      this.#waiters.push({ end: this.#lines.total, ownEnd, resolve: () => resolve(value), reject });
     });
   }
 
@@ -112,29 +114,39 @@ export class GroupCommit {
       this.#outdatedUpTo = this.#lines.total;
     }
     const chunks = first === undefined ? pieces : [first, ...pieces];
+    const offset = this.#sink.offset;
+    let served = waiters;
     try {
       if (chunks.length > 0) {
         const crc = sealer?.fill(chunks);
         await this.#sink.append(chunks);
         if (crc !== undefined) sealer?.written(crc);
       }
+      this.#inFlight = 0;
+      onWritten();
     } catch (error) {
       this.#inFlight = 0;
-      onLost(pieces, error);
-      for (const { reject } of waiters) reject(error);
-      return;
+      // Whole lines that have arrived stay, the preamble first of all: somebody may have read them.
+      const [arrived, missing] = splitAt(chunks, this.#sink.offset - offset);
+      if (arrived.length > 0) {
+        sealer?.written(sealer.fill(arrived));
+        onWritten();
+      }
+      const lost = arrived.length > 0 ? missing : pieces;
+      const lostFrom = arrived.length > 0 ? this.#lines.taken - lengthFrom(lost, encoded) : -1;
+      if (lost.length > 0 || arrived.length === 0) onLost(lost, error);
+      served = waiters.filter(({ ownEnd }) => ownEnd <= lostFrom);
+      for (const { ownEnd, reject } of waiters) if (ownEnd > lostFrom) reject(error);
     }
-    this.#inFlight = 0;
-    onWritten();
     // What was encoded meanwhile does not count the preamble in.
     if (first !== undefined) this.#outdatedUpTo = this.#lines.total;
     try {
-      if (synced && waiters.length > 0) await this.#sink.sync();
+      if (synced && served.length > 0) await this.#sink.sync();
     } catch (error) {
-      for (const { reject } of waiters) reject(error);
+      for (const { reject } of served) reject(error);
       return;
     }
-    for (const { resolve } of waiters) resolve();
+    for (const { resolve } of served) resolve();
   }
 
   #waitersUpTo(position: number): Waiter[] {
@@ -150,4 +162,30 @@ export class GroupCommit {
     }
     return waiters;
   }
+}
+
+/** The first `length` bytes of these pieces, and the others. */
+function splitAt(pieces: readonly Bytes[], length: number): [before: Bytes[], behind: Bytes[]] {
+  const before: Bytes[] = [];
+  const behind: Bytes[] = [];
+  let left = Math.max(0, length);
+  for (const piece of pieces) {
+    const count = Math.min(left, piece.length);
+    if (count > 0) before.push(piece.subarray(0, count));
+    if (count < piece.length) behind.push(piece.subarray(count));
+    left -= count;
+  }
+  return [before, behind];
+}
+
+/** How many bytes of `pieces` stand from the first of `part` on, which is a part of one of them. */
+function lengthFrom([first]: readonly Bytes[], pieces: readonly Bytes[]): number {
+  if (first === undefined) return 0;
+  let length = 0;
+  for (const piece of pieces.toReversed()) {
+    const at = piece.buffer === first.buffer ? first.byteOffset - piece.byteOffset : -1;
+    if (at >= 0 && at < piece.length) return length + piece.length - at;
+    length += piece.length;
+  }
+  return length;
 }

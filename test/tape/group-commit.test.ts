@@ -18,13 +18,17 @@ class Bench {
   readonly lines: LineEncoder = new LineEncoder();
   readonly queue: GroupCommit;
   preamble: string | undefined;
+  offset = 0;
   syncs = 0;
   failure: Error | undefined;
   syncFailure: Error | undefined;
 
   constructor(options: Partial<GroupCommitOptions> = {}) {
+    const offset = () => this.offset;
     const sink = new TapeSink({
-      offset: 0,
+      get offset() {
+        return offset();
+      },
       open: () => Promise.resolve(),
       write: async (chunks) => {
         await this.gate.pass();
@@ -193,6 +197,42 @@ test("GroupCommit says which lines are lost, and puts the preamble before the ne
   await bench.add("d");
   await bench.add("e");
   assert.equal(bench.writes, ["gap\nd\n", "e\n"]);
+});
+
+test("GroupCommit loses only what stands behind the whole lines that a failed write left", async () => {
+  const failure = new Error("ENOSPC");
+  const bench = new Bench();
+  bench.preamble = "gap\n";
+  bench.failure = failure;
+  bench.offset = 100;
+  bench.gate.shut();
+  const [a, b, c] = [bench.add("aa"), bench.add("bb", "bbb"), bench.add("cc")];
+  await eventually("the write", () => bench.gate.waiting === 1);
+  bench.offset = 100 + "gap\naa\nbb\n".length;
+  bench.gate.open();
+  assert.is(await a, "aa");
+  assert.is(await reasonOf(b), failure);
+  assert.is(await reasonOf(c), failure);
+  assert.equal(bench.lost, ["bbb\ncc\n"]);
+  bench.failure = undefined;
+  await bench.add("d");
+  assert.equal(bench.writes, ["gap\nd\n"]);
+});
+
+test("GroupCommit serves whoever waits for a line that arrived, though what came along with it is lost", async () => {
+  const bench = new Bench();
+  bench.failure = new Error("ENOSPC");
+  bench.gate.shut();
+  bench.lines.append("frame\n");
+  const ownEnd = bench.lines.total;
+  bench.lines.append("checkpoint\n");
+  bench.queue.commit();
+  const frame = bench.queue.settled("frame", ownEnd);
+  await eventually("the write", () => bench.gate.waiting === 1);
+  bench.offset = "frame\n".length;
+  bench.gate.open();
+  assert.is(await frame, "frame");
+  assert.equal(bench.lost, ["checkpoint\n"]);
 });
 
 test("commit() without lines writes the preamble, or nothing", async () => {

@@ -325,11 +325,10 @@ test("a full disk costs the frames that did not fit, and no others", async () =>
       const records = await collect(reader.records());
       const frames = records.filter((record) => record.type === "frame");
       const gaps = records.filter((record) => record.type === "gap");
-      assert.is(
-        frames.length + gaps.reduce((sum, { count }) => sum + count, 0),
-        150 - (gaps.length === 1 ? lost - 7 : 0),
-      );
-      assert.ok(gaps.length >= 1);
+      assert.is(frames.length, 150 - lost);
+      // The disk gets full again: what is lost last there may be no room to tell.
+      const told = gaps.reduce((sum, { count }) => sum + count, 0);
+      assert.ok(told >= 7 && told <= lost, `${told} of ${lost}`);
       assert.is(frames.length, stats?.frame_count);
     } finally {
       disk.unmount();
