@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import process from "node:process";
 import { inScratch } from "../helpers/scratch.ts";
 import { eventually } from "../helpers/within.ts";
 
@@ -76,8 +77,9 @@ export async function onStoppableDisk(body: (disk: StoppableDisk) => Promise<voi
       if (daemon.exitCode !== null) return console.log(`skip: bindfs cannot mount here (${said.trim()})`);
       await body({
         folder: join(folder, "tapes"),
-        stop: () => daemon.kill("SIGSTOP"),
-        goOn: () => daemon.kill("SIGCONT"),
+        // Not `daemon.kill()`: for Deno it has ended then.
+        stop: () => void process.kill(daemon.pid!, "SIGSTOP"),
+        goOn: () => void process.kill(daemon.pid!, "SIGCONT"),
       });
     } finally {
       daemon.kill("SIGKILL");
