@@ -4,6 +4,7 @@ import { coalesce } from "../bytes.ts";
 import { printable, TapeError } from "../errors.ts";
 import { codeOf, ioError } from "./file-error.ts";
 import { FileLock } from "./file-lock.ts";
+import { rewrite, UnprovenMark } from "./file-proof.ts";
 import { type FileHandle, type FileSystem, systemFiles } from "./file-system.ts";
 import type { PlacedWriter } from "./placed-writer.ts";
 import { TapeSink, type TapeSinkSpec } from "./sink.ts";
@@ -22,7 +23,8 @@ export interface FileSinkOptions {
  * torn and none is taken back that may have been read. The file gets mode 0600, folders that have to be made 0700; a symbolic link is refused.
  * Only one sink at a time holds a file, in any process; `{path}.lock` says which.
  *
- * Closing it syncs the file and its folder.
+ * Closing it syncs the file and its folder. A sync that fails is final: no later one of this sink succeeds. It leaves
+ * `{path}.unproven`, and the next sink writes anew what is in doubt before a sync of its own counts.
  *
  * @throws {TapeError} in the stream: code `locked`, `io`, `invalid_argument` (it exists, or is no regular file),
  * `tape_not_found`
@@ -53,16 +55,22 @@ class FileSinkSpec implements TapeSinkSpec {
   #writer: PlacedWriter | undefined;
   #lock: FileLock | undefined;
   #offset = 0;
-  /** Whether the file's name would survive a power loss: whoever made it may have been killed before saying so. */
+  /** Whether the file's name would survive a power loss. */
   #isNameSynced = false;
   /** A failed write left bytes behind the offset that could not be cut off yet. */
   #torn = false;
   #syncFailure: TapeError | undefined;
+  readonly #mark: UnprovenMark;
+  /** What stands behind this offset was never proven to be on the disk. */
+  #provenUpTo = 0;
+  /** An earlier handle failed to sync: what it left has to be written anew before a sync of this one counts. */
+  #isInDoubt = false;
 
   constructor(files: FileSystem, path: string, mode: "create" | "append" | undefined) {
     this.#files = files;
     this.#path = path;
     this.#mode = mode;
+    this.#mark = new UnprovenMark(files, path);
   }
 
   get offset(): number {
@@ -82,6 +90,9 @@ class FileSinkSpec implements TapeSinkSpec {
       if (!stat.isFile()) throw new TapeError("invalid_argument", `Cannot write ${name}: it is not a regular file`);
       this.#writer = await this.#files.placedWriter(this.#path, this.#file);
       this.#offset = stat.size;
+      const unproven = await this.#mark.read();
+      this.#isInDoubt = unproven !== undefined;
+      this.#provenUpTo = Math.min(unproven ?? 0, stat.size);
     } catch (error) {
       // It would stand in the way of the next try.
       if (made) await this.#files.unlink(this.#path).catch(() => {});
@@ -147,6 +158,7 @@ class FileSinkSpec implements TapeSinkSpec {
     try {
       await this.#handle().truncate(offset);
       this.#offset = offset;
+      this.#provenUpTo = Math.min(this.#provenUpTo, offset);
     } catch (error) {
       throw ioError(`Cannot cut ${printable(this.#path, 4096)} back to ${offset} bytes`, error);
     }
@@ -155,14 +167,28 @@ class FileSinkSpec implements TapeSinkSpec {
   async sync(): Promise<void> {
     // After a failed sync the system has forgotten which bytes it lost; a second one would succeed and lie.
     if (this.#syncFailure !== undefined) throw this.#syncFailure;
+    const file = this.#handle();
+    const end = this.#offset;
     try {
-      await this.#handle().datasync();
-      if (!this.#isNameSynced) await syncFolder(this.#files, dirname(this.#path));
-      this.#isNameSynced = true;
+      if (this.#isInDoubt) await rewrite(file, this.#writer!, this.#provenUpTo, end);
+      await file.datasync();
+      if (!this.#isNameSynced) await this.#syncName();
     } catch (error) {
       this.#syncFailure = ioError(`Cannot sync ${printable(this.#path, 4096)}`, error);
+      await this.#mark.leave(this.#provenUpTo).catch(() => {});
       throw this.#syncFailure;
     }
+    if (this.#isInDoubt) await this.#mark.remove();
+    this.#isInDoubt = false;
+    this.#isNameSynced = true;
+    this.#provenUpTo = end;
+  }
+
+  /** Whoever made the file, or its folder, may have been killed before the name was synced. */
+  async #syncName(): Promise<void> {
+    const folder = dirname(this.#path);
+    await syncFolder(this.#files, folder);
+    await syncFolder(this.#files, dirname(folder));
   }
 
   async close(): Promise<void> {
@@ -244,6 +270,9 @@ async function makeFolders(files: FileSystem, path: string, isLastTry = false): 
   }
 }
 
+/** How a file system says that it cannot sync folders at all. */
+const NO_FOLDER_SYNC = ["EINVAL", "ENOTSUP", "EROFS"];
+
 /** Makes sure that a new file's name survives a power loss; where folders cannot be synced, nothing more can be done. */
 export async function syncFolder(files: FileSystem, path: string): Promise<void> {
   let folder: FileHandle;
@@ -254,6 +283,8 @@ export async function syncFolder(files: FileSystem, path: string): Promise<void>
   }
   try {
     await folder.sync();
+  } catch (error) {
+    if (!NO_FOLDER_SYNC.includes(codeOf(error) ?? "")) throw error;
   } finally {
     await folder.close();
   }

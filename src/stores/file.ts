@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { join } from "node:path";
 import { printable, TapeError } from "../errors.ts";
 import { codeOf, ioError } from "../sinks/file-error.ts";
+import { markOf } from "../sinks/file-proof.ts";
 import { type FileSystem, systemFiles } from "../sinks/file-system.ts";
 import { fileSinkIn, makeFolder, syncFolder } from "../sinks/file.ts";
 import { fileSourceIn } from "../sources/file.ts";
@@ -9,9 +10,9 @@ import type { OpenSinkOptions, OpenSourceOptions, StoreEntry, TapeStore } from "
 
 /**
  * Names a store puts files under: a tape id and an ending. Nothing that leads out of the folder, nothing hidden, and not
- * the locks that stand beside the tapes.
+ * the locks and marks that stand beside the tapes.
  */
-const KEY = /^[A-Za-z0-9_-]{1,128}(\.[a-z]+){1,2}(?<!\.lock)$/;
+const KEY = /^[A-Za-z0-9_-]{1,128}(\.[a-z]+){1,2}(?<!\.lock|\.unproven)$/;
 
 /**
  * Tapes in a folder, a file for each key. The folder is made when the first tape is (mode 0700); files have mode 0600.
@@ -98,7 +99,9 @@ export function fileStoreIn(files: FileSystem, folder: string): TapeStore {
 
     async delete(key) {
       try {
-        await files.unlink(pathOf(key));
+        const path = pathOf(key);
+        await files.unlink(path);
+        await files.unlink(markOf(path)).catch(() => {});
         return true;
       } catch (error) {
         return absent(error, `Cannot delete ${key}`) ?? false;

@@ -52,6 +52,8 @@ export class GroupCommit {
   #outdatedUpTo = 0;
   #running: Promise<void> | undefined;
   #room: Deferred<void> | undefined;
+  /** Why what is written counts as synced no more, from the first failed sync on. */
+  syncFailure: { readonly error: unknown } | undefined;
 
   constructor(sink: TapeSink, lines: LineEncoder, options: GroupCommitOptions) {
     this.#sink = sink;
@@ -143,6 +145,7 @@ export class GroupCommit {
     try {
       if (synced && served.length > 0) await this.#sink.sync();
     } catch (error) {
+      this.syncFailure ??= { error };
       for (const { reject } of served) reject(error);
       return;
     }

@@ -163,11 +163,13 @@ export class StreamingTapeWriter {
 
   /** The metadata as they stand now. */
   metadata(): TapeMetadata {
-    const { lossReason } = this.#ledger;
+    const { syncFailure } = this.#commit;
+    const failure = this.#ledger.lossReason ?? (syncFailure && reasonOf(syncFailure.error));
     return {
       ...this.#metadata,
-      // While lines are missing that the tape does not tell of, that is what there is to know of it.
-      ...(lossReason === undefined ? {} : { status: { error: lossReason } }),
+      // While lines are missing that the tape does not tell of, or are not as safe as was promised, that is what there
+      // is to know of it.
+      ...(failure === undefined ? {} : { status: { error: failure } }),
       updated_at: new Date().toISOString(),
       stats: this.stats,
       performance: this.#ledger.stats.performance(),
