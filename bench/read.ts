@@ -20,6 +20,10 @@ const tapes: Readonly<Record<string, MessageOptions & { readonly frames: number 
   "non-ASCII": { frames: 200_000, lineBytes: 450, isAscii: false },
 };
 
+/** For others, some of which take long: speeds are compared, and one workload tells them. */
+const PEER_WORKLOAD = "450 B";
+const PEER_FRAMES = 20_000;
+
 /** Reads the file and gives how many frames it saw. */
 type Reading = (path: string) => Promise<number>;
 
@@ -33,17 +37,26 @@ const targets: Readonly<Record<string, string>> = { [COMPOSED]: "R1", [COUNT]: "
 export async function measure({ workload, runtime, rounds, quick, clock, folder }: Job): Promise<Report> {
   const { frames: wanted, ...messages } = tapes[workload]!;
   const tape = await makeTape(folder, workload.replaceAll(" ", "-"), quick ? 2_000 : wanted, messages);
-  const candidate = (name: string, read: Reading, expected: number, isPeer = false): Candidate => ({
+  const candidate = (name: string, read: Reading, expected: number, of = tape): Candidate => ({
     name,
-    isPeer,
+    isPeer: of !== tape,
     run: () =>
-      perSecond(clocks[clock], tape.frames, async () => {
-        const count = await read(tape.path);
+      perSecond(clocks[clock], of.frames, async () => {
+        const count = await read(of.path);
         if (count !== expected) {
           throw new Error(`read ${count} frames, not ${expected}`);
         }
       }),
   });
+  const short = await makeTape(folder, "peers", quick ? 2_000 : PEER_FRAMES, tapes[PEER_WORKLOAD]!);
+  const peer = (name: string, read: Reading) => candidate(name, read, short.frames, short);
+  const peers = [
+    peer("plain chain of Web Streams", plainChain),
+    peer("readline", readline),
+    peer("split2", split2Lines),
+    peer("ndjson", ndjsonValues),
+    peer("stream-json (jsonl)", streamJson),
+  ];
   const { frames: count } = tape;
   /** Frames of one direction from `first` on, up to `end`: of five frames the first and the third. */
   const requests = (first: number, end: number) => ((end - first) / 5) * 2;
@@ -56,11 +69,7 @@ export async function measure({ workload, runtime, rounds, quick, clock, folder 
       candidate(COUNT, countRequests(0, half), requests(0, half)),
       candidate(PICK, parseRequests(half, half + some), requests(half, half + some)),
       candidate(FRAMES, () => readerFrames(tape.folder, tape.id), count),
-      candidate("plain chain of Web Streams", plainChain, count, true),
-      candidate("readline", readline, count, true),
-      candidate("split2", split2Lines, count, true),
-      candidate("ndjson", ndjsonValues, count, true),
-      candidate("stream-json (jsonl)", streamJson, count, true),
+      ...(workload === PEER_WORKLOAD ? peers : []),
     ],
     rounds,
   );
@@ -88,7 +97,9 @@ export async function measure({ workload, runtime, rounds, quick, clock, folder 
     goal: goalOf(name),
     samples: found.samples,
   }));
-  return { rows, facts: [describeTape(tape)] };
+  const facts = [describeTape(tape)];
+  if (workload === PEER_WORKLOAD) facts.push(`others read ${short.frames} frames of the same kind`);
+  return { rows, facts };
 }
 
 /** What a specialist would write: large blocks, a search for the line ending, JSON.parse. */

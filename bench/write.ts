@@ -14,6 +14,8 @@ const { jsonText, pipe, StreamingTapeWriter } = tapeline;
 /** Distinct messages; they come again and again. */
 const POOL = 1_000;
 const FRAMES = 1_000_000;
+/** Of the second workload, which only tells what correlations cost. */
+const NOTIFICATIONS = 200_000;
 /** For others: speeds are compared, and a million would take them long. */
 const PEER_FRAMES = 200_000;
 const PLAIN_FRAMES = 50_000;
@@ -38,7 +40,8 @@ async function flushed({ workload, rounds, quick, clock, folder }: Job): Promise
     const { text, direction } = texts[n % POOL]!;
     return { message: jsonText(text), direction };
   };
-  const candidate = (name: string, write: Writing, frames = FRAMES, isPeer = false): Candidate => ({
+  const own = workload === "mixed" ? FRAMES : NOTIFICATIONS;
+  const candidate = (name: string, write: Writing, frames = own, isPeer = false): Candidate => ({
     name,
     isPeer,
     async run() {
@@ -90,7 +93,7 @@ async function flushed({ workload, rounds, quick, clock, folder }: Job): Promise
     samples: found.samples,
   }));
   const bytes = texts.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0) / POOL;
-  const count = quick ? POOL : FRAMES;
+  const count = quick ? POOL : own;
   const facts = [`${workload}: ${count} frames, ${POOL} distinct messages of ${Math.round(bytes)} B on average`];
   if (workload === "mixed") {
     facts.push(`peers write ${PEER_FRAMES} frames, the plain chain ${PLAIN_FRAMES}`);
