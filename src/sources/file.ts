@@ -20,10 +20,13 @@ export interface FileSourceOptions extends OpenSourceOptions {
 /** At the end of a file, how much to read first: what was written since the last look is mostly small. */
 const FOLLOW_BYTES = 16 * 1024;
 
+/** A line that is longer than this is handed out in parts. */
+const HELD_BYTES = 16 * 1024 * 1024;
+
 const LF = 0x0a;
 
 /**
- * The bytes of a file, from `start` up to `end`, in blocks; with `follow` it then waits for more. The next block is read
+ * The bytes of a file, from `start` up to `end`, in blocks of whole lines; with `follow` it then waits for more. The next block is read
  * while the last one is worked on, and no more than that. Reading takes no lock and never slows the writer.
  *
  * @throws {TapeError} in the stream: code `tape_not_found` or `io`; `invalid_tape` where it follows and the file is cut
@@ -105,6 +108,7 @@ class PlainSource implements SourceSpec<Bytes> {
   readonly #blockBytes: number;
   readonly #signal: AbortSignal | undefined;
   #at: number;
+  #isOver = false;
   /** The read that is under way. */
   #ahead: Promise<Bytes | undefined> | undefined;
 
@@ -123,13 +127,13 @@ class PlainSource implements SourceSpec<Bytes> {
   async pull(): Promise<readonly Bytes[] | undefined> {
     try {
       this.#signal?.throwIfAborted();
-      const block = await (this.#ahead ?? this.#read());
+      const block = await (this.#ahead ?? this.#next());
       if (block === undefined) {
         await this.#file.close();
         return undefined;
       }
       this.#at += block.length;
-      this.#ahead = this.#read();
+      this.#ahead = this.#next();
       // Whoever asks next gets the error; until then it is nobody's.
       this.#ahead.catch(() => {});
       return [block];
@@ -144,9 +148,26 @@ class PlainSource implements SourceSpec<Bytes> {
     await this.#file.close();
   }
 
-  #read(): Promise<Bytes | undefined> {
-    const length = Math.min(this.#blockBytes, this.#end - this.#at);
-    return length > 0 ? this.#file.read(this.#at, length) : Promise.resolve(undefined);
+  /**
+   * What to hand out next: whole lines. Of a last line that is not whole yet another may take the place, so all of it has to
+   * be read at once.
+   */
+  async #next(): Promise<Bytes | undefined> {
+    for (let most = this.#blockBytes; !this.#isOver; most *= 2) {
+      const length = Math.min(most, this.#end - this.#at);
+      const block = length > 0 ? await this.#file.read(this.#at, length) : undefined;
+      if (block === undefined) break;
+      const end = this.#at + block.length;
+      if (end >= this.#end) return block;
+      const whole = block.lastIndexOf(LF) + 1;
+      if (whole > 0) return block.subarray(0, whole);
+      if (block.length < length && await this.#file.read(end, 1) === undefined) {
+        this.#isOver = true;
+        return block;
+      }
+      if (most >= HELD_BYTES) return block;
+    }
+    return undefined;
   }
 }
 

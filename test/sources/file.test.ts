@@ -12,14 +12,34 @@ async function chunksOf(stream: ReadableStream<Uint8Array>): Promise<string[]> {
   return chunks;
 }
 
-test("fileSource() reads in blocks of the size that is asked for", async () => {
+test("fileSource() reads in blocks of the size that is asked for, and hands out whole lines", async () => {
   await inScratch(async (folder) => {
     const path = join(folder, "a.jsonl");
-    await writeFile(path, "0123456789");
-    assert.equal(await chunksOf(fileSource(path, { blockBytes: 4 })), ["0123", "4567", "89"]);
-    assert.equal(await chunksOf(fileSource(path, { blockBytes: 5 })), ["01234", "56789"]);
-    assert.equal(await chunksOf(fileSource(path, { blockBytes: 4, start: 1, end: 8 })), ["1234", "567"]);
-    assert.equal(await chunksOf(fileSource(path)), ["0123456789"]);
+    await writeFile(path, "1\n2\n3\n\n4567\nend");
+    assert.equal(await chunksOf(fileSource(path, { blockBytes: 3 })), ["1\n", "2\n", "3\n\n", "4567\n", "end"]);
+    assert.equal(await chunksOf(fileSource(path, { blockBytes: 6 })), ["1\n2\n3\n", "\n4567\n", "end"]);
+    assert.equal(await chunksOf(fileSource(path, { blockBytes: 4, start: 1, end: 10 })), ["\n2\n", "3\n\n", "456"]);
+    assert.equal(await chunksOf(fileSource(path)), ["1\n2\n3\n\n4567\n", "end"]);
+  });
+});
+
+test("fileSource() never joins the start of a line that was cut off to the end of another", async () => {
+  await inScratch(async (folder) => {
+    const path = join(folder, "a.jsonl");
+    for (const blockBytes of [4, 8, 9, 16, 100]) {
+      await writeFile(path, "one\ntwo, the to");
+      const reader = fileSource(path, { blockBytes }).getReader();
+      const chunks = [new TextDecoder().decode((await reader.read()).value)];
+      // A writer that has failed cuts its line back, and writes the next one.
+      await truncate(path, 4);
+      await appendFile(path, "three\nfour\n");
+      for (let next; !(next = await reader.read()).done;) chunks.push(new TextDecoder().decode(next.value));
+      // Which of the two it finds is a matter of when it looks.
+      assert.ok(
+        ["one\n", "one\ntwo, the to", "one\nthree\nfour\n"].includes(chunks.join("")),
+        `${blockBytes}: ${chunks}`,
+      );
+    }
   });
 });
 
@@ -45,21 +65,21 @@ test("fileSource() that follows hands out whole lines from small blocks, also li
 test("fileSource() reads no further ahead than one block, however long nobody asks", async () => {
   await inScratch(async (folder) => {
     const path = join(folder, "a.jsonl");
-    await writeFile(path, "aaaabbbbccccdddd");
+    await writeFile(path, "aaa\nbbb\nccc\nddd\n");
     const reader = fileSource(path, { blockBytes: 4 }).getReader();
     await reader.read();
     await new Promise((resolve) => setTimeout(resolve, 20));
-    await writeFile(path, "AAAABBBBCCCCDDDD");
+    await writeFile(path, "AAA\nBBB\nCCC\nDDD\n");
     const rest: string[] = [];
     for (let next; !(next = await reader.read()).done;) rest.push(new TextDecoder().decode(next.value));
-    assert.equal(rest, ["bbbb", "CCCC", "DDDD"]);
+    assert.equal(rest, ["bbb\n", "CCC\n", "DDD\n"]);
   });
 });
 
 test("fileSource() ends where a file has shrunk meanwhile", async () => {
   await inScratch(async (folder) => {
     const path = join(folder, "a.jsonl");
-    await writeFile(path, "aaaabbbbccccdddd");
+    await writeFile(path, "aaa\nbbb\nccc\nddd\n");
     const reader = fileSource(path, { blockBytes: 4 }).getReader();
     await reader.read();
     await truncate(path, 2);
