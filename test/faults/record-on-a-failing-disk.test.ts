@@ -66,7 +66,8 @@ for (const error of ["EIO", "EROFS", "ENOSPC"]) {
         /^tapeline: Cannot write .*; the session goes on, .*\ntapeline: .* it lacks \d+ /,
       );
       const lost = lostOn(await onlyTapeIn(folder), 140);
-      assert.ok(lost > 0 && lost <= 102, `${lost} are lost`);
+      // What was said before writing failed may still have been waiting then; what was said afterwards is there.
+      assert.ok(lost > 0 && lost <= 120, `${lost} are lost`);
     });
   });
 }
@@ -178,6 +179,11 @@ test("record ends although the disk never answers again", async () => {
   await onStoppableDisk(async (disk) => {
     const seen = await talkWith(recorded(["cat"], ["--dir", disk.folder]), async (peer) => {
       await pingPong(peer, 0, 10);
+      // A call that the daemon is just working on could not even be killed.
+      await eventually(
+        "all is on the tape",
+        async () => (await readFile(await tapeIn(disk.folder), "utf8")).split('"n":9,').length === 3,
+      );
       disk.stop();
       await pingPong(peer, 10, 30);
       peer.end();
