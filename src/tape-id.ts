@@ -13,6 +13,12 @@ export interface TapeKeys {
   readonly index: string;
   /** What was cut from the end of the tape when a writer resumed it. */
   readonly torn: string;
+  /** What `repairTape` left out. */
+  readonly dropped: string;
+  /** The repaired tape, until it takes the place of the damaged one. */
+  readonly draft: string;
+  /** The damaged tape, once a repaired one has taken its place. */
+  readonly backup: string;
   /** What the writer holds while it writes. */
   readonly lock: string;
 }
@@ -69,6 +75,9 @@ export function tapeKeys(id: string): TapeKeys {
     meta: `${id}.meta.json`,
     index: `${id}.index`,
     torn: `${id}.torn`,
+    dropped: `${id}.dropped`,
+    draft: `${id}.jsonl.draft`,
+    backup: `${id}.jsonl.bak`,
     lock: `${id}.lock`,
   };
 }

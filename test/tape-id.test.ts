@@ -101,6 +101,9 @@ test("tapeKeys() names what belongs to a tape, and refuses an id that is none", 
     meta: "demo.meta.json",
     index: "demo.index",
     torn: "demo.torn",
+    dropped: "demo.dropped",
+    draft: "demo.jsonl.draft",
+    backup: "demo.jsonl.bak",
     lock: "demo.lock",
   });
   assert.is(thrownBy(() => tapeKeys("../demo")).code, "invalid_argument");

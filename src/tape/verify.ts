@@ -1,15 +1,13 @@
 import { printable, TapeError } from "../errors.ts";
 import type { TapeLine } from "../line.ts";
-import { pipe } from "../pipe.ts";
 import type { CheckpointRecord, InitRecord, TapeRecord } from "../record.ts";
 import { RunningStats } from "../running-stats.ts";
-import { stage } from "../stage.ts";
 import type { TapeStore } from "../stores/store.ts";
 import { checkTapeId, tapeKeys } from "../tape-id.ts";
-import { lineSplit } from "../transforms/line-split.ts";
 import { parseLine } from "../transforms/parse-record.ts";
 import { CountCheck } from "./verify-counts.ts";
 import { type Finding, placeOfLine, type Report } from "./verify-finding.ts";
+import { tapeLines } from "./verify-lines.ts";
 import { checkMetadata, readMetadata } from "./verify-metadata.ts";
 import { OrderCheck } from "./verify-order.ts";
 import { isSealed, SealCheck } from "./verify-seals.ts";
@@ -121,27 +119,12 @@ export async function verifyKey(
   };
   const seals = new SealCheck();
   const checks = new TapeChecks(tapeId, seals, report);
-  const tooLong: TapeError[] = [];
-  const lines = pipe(
-    store.openSource(key, { end: size, signal }),
-    stage<Uint8Array, Uint8Array>({
-      transform(block, emit) {
-        seals.block(block);
-        emit(block);
-      },
-    }),
-    lineSplit({ maxLineBytes, onError: (error) => tooLong.push(error) }),
-  );
-  // Lines of one block come at once, and what is too long among them is told before them.
-  const reportTooLong = (before: number) => {
-    while (tooLong.length > 0 && tooLong[0]!.offset! < before) checks.tooLong(tooLong.shift()!);
-  };
-  for await (const line of lines) {
-    reportTooLong(line.offset);
-    checks.line(line);
-    onProgress?.(line.nextOffset);
+  const onBlock = (bytes: Uint8Array) => seals.block(bytes);
+  for await (const line of tapeLines(store, key, { end: size, maxLineBytes, signal, onBlock })) {
+    if (line instanceof TapeError) checks.tooLong(line);
+    else checks.line(line);
+    onProgress?.(line instanceof TapeError ? line.offset! + line.length! : line.nextOffset);
   }
-  reportTooLong(size);
   const result = checks.end(size);
   if (key === keys.tape) {
     const metadata = await readMetadata(store, tapeId, report);

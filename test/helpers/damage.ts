@@ -95,6 +95,11 @@ export interface Damaged {
   readonly end: number;
 }
 
+/** The lines of the tape that the damage has not touched, nor the line ending before them. */
+export function untouchedLines(bytes: Uint8Array, { start, end }: Damaged): Span[] {
+  return spansOf(bytes).filter((span) => span.end <= start || Math.max(0, span.start - 1) >= end);
+}
+
 /** The tape with every single bit flipped. */
 export function* flips(bytes: Uint8Array): Generator<Damaged> {
   for (let at = 0; at < bytes.length; at++) {
@@ -166,5 +171,12 @@ export function* movedLines(bytes: Uint8Array): Generator<Damaged> {
       start,
       end: start,
     };
+  }
+}
+
+/** The tape cut at every byte. */
+export function* cuts(bytes: Uint8Array): Generator<Damaged> {
+  for (let at = 1; at < bytes.length; at++) {
+    yield { how: `cut at ${at}`, bytes: bytes.slice(0, at), start: at, end: bytes.length };
   }
 }

@@ -22,6 +22,7 @@ import {
   sealedTape,
   spansOf,
   swappedBlocks,
+  untouchedLines,
   zeroed,
 } from "../helpers/damage.ts";
 import { inChunks, utf8 } from "../helpers/bytes.ts";
@@ -81,15 +82,12 @@ function readable(bytes: Uint8Array): Set<string> {
 }
 
 /** Checks that damage is found, and that all lines it did not touch can still be read. */
-async function checkDamaged({ how, bytes, start, end }: Damaged): Promise<void> {
+async function checkDamaged(damaged: Damaged): Promise<void> {
+  const { how, bytes } = damaged;
   const { damageCount } = await verifyBytes(bytes);
   if (damageCount === 0) assert.unreachable(`${how}: nothing was found`);
-  const spans = spansOf(whole.bytes);
-  const kept = spans.filter((span, at) =>
-    span.end <= start || (span.start >= end && spans[at - 1]!.end <= start) || span.start > end
-  );
   const texts = readable(bytes);
-  for (const span of kept) {
+  for (const span of untouchedLines(whole.bytes, damaged)) {
     const text = textOf(whole.bytes.subarray(span.start, span.end)).trimEnd();
     if (!texts.has(text)) assert.unreachable(`${how}: the line at ${span.start} is lost`);
   }
