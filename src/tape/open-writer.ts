@@ -63,8 +63,8 @@ export async function openNew(store: TapeStore, options: CreateWriterOptions): P
     },
     first: [init],
     async giveUp(reason) {
-      // An empty file would be taken for a damaged tape.
-      await store.delete(keys.tape).catch(() => {});
+      // An empty file would be taken for a damaged tape, and metadata for one that is lost.
+      for (const key of [keys.tape, keys.meta]) await store.delete(key).catch(() => {});
       await sink.abort(reason);
     },
   };
