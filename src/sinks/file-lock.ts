@@ -48,11 +48,15 @@ export class FileLock {
   /**
    * Gives the lock back, unless it was taken over meanwhile. Where the disk fails, its file stays, and other processes
    * find the tape locked until this one has ended.
+   *
+   * @param keepAs the path under which its file stays; by default it is removed
    */
-  async release(): Promise<void> {
+  async release(keepAs?: string): Promise<void> {
     try {
       const text = await readIfThere(this.#files, this.#path);
-      if (text !== undefined && parseHolder(text)?.nonce === this.#nonce) await remove(this.#files, this.#path);
+      if (text === undefined || parseHolder(text)?.nonce !== this.#nonce) return;
+      if (keepAs === undefined) await remove(this.#files, this.#path);
+      else await this.#files.rename(this.#path, keepAs);
     } catch {
       givenBack.add(this.#nonce);
     }

@@ -4,7 +4,7 @@ import { coalesce } from "../bytes.ts";
 import { printable, TapeError } from "../errors.ts";
 import { codeOf, ioError } from "./file-error.ts";
 import { FileLock } from "./file-lock.ts";
-import { rewrite, UnprovenMark } from "./file-proof.ts";
+import { markOf, rewrite, UnprovenMark } from "./file-proof.ts";
 import { type FileHandle, type FileSystem, systemFiles } from "./file-system.ts";
 import type { PlacedWriter } from "./placed-writer.ts";
 import { TapeSink, type TapeSinkSpec } from "./sink.ts";
@@ -65,6 +65,8 @@ class FileSinkSpec implements TapeSinkSpec {
   #provenUpTo = 0;
   /** An earlier handle failed to sync: what it left has to be written anew before a sync of this one counts. */
   #isInDoubt = false;
+  /** There was no room for the mark of a failed sync. The lock takes its place in the end: it is there already. */
+  #isMarkMissing = false;
 
   constructor(files: FileSystem, path: string, mode: "create" | "append" | undefined) {
     this.#files = files;
@@ -175,7 +177,7 @@ class FileSinkSpec implements TapeSinkSpec {
       if (!this.#isNameSynced) await this.#syncName();
     } catch (error) {
       this.#syncFailure = ioError(`Cannot sync ${printable(this.#path, 4096)}`, error);
-      await this.#mark.leave(this.#provenUpTo).catch(() => {});
+      await this.#mark.leave(this.#provenUpTo).catch(() => this.#isMarkMissing = true);
       throw this.#syncFailure;
     }
     if (this.#isInDoubt) await this.#mark.remove();
@@ -228,7 +230,7 @@ class FileSinkSpec implements TapeSinkSpec {
     } catch (error) {
       throw ioError(`Cannot close ${printable(this.#path, 4096)}`, error);
     } finally {
-      await lock?.release();
+      await lock?.release(this.#isMarkMissing ? markOf(this.#path) : undefined);
     }
   }
 }

@@ -17,11 +17,15 @@ function bytes(text: string): Uint8Array {
 /** The files of this machine, with a tape that cannot be synced while it `isFailing`, and what was written of it where. */
 class FailingDisk {
   isFailing = false;
+  isFull = false;
   readonly synced: string[] = [];
   readonly writes: string[] = [];
   readonly files: FileSystem = {
     ...systemFiles,
-    open: async (path, flags, mode) => this.#wrap(await systemFiles.open(path, flags, mode), path),
+    open: async (path, flags, mode) => {
+      if (this.isFull && !path.endsWith(".jsonl")) throw new Error("ENOSPC: simulated, open");
+      return this.#wrap(await systemFiles.open(path, flags, mode), path);
+    },
     placedWriter: async (path, file) => {
       const writer = await systemFiles.placedWriter(path, file);
       return {
@@ -109,6 +113,26 @@ test("fileSink() writes everything anew where the mark of a failed sync cannot b
       assert.equal(await readdir(folder), ["a.jsonl"]);
     });
   }
+});
+
+test("fileSink() leaves its lock as the mark of a failed sync where there is no room for one", async () => {
+  await inScratch(async (folder) => {
+    const path = join(folder, "a.jsonl");
+    const disk = new FailingDisk();
+    const sink = fileSinkIn(disk.files, path, {});
+    await sink.open();
+    await sink.append([bytes("one\n")]);
+    disk.isFailing = disk.isFull = true;
+    await rejection(sink.close(), "io");
+    assert.equal((await readdir(folder)).sort(), ["a.jsonl", "a.jsonl.unproven"]);
+    disk.isFailing = disk.isFull = false;
+    disk.writes.length = 0;
+    const next = fileSinkIn(disk.files, path, { mode: "append" });
+    await next.open();
+    await next.close();
+    assert.equal(disk.writes, ["0: one\n"]);
+    assert.equal(await readdir(folder), ["a.jsonl"]);
+  });
 });
 
 test("fileSink() syncs the folder of a file that another writer made and may not have synced", async () => {
