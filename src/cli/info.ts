@@ -2,12 +2,12 @@ import type { TapePerformance, TapeStats } from "../metadata.ts";
 import type { Command, CommandIo } from "./command.ts";
 import { infoReport } from "./info-report.ts";
 import { numberOption, onlyArgument, parseOptions } from "./options.ts";
+import { Progress } from "./progress.ts";
 import { type OpenedTape, openTape, tapeFolder } from "./tape-argument.ts";
 import { TapeReading } from "./tape-reading.ts";
 import { type TapeState, tapeState } from "./tape-state.ts";
 import { TapeSummary } from "./tape-summary.ts";
 import { asciiJson, styleFor } from "./text.ts";
-import { formatBytes } from "./units.ts";
 
 const HELP = `Tells what is on a tape: counted from the tape itself, in one pass.
 
@@ -40,9 +40,6 @@ export interface TapeInfo {
   readonly reading: TapeReading;
 }
 
-/** Reading more than this takes a while. */
-const LONG_BYTES = 64 * 1024 * 1024;
-
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const { values, positionals } = parseOptions("info", args, {
     top: { type: "string" },
@@ -54,13 +51,13 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const reading = new TapeReading(tape, io);
   const summary = new TapeSummary(top);
   const sizeBytes = await tape.store.size(tape.key) ?? 0;
-  const progress = sizeBytes > LONG_BYTES && io.isStderrTty ? new Progress(sizeBytes, io) : undefined;
+  const progress = new Progress(sizeBytes, io);
   for await (const line of reading.lines({ end: sizeBytes })) {
     const record = reading.parse(line);
     if (record !== undefined) summary.add(record);
-    progress?.at(line.offset);
+    progress.at(line.offset);
   }
-  progress?.clear();
+  progress.clear();
   summary.end();
 
   const known: TapeInfo = {
@@ -75,29 +72,6 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   if (values.json === true) await io.stdout.write(`${asciiJson(infoObject(known))}\n`);
   else await io.stdout.write(`${infoReport(known, top, styleFor(io), io.columns, Date.now()).join("\n")}\n`);
   return await reading.finish();
-}
-
-/** Tells on stderr how far a long reading has come, on one line that is drawn anew. */
-class Progress {
-  readonly #size: number;
-  readonly #io: CommandIo;
-  #shown = 0;
-
-  constructor(size: number, io: CommandIo) {
-    this.#size = size;
-    this.#io = io;
-  }
-
-  at(offset: number): void {
-    const percent = Math.floor(offset / this.#size * 100);
-    if (percent === this.#shown) return;
-    this.#shown = percent;
-    void this.#io.stderr.write(`\r\x1b[Kreading ${formatBytes(this.#size)}: ${percent} %`);
-  }
-
-  clear(): void {
-    void this.#io.stderr.write("\r\x1b[K");
-  }
 }
 
 const ms = (us: number | null) => us === null ? null : us / 1000;

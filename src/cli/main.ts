@@ -12,6 +12,8 @@ const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => P
   replay: ["print the messages of a tape, in their time", async () => (await import("./replay.ts")).replay],
   list: ["list the tapes of a folder", async () => (await import("./list.ts")).list],
   info: ["statistics, slowest calls and errors of a tape", async () => (await import("./info.ts")).info],
+  verify: ["check a tape for damage", async () => (await import("./verify.ts")).verify],
+  repair: ["make a whole tape of a damaged one", async () => (await import("./repair.ts")).repair],
   demo: ["record, watch and summarise a real MCP session", async () => (await import("./demo.ts")).demo],
 };
 
@@ -41,7 +43,8 @@ Exit codes:
   0  fine
   1  failed
   2  wrong use: an unknown command, option or tape, or a file that is no tape
-  3  done, but the tape is damaged or has gaps; stderr says where
+  3  done, but the tape is damaged or has gaps; stderr says where ("verify" and
+     "repair" say so on stdout)
 `;
 
 /** Does what the command line says and gives the exit code. */

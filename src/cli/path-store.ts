@@ -1,23 +1,48 @@
 import * as fs from "node:fs/promises";
-import { TapeError } from "../errors.ts";
+import { dirname, join } from "node:path";
 import { codeOf, ioError } from "../sinks/file-error.ts";
+import { fileSink } from "../sinks/file.ts";
 import { fileSource } from "../sources/file.ts";
 import type { TapeStore } from "../stores/store.ts";
 
 /**
- * A store for reading one tape, whatever its file is called: names with spaces or dots, or without `.jsonl`, are no keys
- * of a `fileStore`. In here the tape goes by `tapeId`; its metadata are looked for beside it.
+ * Where the store of one tape puts what: the tape at its path, what belongs to it beside it under the same name, and
+ * anything else in the same folder.
+ */
+export function pathInStore(path: string, tapeId: string): (key: string) => string {
+  const stem = path.replace(/\.jsonl$/, "");
+  return (key) => {
+    if (key === `${tapeId}.jsonl`) return path;
+    return key.startsWith(tapeId) ? stem + key.slice(tapeId.length) : join(dirname(path), key);
+  };
+}
+
+/**
+ * A store for one tape and what belongs to it, whatever its file is called: names with spaces or dots, or without
+ * `.jsonl`, are no keys of a `fileStore`. In here the tape goes by `tapeId`.
  */
 export function pathStore(path: string, tapeId: string): TapeStore {
-  const stem = path.replace(/\.jsonl$/, "");
-  const pathOf = (key: string) => key === `${tapeId}.jsonl` ? path : stem + key.slice(tapeId.length);
-  const readOnly = () =>
-    Promise.reject(new TapeError("invalid_argument", `Cannot write ${path}: it was opened for reading`));
+  const pathOf = pathInStore(path, tapeId);
 
   return {
-    openSink: readOnly,
-    put: readOnly,
-    delete: readOnly,
+    async openSink(key, { mode = "create" } = {}) {
+      const sink = fileSink(pathOf(key), { mode });
+      await sink.open();
+      return sink;
+    },
+    async put(key, bytes) {
+      const draft = `${pathOf(key)}.${crypto.randomUUID()}.tmp`;
+      try {
+        await fs.writeFile(draft, bytes, { flag: "wx", mode: 0o600, flush: true });
+        await fs.rename(draft, pathOf(key));
+      } catch (error) {
+        await fs.rm(draft, { force: true });
+        throw ioError(`Cannot write ${pathOf(key)}`, error);
+      }
+    },
+    async delete(key) {
+      return await ifThere(key, () => fs.unlink(pathOf(key)).then(() => true)) ?? false;
+    },
     openSource: (key, options) => fileSource(pathOf(key), options),
     async size(key) {
       return (await ifThere(key, () => fs.stat(pathOf(key))))?.size;

@@ -10,12 +10,18 @@ import { type CommandIo, UsageError } from "./command.ts";
 import { pathStore } from "./path-store.ts";
 import { escapeControls } from "./text.ts";
 
-/** A tape that exists and starts as a tape does. */
-export interface OpenedTape {
+/** The file of a tape. */
+export interface TapeFile {
   readonly store: TapeStore;
+  /** Id of the tape in its store. */
+  readonly tapeId: string;
   /** Key of the tape in its store. */
   readonly key: string;
   readonly path: string;
+}
+
+/** A tape that exists and starts as a tape does. */
+export interface OpenedTape extends TapeFile {
   readonly init: InitRecord;
   /** What stands beside the tape, if anything does that can be read. */
   readonly metadata: TapeMetadata | undefined;
@@ -34,23 +40,30 @@ export function tapeFolder(dir: string | undefined, env: CommandIo["env"]): stri
 }
 
 /**
- * The tape that a TAPE argument names: the id of a tape in the folder, the path of a file, or `latest`.
+ * The file that a TAPE argument names: the id of a tape in the folder, the path of a file, or `latest`.
+ *
+ * @throws {UsageError} there is no such tape, or it cannot be one
+ */
+export async function findTape(argument: string, folder: string): Promise<TapeFile> {
+  const path = await locate(argument, folder);
+  // The name of a file need not be an id; this one is shown only in messages.
+  const stem = basename(path).replace(/\.jsonl$/, "");
+  const tapeId = stem.replace(/[^A-Za-z0-9_-]/g, "_").slice(0, 128) || "tape";
+  return { store: pathStore(path, tapeId), tapeId, key: `${tapeId}.jsonl`, path };
+}
+
+/**
+ * As {@linkcode findTape}, for a tape that is to be read.
  *
  * @throws {UsageError} there is no such tape, or it cannot be one
  * @throws {TapeError} code `invalid_tape`: the file does not start as a tape does; `io`
  */
 export async function openTape(argument: string, folder: string): Promise<OpenedTape> {
-  const path = await locate(argument, folder);
-  // The name of a file need not be an id; this one is shown only in the errors of the reader.
-  const stem = basename(path).replace(/\.jsonl$/, "");
-  const tapeId = stem.replace(/[^A-Za-z0-9_-]/g, "_").slice(0, 128) || "tape";
-  const store = pathStore(path, tapeId);
-  const key = `${tapeId}.jsonl`;
+  const file = await findTape(argument, folder);
+  const { store, tapeId, key } = file;
   const first = await firstRecord(store, key);
   return {
-    store,
-    key,
-    path,
+    ...file,
     init: first?.type === "init" ? first : await readInit(store, tapeId),
     metadata: await readMetadata(store, `${tapeId}.meta.json`),
   };

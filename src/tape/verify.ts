@@ -243,7 +243,7 @@ class TapeChecks {
         ? `lines ${firstLine} to ${line.number} are not as they were written: of line ${line.number}, ${verdict.why}`
         : `the line is not as it was written: ${verdict.why}`;
       const length = line.nextOffset - offset;
-      this.#report({ code: "seal_broken", severity: "damage", message, line: line.number, offset, length });
+      this.#report({ code: "seal_broken", severity: "damage", message, line: firstLine, offset, length });
       return;
     }
     this.#sealedBytes += line.nextOffset - offset;

@@ -17,7 +17,7 @@ import {
   verifyTape,
 } from "tapeline";
 import { fileStore } from "tapeline/file";
-import { utf8 } from "../helpers/bytes.ts";
+import { latin1Text, utf8 } from "../helpers/bytes.ts";
 import {
   cuts,
   type Damaged,
@@ -185,7 +185,7 @@ test("repairTape() writes the gap records that are missing, also behind a tape t
 });
 
 test("repairTape() says on the tape for which lines no checksum vouches", async () => {
-  const at = text(whole.bytes).indexOf("ready");
+  const at = latin1Text(whole.bytes).indexOf("ready");
   const store = await storeOf(splice(whole.bytes, at, at + 5, utf8("wrong")));
   assert.equal((await repair(store)).unverified, [{ from: 1, to: 7 }]);
   const notes = (await linesOf(store, "demo-repaired")).filter((line) => /"gap".*"count":0/.test(line));
