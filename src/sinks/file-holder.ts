@@ -48,6 +48,11 @@ function hostName(): string | null {
   return isPermitted({ name: "sys", kind: "hostname" }) ? hostname() : null;
 }
 
+/** Whether that may be read without a question to the person at the terminal. */
+export function mayRead(path: string): boolean {
+  return isPermitted({ name: "read", path });
+}
+
 /** On Deno, whether we may do that without asking the person at the terminal: a lock is not worth a question. */
 function isPermitted(permission: { name: string; path?: string; kind?: string }): boolean {
   const { Deno } = globalThis as {

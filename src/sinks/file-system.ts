@@ -1,7 +1,7 @@
 import { watch } from "node:fs";
 import * as fs from "node:fs/promises";
 import type { Bytes } from "../bytes.ts";
-import { type LockHolder, mayLive, thisProcess } from "./file-holder.ts";
+import { type LockHolder, mayLive, mayRead, thisProcess } from "./file-holder.ts";
 import { type PlacedWriter, placedWriter } from "./placed-writer.ts";
 
 /** What the file backends need to know of a file. */
@@ -52,6 +52,8 @@ export interface FileSystem {
   mkdir(path: string, mode: number): Promise<unknown>;
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
+  /** Whether that may be read without a question to the person at the terminal. */
+  mayRead(path: string): boolean;
   /** Calls `onChange` when the file may have changed, until the answer is called. A watch that breaks falls silent. */
   watch(path: string, onChange: () => void): () => void;
   /** Calls `onTime` every so often, until the answer is called. */
@@ -76,6 +78,7 @@ export const systemFiles: FileSystem = {
   mkdir: fs.mkdir,
   rename: fs.rename,
   unlink: fs.unlink,
+  mayRead,
   watch(path, onChange) {
     const watcher = watch(path, onChange);
     watcher.on("error", () => {});

@@ -274,13 +274,17 @@ async function makeFolders(files: FileSystem, path: string, isLastTry = false): 
 
 /** How a file system says that it cannot sync folders at all. */
 const NO_FOLDER_SYNC = ["EINVAL", "ENOTSUP", "EROFS"];
+/** How opening a folder fails that could be synced some other time. */
+const NOT_NOW = ["EIO", "EMFILE", "ENFILE", "ENOMEM"];
 
 /** Makes sure that a new file's name survives a power loss; where folders cannot be synced, nothing more can be done. */
 export async function syncFolder(files: FileSystem, path: string): Promise<void> {
+  if (!files.mayRead(path)) return;
   let folder: FileHandle;
   try {
     folder = await files.open(path, constants.O_RDONLY);
-  } catch {
+  } catch (error) {
+    if (NOT_NOW.includes(codeOf(error) ?? "")) throw error;
     return;
   }
   try {

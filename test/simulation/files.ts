@@ -164,6 +164,8 @@ function simulatedFiles(world: World, process: Process, isFaulty: boolean): File
         disk.rename([{ path, node: undefined }]);
       }),
 
+    mayRead: () => true,
+
     watch(path, onChange) {
       if (!world.hasWatches) throw systemError("ENOSPC", "watch", path);
       const node = existing("watch", path);

@@ -26,7 +26,9 @@ export class Observer {
     });
     this.done = done.catch((error) => {
       // A tape that could not be made is deleted, and made anew.
-      if (model.identity !== undefined && this.#identity === model.identity) model.world.violation ??= error;
+      if (this.process.isAlive && model.identity !== undefined && this.#identity === model.identity) {
+        model.world.violation ??= error;
+      }
     });
   }
 
@@ -86,7 +88,7 @@ export class Observer {
   }
 
   #see(text: string): void {
-    if (!this.process.isAlive) return;
+    if (!this.process.isAlive || this.#identity !== this.#model.identity) return;
     const expected = this.#model.lines[this.#seen];
     if (text !== expected) {
       throw new Violation(`line ${this.#seen + 1} was seen as ${text}, and stands there as ${expected}`);

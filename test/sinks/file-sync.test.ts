@@ -18,11 +18,16 @@ function bytes(text: string): Uint8Array {
 class FailingDisk {
   isFailing = false;
   isFull = false;
+  /** Calls that fail once, in the order in which they come. */
+  readonly failures: string[] = [];
   readonly synced: string[] = [];
   readonly writes: string[] = [];
   readonly files: FileSystem = {
     ...systemFiles,
     open: async (path, flags, mode) => {
+      if (path === this.failures[0]) {
+        throw Object.assign(new Error("EIO: simulated, open"), { code: this.failures.shift() && "EIO" });
+      }
       if (this.isFull && !path.endsWith(".jsonl")) throw new Error("ENOSPC: simulated, open");
       return this.#wrap(await systemFiles.open(path, flags, mode), path);
     },
@@ -149,6 +154,16 @@ test("fileSink() syncs the folder of a file that another writer made and may not
     await second.sync();
     assert.equal(disk.synced, [path, join(folder, "tapes"), folder]);
     await second.close();
+  });
+});
+
+test("fileSink() takes a folder that cannot be opened now for one that is not synced", async () => {
+  await inScratch(async (folder) => {
+    const disk = new FailingDisk();
+    const sink = fileSinkIn(disk.files, join(folder, "a.jsonl"), {});
+    await sink.open();
+    disk.failures.push(folder);
+    assert.match((await rejection(sink.close(), "io")).message, /^Cannot sync .*a\.jsonl: EIO/);
   });
 });
 
