@@ -95,6 +95,8 @@ export class Disk {
   onChange: (path: string, before: Bytes, after: Bytes) => void = () => {};
   /** Files that the system could not write, and does not remember so. */
   readonly inDoubt: Set<string> = new Set();
+  /** Files for which somebody has tried to leave a mark that says so. */
+  readonly marked: Set<string> = new Set();
   #nodeCount = 0;
   #names = new Map<string, Node>();
   #durableNames = new Map<string, Node>();

@@ -104,8 +104,9 @@ function simulatedFiles(world: World, process: Process, isFaulty: boolean): File
   const lookUp = (path: string) => call("stat", path, "other", () => statOf(existing("stat", path)));
 
   return {
-    open: (path, flags) =>
-      call("open", path, "open", () => {
+    open: (path, flags) => {
+      if (path.endsWith(MARK) && flags & constants.O_CREAT) disk.marked.add(path.slice(0, -MARK.length));
+      return call("open", path, "open", () => {
         let node = disk.node(path);
         if (node !== undefined && flags & constants.O_CREAT && flags & constants.O_EXCL) {
           throw systemError("EEXIST", "open", path);
@@ -119,7 +120,8 @@ function simulatedFiles(world: World, process: Process, isFaulty: boolean): File
         }
         if (flags & constants.O_TRUNC) disk.truncate(path, node, 0, world.now);
         return handle(path, node);
-      }),
+      });
+    },
 
     placedWriter: (path, file) =>
       call("open", path, "open", () => {

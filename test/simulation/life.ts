@@ -109,8 +109,10 @@ export class Life {
       this.#model.acknowledged(n, durability);
     } catch (error) {
       if (!isTapeError(error, "io")) this.#violation ??= error;
-      else if (error.message.startsWith("Cannot sync")) this.#hasFailedToSync = true;
-      else if (!this.#model.isLost(n)) this.#violation ??= new Violation(`message ${n} was rejected and not lost`);
+      else if (error.message.startsWith("Cannot sync")) {
+        this.#hasFailedToSync = true;
+        if (typeof writer.metadata().status !== "object") this.#violation ??= new Violation("the metadata do not tell");
+      } else if (!this.#model.isLost(n)) this.#violation ??= new Violation(`message ${n} was rejected and not lost`);
     } finally {
       this.#waiting.delete(n);
     }
@@ -154,6 +156,7 @@ export class Life {
   /** The tape was closed in good order: everything is on it, or it says that it is not. */
   #check(writer: StreamingTapeWriter, isFinal: boolean): void {
     const records = this.#model.check();
+    this.#model.checkCorrelations(records);
     for (const n of this.#written) {
       if (this.#model.isOnTape(n) === this.#model.isLost(n)) throw new Violation(`nobody knows what became of ${n}`);
     }

@@ -83,12 +83,15 @@ export class Model {
   }
 
   /** A writer has come to its end, in whatever way. */
-  ended(): void {
+  ended(wasKilled: boolean): void {
     const { content } = this;
     // A line that could neither be written to its end nor cut off may be whole but for its line ending: it is kept then.
     const tail = bufferOf(content.subarray(content.lastIndexOf(LF) + 1));
     const { disk } = this.world;
-    if (disk.inDoubt.has(this.path) && disk.node(this.path + MARK) === undefined) throw new Damage();
+    if (disk.inDoubt.has(this.path) && disk.node(this.path + MARK) === undefined) {
+      if (!wasKilled && !disk.marked.has(this.path)) throw new Violation("a failed sync has left no mark");
+      throw new Damage();
+    }
     for (const n of this.#lost) if (tail.includes(`"n":${n},`)) this.#lost.delete(n);
   }
 
@@ -153,6 +156,22 @@ export class Model {
       if (!messages.has(n)) throw new Violation(`message ${n} was acknowledged and is not on the tape any more`);
     }
     return records;
+  }
+
+  /** Checks that each answer is correlated with its request, where nothing was lost. */
+  checkCorrelations(records: readonly TapeRecord[]): void {
+    if (records.some(({ type }) => type === "gap")) return;
+    const requests = new Set<number>();
+    let answers = 0;
+    let correlations = 0;
+    for (const record of records) {
+      if (record.type === "correlation" && typeof record.response_seq === "number") correlations++;
+      if (record.type !== "frame") continue;
+      const { id, method } = record.env.message as { id: number; method?: string };
+      if (method !== undefined) requests.add(id);
+      else if (requests.delete(id)) answers++;
+    }
+    if (answers !== correlations) throw new Violation(`${answers} answers have ${correlations} correlations`);
   }
 
   #promise(length: number): void {

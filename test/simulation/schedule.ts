@@ -93,8 +93,9 @@ export class Schedule {
       const life = new Life(this.#model, { tapeId: TAPE_ID, isNew: this.#isNew, durability, end, onOpen });
       this.#writer = life.process;
       const error = await this.#untilKilled(life.live(() => ++this.#numbers));
+      const wasKilled = !life.process.isAlive;
       this.world.kill(life.process);
-      this.#model.ended();
+      this.#model.ended(wasKilled);
       if (error === undefined) break;
       if (attempt > 4) throw new Violation(`the tape cannot be opened any more: ${error.message}`, { cause: error });
       if (isTapeError(error, "tape_not_found") || isTapeError(error, "invalid_tape")) await this.#startOver(error);
