@@ -53,6 +53,7 @@ export { stampFrames, type StampFramesOptions } from "./transforms/stamp-frames.
 export type { Durability } from "./tape/group-commit.ts";
 export { type FollowTapeOptions, TapeManager } from "./tape/manager.ts";
 export { type FollowOptions, type ReaderOptions, StreamingTapeReader } from "./tape/reader.ts";
+export type { CopyResult } from "./tape/repair-report.ts";
 export { type RepairOptions, type RepairResult, repairTape } from "./tape/repair.ts";
 export { type RecordCounts, type VerifyOptions, type VerifyResult, verifyTape } from "./tape/verify.ts";
 export type { Finding, FindingCode } from "./tape/verify-finding.ts";

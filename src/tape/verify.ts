@@ -30,11 +30,17 @@ export interface VerifyOptions {
 
 /** Lines of a tape by the type of their record. */
 export interface RecordCounts {
+  /** Of type `init`. */
   init: number;
+  /** Of type `frame`. */
   frame: number;
+  /** Of type `correlation`. */
   correlation: number;
+  /** Of type `checkpoint`. */
   checkpoint: number;
+  /** Of type `gap`. */
   gap: number;
+  /** Of type `log`. */
   log: number;
   /** Of types that are not known here. */
   other: number;

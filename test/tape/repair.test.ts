@@ -15,8 +15,8 @@ import {
   TapeSink,
   type TapeStore,
   verifyTape,
-} from "tapeline";
-import { fileStore } from "tapeline/file";
+} from "../../src/mod.ts";
+import { fileStore } from "../../src/stores/file.ts";
 import { latin1Text, utf8 } from "../helpers/bytes.ts";
 import {
   cuts,

@@ -13,7 +13,7 @@ import {
   type VerifyOptions,
   type VerifyResult,
   verifyTape,
-} from "tapeline";
+} from "../../src/mod.ts";
 import {
   type Damaged,
   drops,
