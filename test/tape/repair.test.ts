@@ -154,6 +154,8 @@ test("repairTape() says what was recovered and what was left out, and keeps that
     await textOf(store, "demo-repaired.dropped"),
     ["#!?\n", "\n", long, frameLine(1, 2), '{"type":"fra'].join(""),
   );
+  const endless = await storeOf(init + frameLine(0, 1) + long.trimEnd());
+  assert.is((await repair(endless, { maxLineBytes: 1000 })).droppedBytes, long.length - 1);
   const { dropped, unreadableLines, droppedBytes, droppedKey, isEnded, missingFrames, init: how, after } = result;
   assert.equal(dropped, { init: 0, frame: 1, correlation: 0, checkpoint: 0, gap: 0, log: 0, other: 0 });
   assert.equal([unreadableLines, droppedKey], [4, "demo-repaired.dropped"]);
@@ -191,6 +193,38 @@ test("repairTape() says on the tape for which lines no checksum vouches", async 
   const notes = (await linesOf(store, "demo-repaired")).filter((line) => /"gap".*"count":0/.test(line));
   assert.match(notes[0]!, /no checksum vouched for lines 1 to 7 of the damaged tape/);
   assert.is(notes.length, 1);
+});
+
+test("repairTape() says so too of lines behind the last checkpoint that is left", async () => {
+  const last = spansOf(whole.bytes).at(-1)!;
+  const store = await storeOf(whole.bytes.slice(0, last.end - 5));
+  const { unverified, isEnded } = await repair(store);
+  assert.equal([unverified, isEnded], [[{ from: 14, to: 18 }], true]);
+});
+
+test("repairTape() keeps correlations that stand before their frames, behind them, and a checkpoint only once", async () => {
+  const correlation = (request: number, response: number) =>
+    `{"type":"correlation","id":"c","request_seq":${request},"response_seq":${response},"status":"success"}\n`;
+  const reply = frameLine(1, 2).replace("client_to_server", "server_to_client");
+  const good = correlation(0, 1);
+  const store = await storeOf([init, good, frameLine(0, 1), reply, correlation(0, 7)].join(""));
+  const { dropped } = await repair(store);
+  assert.is(dropped.correlation, 1);
+  assert.equal((await linesOf(store, "demo-repaired")).slice(1, 4), [frameLine(0, 1), reply, good]);
+  const checkpoint = spansOf(whole.bytes)[6]!;
+  const line = whole.bytes.subarray(checkpoint.start, checkpoint.end);
+  const twice = await storeOf(splice(whole.bytes, checkpoint.end, checkpoint.end, line));
+  assert.is((await repair(twice)).dropped.checkpoint, 1);
+});
+
+test("repairTape() leaves the times of frames alone that only stand in the wrong place", async () => {
+  const frames = Array.from({ length: 12 }, (_, seq) => frameLine(seq, 10 * seq));
+  const store = await storeOf(
+    [init, ...frames.slice(0, 5), ...frames.slice(7, 10), ...frames.slice(5, 7), ...frames.slice(10)].join(""),
+  );
+  const { movedFrames, retimedFrames } = await repair(store);
+  assert.equal([movedFrames, retimedFrames], [2, 0]);
+  assert.equal((await linesOf(store, "demo-repaired")).slice(1, 13), frames);
 });
 
 test("repairTape() sets a time right that contradicts its neighbours, and never the neighbours", async () => {
@@ -270,6 +304,16 @@ for (const kind of ["memory", "file"]) {
       assert.ok((await verifyTape(store, "demo")).isIntact);
     }));
 }
+
+test("repairTape() does not take a draft for a repaired tape that is none", async () => {
+  for (const draft of [`${init}#\n`, init + frameLine(0, 1)]) {
+    const store = await storeOf(init);
+    await store.put("demo.jsonl.draft", utf8(draft));
+    await store.put("demo.jsonl.bak", utf8("?"));
+    const { isChanged, isFinished } = await repairTape(store, "demo", { inPlace: true });
+    assert.equal([isChanged, isFinished, await textOf(store, "demo.jsonl")], [false, false, init]);
+  }
+});
 
 /** A store whose process is killed before, or in the midst of, the call number `lives` that changes something. */
 function mortalStore(inner: TapeStore, lives: number): TapeStore {

@@ -187,6 +187,10 @@ test("verifyTape() does so for ranges larger than a block, and behind lines that
     "metadata_differ",
   ]);
   assert.is(short.sealedBytes, byteCount);
+  await putTape(store, "demo", initLine("demo") + "x".repeat(500));
+  await store.delete("demo.meta.json");
+  const { findings: last } = await verify(store, { maxLineBytes: 200 });
+  assert.equal(last.map(({ code, line, length }) => [code, line, length]), [["line_too_long", 2, 500]]);
 });
 
 // Damage
