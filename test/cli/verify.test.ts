@@ -2,6 +2,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { styleFor } from "../../src/cli/text.ts";
+import { findingLine } from "../../src/cli/verify.ts";
 import { latin1Text, utf8 } from "../helpers/bytes.ts";
 import { sealedTape, splice } from "../helpers/damage.ts";
 import { inScratch } from "../helpers/scratch.ts";
@@ -45,6 +47,14 @@ test("verify prints each finding with its line and byte, and gives exit code 3",
     assert.match(evil.stdout, /^line 2, byte \d+: the line is no record: /);
     assert.not.ok(evil.stdout.includes("\u001b"));
   }));
+
+test("findingLine() lets nothing through that steers a terminal", () => {
+  const finding = { code: "id_differs", severity: "notice", message: "tape \u001b[2J\u202e" } as const;
+  const style = styleFor({ isTty: false, env: {} });
+  assert.is(findingLine(finding, style), "note: tape \\u{1b}[2J\\u{202e}");
+  const damage = { ...finding, severity: "damage", line: 1234, offset: 5678 } as const;
+  assert.is(findingLine(damage, style), "line 1,234, byte 5,678: tape \\u{1b}[2J\\u{202e}");
+});
 
 test("verify --json gives the same as one JSON object", () =>
   inScratch(async (folder) => {
