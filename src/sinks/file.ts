@@ -20,8 +20,8 @@ export interface FileSinkOptions {
 
 /**
  * A sink that appends to a file. A write that fails half-way is cut back to its last whole line, so that no line is left
- * torn and none is taken back that may have been read. The file gets mode 0600, folders that have to be made 0700; a symbolic link is refused.
- * Only one sink at a time holds a file, in any process; `{path}.lock` says which.
+ * torn and none is taken back that may have been read. The file gets mode 0600, folders that have to be made 0700; a
+ * symbolic link is refused. Only one sink at a time holds a file, in any process; `{path}.lock` says which.
  *
  * Closing it syncs the file and its folder. A sync that fails is final: no later one of this sink succeeds. It leaves
  * `{path}.unproven`, and the next sink writes anew what is in doubt before a sync of its own counts.

@@ -26,8 +26,8 @@ const HELD_BYTES = 16 * 1024 * 1024;
 const LF = 0x0a;
 
 /**
- * The bytes of a file, from `start` up to `end`, in blocks of whole lines; with `follow` it then waits for more. The next block is read
- * while the last one is worked on, and no more than that. Reading takes no lock and never slows the writer.
+ * The bytes of a file, from `start` up to `end`, in blocks of whole lines; with `follow` it then waits for more. The next
+ * block is read while the last one is worked on, and no more than that. Reading takes no lock and never slows the writer.
  *
  * @throws {TapeError} in the stream: code `tape_not_found` or `io`; `invalid_tape` where it follows and the file is cut
  * back, or replaced by another
@@ -105,9 +105,10 @@ class OpenFile {
 class PlainSource implements SourceSpec<Bytes> {
   readonly #file: OpenFile;
   readonly #end: number;
-  readonly #blockBytes: number;
   readonly #signal: AbortSignal | undefined;
   #at: number;
+  /** How much to read at once: more than a block where a line is longer than that. */
+  #reach: number;
   #isOver = false;
   /** The read that is under way. */
   #ahead: Promise<Bytes | undefined> | undefined;
@@ -120,7 +121,7 @@ class PlainSource implements SourceSpec<Bytes> {
     this.#file = new OpenFile(files, path);
     this.#at = start;
     this.#end = end;
-    this.#blockBytes = blockBytes;
+    this.#reach = blockBytes;
     this.#signal = signal;
   }
 
@@ -153,8 +154,9 @@ class PlainSource implements SourceSpec<Bytes> {
    * be read at once.
    */
   async #next(): Promise<Bytes | undefined> {
-    for (let most = this.#blockBytes; !this.#isOver; most *= 2) {
-      const length = Math.min(most, this.#end - this.#at);
+    // A tape with one line longer than a block has more of them: what it took to read that one is read from then on.
+    for (; !this.#isOver; this.#reach *= 4) {
+      const length = Math.min(this.#reach, this.#end - this.#at);
       const block = length > 0 ? await this.#file.read(this.#at, length) : undefined;
       if (block === undefined) break;
       const end = this.#at + block.length;
@@ -165,7 +167,7 @@ class PlainSource implements SourceSpec<Bytes> {
         this.#isOver = true;
         return block;
       }
-      if (most >= HELD_BYTES) return block;
+      if (this.#reach >= HELD_BYTES) return block;
     }
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { concat } from "../../src/bytes.ts";
 import { Fused } from "../../src/fuse.ts";
 import type { MessageEnvelope, TapeRecord } from "../../src/record.ts";
 import { RunningStats } from "../../src/running-stats.ts";
@@ -75,14 +76,7 @@ export function splice(
   end: number,
   ...middle: Uint8Array[]
 ): Uint8Array<ArrayBuffer> {
-  const parts = [bytes.subarray(0, start), ...middle, bytes.subarray(end)];
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return concat([bytes.slice(0, start), ...middle.map((part) => part.slice()), bytes.slice(end)]);
 }
 
 /** A tape that was damaged, and how. */
