@@ -1,4 +1,5 @@
 import type { Direction } from "./record.ts";
+import { decodeUtf8 } from "./utf8.ts";
 
 /** What the first bytes of a line say about it. Fields that a record of its type does not have are `undefined`. */
 export interface LineHeader {
@@ -24,10 +25,14 @@ export interface LinePosition {
 
 const NO_HEADER: LineHeader = { type: undefined, seq: undefined, ts: undefined, dir: undefined };
 /** Types of records that have no time. */
-const TIMELESS: ReadonlySet<string> = new Set(["init", "correlation", "checkpoint"]);
+const TIMELESS: ReadonlySet<string> = new Set(["correlation", "checkpoint", "init"]);
 const encoder = new TextEncoder();
 const TYPE_PREFIX = encoder.encode('{"type":"');
 const FRAME_PREFIX = encoder.encode('{"type":"frame","seq":');
+const TIMELESS_HEADERS: readonly [Uint8Array, LineHeader][] = Array.from(
+  TIMELESS,
+  (type) => [encoder.encode(`{"type":"${type}"`), { ...NO_HEADER, type }],
+);
 const TS_KEY = encoder.encode(',"ts":');
 const DIR_KEY = encoder.encode(',"dir":"');
 const DIRECTIONS: readonly [Direction, Uint8Array][] = [
@@ -39,7 +44,6 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 
-const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
 const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
 /**
@@ -119,10 +123,9 @@ export class TapeLine implements LineHeader, LinePosition {
    * @throws {TypeError} the bytes are not UTF-8
    */
   text(): string {
-    const bytes = this.bytes;
-    const text = lenient.decode(bytes);
+    const text = decodeUtf8(this.#block, this.#start, this.#end);
     // Only where a replacement character shows up can anything have been replaced.
-    return text.includes("\uFFFD") ? strict.decode(bytes) : text;
+    return text.includes("\uFFFD") ? strict.decode(this.bytes) : text;
   }
 
   /**
@@ -175,6 +178,7 @@ function integer(value: unknown): number | undefined {
 function canonicalHeader(block: Uint8Array, start: number, end: number): LineHeader | undefined {
   if (startsWith(block, start, end, FRAME_PREFIX)) return frameHeader(block, start + FRAME_PREFIX.length, end);
   if (!startsWith(block, start, end, TYPE_PREFIX)) return undefined;
+  for (const [spelled, header] of TIMELESS_HEADERS) if (startsWith(block, start, end, spelled)) return header;
   const typeStart = start + TYPE_PREFIX.length;
   let at = typeStart;
   while (at < end && block[at] !== QUOTE) {
@@ -183,7 +187,6 @@ function canonicalHeader(block: Uint8Array, start: number, end: number): LineHea
   }
   if (at === end) return undefined;
   const type = String.fromCharCode(...block.subarray(typeStart, Math.min(at, typeStart + 64)));
-  if (TIMELESS.has(type)) return { ...NO_HEADER, type };
   // A frame is canonical in full or not at all; other records have their time right behind the type.
   if (type === "frame" || at - typeStart > 64 || !startsWith(block, at + 1, end, TS_KEY)) return undefined;
   const ts = readInteger(block, at + 1 + TS_KEY.length, end);

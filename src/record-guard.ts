@@ -33,7 +33,12 @@ type Unchecked<T> = { readonly [K in keyof T]?: unknown };
  * ```
  */
 export function isTapeRecord(value: unknown): value is TapeRecord {
-  if (!isObject(value) || !Object.hasOwn(value, "type")) return false;
+  return isObject(value) && hasOwnFields(value) && isParsedRecord(value);
+}
+
+/** As {@linkcode isTapeRecord}, for what `JSON.parse` made: all its fields are its own, and asking costs more than the rest. */
+export function isParsedRecord(value: unknown): value is TapeRecord {
+  if (!isObject(value)) return false;
   const { type } = value as Unchecked<TapeRecord>;
   if (type === "frame") return isFrame(value);
   if (typeof type !== "string") return false;
@@ -87,6 +92,16 @@ export function explainEnvelope(value: unknown): string {
   return explainIssue(MessageEnvelopeSchema, value) ?? "";
 }
 
+/** Whether the fields that make a value a record, and those that make it a frame, are not inherited. */
+function hasOwnFields(value: object): boolean {
+  if (!Object.hasOwn(value, "type")) return false;
+  const { type, env } = value as Unchecked<FrameRecord>;
+  if (type !== "frame" || !isObject(env)) return true;
+  const { message, raw } = env as Unchecked<FrameEnv>;
+  return message !== undefined && Object.hasOwn(env, "message") ||
+    typeof raw === "string" && Object.hasOwn(env, "raw");
+}
+
 function isFrame(frame: Unchecked<FrameRecord>): boolean {
   return isCount(frame.seq) && isCount(frame.ts) && isDirection(frame.dir) && isEnv(frame.env) &&
     isOptionalCount(frame.ts_us) && isOptionalObject(frame.action) && isOptionalTransport(frame.transport) &&
@@ -96,9 +111,7 @@ function isFrame(frame: Unchecked<FrameRecord>): boolean {
 function isEnv(env: unknown): boolean {
   if (!isObject(env)) return false;
   const { message, raw, encoding, direction, timestamp, session_id } = env as Unchecked<FrameEnv>;
-  const hasPayload = message !== undefined && Object.hasOwn(env, "message") ||
-    typeof raw === "string" && Object.hasOwn(env, "raw");
-  return hasPayload && isOptionalString(raw) && isEncoding(encoding) &&
+  return (message !== undefined || typeof raw === "string") && isOptionalString(raw) && isEncoding(encoding) &&
     (isNullish(direction) || isDirection(direction)) && isOptionalString(timestamp) && isOptionalString(session_id);
 }
 

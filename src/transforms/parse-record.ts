@@ -1,7 +1,7 @@
 import { TapeError } from "../errors.ts";
 import { placeOf, type TapeLine } from "../line.ts";
 import { rememberText } from "../recorded-text.ts";
-import { explainRecord, isTapeRecord } from "../record-guard.ts";
+import { explainRecord, isParsedRecord } from "../record-guard.ts";
 import type { TapeRecord } from "../record.ts";
 import { type Stage, stage } from "../stage.ts";
 
@@ -60,7 +60,7 @@ export function parseLine(line: TapeLine): TapeRecord {
   } catch (cause) {
     throw corrupted(line, cause instanceof SyntaxError ? "it is not JSON" : "it is not UTF-8", cause);
   }
-  if (!isTapeRecord(value)) throw corrupted(line, explainRecord(value));
+  if (!isParsedRecord(value)) throw corrupted(line, explainRecord(value));
   if (value.type === "frame") rememberText(value.env, text);
   return value;
 }
