@@ -67,6 +67,7 @@ export async function readState(
   const expect = Object.assign((record: TapeRecord) => {
     if (record.type === "correlation") missing.expect(record);
   }, { terminate() {} });
+  const ignoreEmitted = Object.assign(() => {}, { terminate() {} });
   let init: InitRecord | undefined;
   let nextSeq = 0;
   let lastUs = 0;
@@ -82,8 +83,9 @@ export async function readState(
       lastUs = Math.max(lastUs, record.ts_us ?? 0);
       correlate.transform(record, expect);
       missing.endFrame();
-    } else if (record.type === "correlation") missing.found(record.id);
-    else if (record.type === "gap" && record.to_seq != null) nextSeq = Math.max(nextSeq, record.to_seq + 1);
+    } else if (record.type === "correlation") {
+      if (!missing.found(record.id)) correlate.transform(record, ignoreEmitted);
+    } else if (record.type === "gap" && record.to_seq != null) nextSeq = Math.max(nextSeq, record.to_seq + 1);
     // A last line that lacks its line ending gets it before anything else is written.
     else if (record.type === "checkpoint") unsealedFrom = line.nextOffset + (line.terminated ? 0 : 1);
     if ("ts" in record && typeof record.ts === "number") lastUs = Math.max(lastUs, record.ts * 1000);
@@ -112,11 +114,13 @@ class MissingCorrelations {
     else same.push(record);
   }
 
-  found(id: string): void {
+  /** Whether it was expected. */
+  found(id: string): boolean {
     const same = this.#expected.get(id);
     if (same === undefined) this.#early.set(id, (this.#early.get(id) ?? 0) + 1);
     else if (same.length === 1) this.#expected.delete(id);
     else same.shift();
+    return same !== undefined;
   }
 
   /** All that the frame calls for is expected by now. */

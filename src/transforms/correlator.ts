@@ -135,8 +135,17 @@ export function correlator(options: CorrelatorOptions = {}): Stage<TapeRecord, T
     if (request !== undefined) request.cancelled = true;
   };
 
+  /** A tape that was ended has reported its open requests, the oldest first: what is reported is not reported again. */
+  const onReported = ({ request_seq, response_seq }: CorrelationRecord) => {
+    const [key, request] = open.oldest() ?? [];
+    if (key === undefined || response_seq != null || request?.seq !== request_seq) return;
+    open.delete(key);
+    remember(timedOut, key, request, maxPending);
+  };
+
   return stage<TapeRecord, TapeRecord>({
     transform(record, emit) {
+      if (record.type === "correlation") onReported(record);
       if (record.type !== "frame") return emit(record);
       expire(record.ts, emit);
       const { message } = record.env;

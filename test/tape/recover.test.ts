@@ -370,6 +370,25 @@ test("resume() does not write again that a request ran out of time", async () =>
   assert.equal(correlations.map(({ status }) => status), ["timeout"]);
 });
 
+test("resume() does not report again what finalize() has reported, and still knows its answer", async () => {
+  const store = memoryStore();
+  let writer = await create(store);
+  for (const id of [1, 2, 3]) await writer.writeFrame(request(id));
+  await writer.finalize();
+  writer = await resume(store);
+  await writer.writeFrame(request(4));
+  await writer.writeFrame(answer(2));
+  await writer.finalize();
+  const correlations = (await recordsOf(store, "demo")).filter((record) => record.type === "correlation");
+  assert.equal(correlations.map(({ id, status, late }) => [id, status, late]), [
+    ["corr-0-none", "orphan", undefined],
+    ["corr-1-none", "orphan", undefined],
+    ["corr-2-none", "orphan", undefined],
+    ["corr-1-4", "success", true],
+    ["corr-3-none", "orphan", undefined],
+  ]);
+});
+
 test("resume() keeps aside any other tail: NUL bytes, what is no record, no UTF-8, too long, larger than a block", async () => {
   const head = initLine("demo") + frameLine(0, 1);
   const tails: (string | Uint8Array)[] = [
