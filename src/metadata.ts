@@ -263,7 +263,7 @@ export function parseMetadata(text: string, what: string): TapeMetadata {
 
 /**
  * Says in one line why a value does not fit a schema: the path of the first misfit and what is wrong with it. Undefined
- * if it fits.
+ * if it fits. Texts are not repeated: they may be secret.
  *
  * @internal
  */
@@ -272,5 +272,7 @@ export function explainIssue(schema: v.GenericSchema<unknown, unknown>, value: u
   if (result.success) return undefined;
   const issue = result.issues[0];
   const path = v.getDotPath(issue);
-  return printable(path === null ? issue.message : `${path}: ${issue.message}`, 160);
+  const { message, received } = issue;
+  const why = received.startsWith('"') ? message.replace(received, () => "a text") : message;
+  return printable(path === null ? why : `${path}: ${why}`, 160);
 }

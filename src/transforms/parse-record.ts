@@ -58,7 +58,8 @@ export function parseLine(line: TapeLine): TapeRecord {
     text = line.text();
     value = JSON.parse(text);
   } catch (cause) {
-    throw corrupted(line, cause instanceof SyntaxError ? "it is not JSON" : "it is not UTF-8", cause);
+    // The error of JSON.parse repeats a part of the text, which may be secret.
+    throw cause instanceof SyntaxError ? corrupted(line, "it is not JSON") : corrupted(line, "it is not UTF-8", cause);
   }
   if (!isParsedRecord(value)) throw corrupted(line, explainRecord(value));
   if (value.type === "frame") rememberText(value.env, text);
