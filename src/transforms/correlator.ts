@@ -2,7 +2,7 @@ import { TapeError } from "../errors.ts";
 import { batchHeaders, cancelledRequestKey, inputRequiredState, messageHeader } from "../jsonrpc.ts";
 import type { MessageHeader } from "../jsonrpc.ts";
 import { OldestFirst } from "../oldest-first.ts";
-import type { CorrelationRecord, FrameFlags, FrameRecord, TapeRecord } from "../record.ts";
+import type { CorrelationRecord, Direction, FrameFlags, FrameRecord, TapeRecord } from "../record.ts";
 import { type Emit, type Stage, stage } from "../stage.ts";
 
 /** Options of {@linkcode correlator}. */
@@ -85,7 +85,7 @@ export function correlator(options: CorrelatorOptions = {}): Stage<TapeRecord, T
   };
 
   const onRequest = (frame: FrameRecord, header: MessageHeader, emit: Emit<TapeRecord>) => {
-    const key = requestKey(frame, frame.dir, header);
+    const key = requestKey(frame, frame.dir, header.idKey);
     const before = open.get(key);
     if (before !== undefined) {
       open.delete(key);
@@ -113,7 +113,7 @@ export function correlator(options: CorrelatorOptions = {}): Stage<TapeRecord, T
 
   const onResponse = (frame: FrameRecord, header: MessageHeader): CorrelationRecord | undefined => {
     const asker = frame.dir === "client_to_server" ? "server_to_client" : "client_to_server";
-    const key = requestKey(frame, asker, header);
+    const key = requestKey(frame, asker, header.idKey);
     const request = open.get(key) ?? timedOut.get(key);
     if (request === undefined) return undefined;
     const late = !open.delete(key) && timedOut.delete(key);
@@ -131,7 +131,7 @@ export function correlator(options: CorrelatorOptions = {}): Stage<TapeRecord, T
 
   const onCancelled = (frame: FrameRecord) => {
     const id = cancelledRequestKey(frame.env.message);
-    const request = id === undefined ? undefined : open.get(`${scopeOf(frame)}${frame.dir}${id}`);
+    const request = id === undefined ? undefined : open.get(requestKey(frame, frame.dir, id));
     if (request !== undefined) request.cancelled = true;
   };
 
@@ -220,8 +220,9 @@ function correlation(request: Pending, answer: FrameRecord | undefined, status: 
 }
 
 /** Ids are unique per sender within a connection; over HTTP within one exchange. */
-function requestKey(frame: FrameRecord, sender: string, header: MessageHeader): string {
-  return `${scopeOf(frame)}${sender}${header.idKey}`;
+function requestKey(frame: FrameRecord, sender: Direction, idKey: string | undefined): string {
+  // Short, as every look-up hashes a new string.
+  return `${scopeOf(frame)}${sender === "client_to_server" ? "c" : "s"}${idKey}`;
 }
 
 function scopeOf(frame: FrameRecord): string {
