@@ -5,6 +5,6 @@ const utf8Slice = (globalThis as { Buffer?: { prototype: { utf8Slice?: Utf8Slice
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** UTF-8 as text. A byte order mark stays; what is not UTF-8 becomes U+FFFD. */
-export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
+export function decodeUtf8(bytes: Uint8Array, start: number = 0, end: number = bytes.length): string {
   return utf8Slice === undefined ? decoder.decode(bytes.subarray(start, end)) : utf8Slice.call(bytes, start, end);
 }

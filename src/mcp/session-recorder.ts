@@ -6,6 +6,7 @@ import type { Direction, MessageEnvelope } from "../record.ts";
 import { specOf } from "../stage.ts";
 import { DEFAULT_MAX_LINE_BYTES, lineSplit } from "../transforms/line-split.ts";
 import type { TapeFeed } from "./tape-feed.ts";
+import { decodeUtf8 } from "../utf8.ts";
 
 /** What is recorded of a session: both sides of the protocol, and what the server says beside it. */
 export type RecordedStream = Direction | "stderr";
@@ -53,12 +54,10 @@ export class SessionRecorder {
   }
 
   #record(stream: RecordedStream, line: TapeLine): void {
-    if (stream === "stderr") this.#feed.log("stderr", lenient.decode(line.bytes));
+    if (stream === "stderr") this.#feed.log("stderr", decodeUtf8(line.bytes));
     else this.#feed.message(envelopeOf(line, stream), line.length);
   }
 }
-
-const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The message on a line: as the very text where it is JSON, else what stands there, in base64 where it is no text. */
 function envelopeOf(line: TapeLine, direction: Direction): MessageEnvelope {
