@@ -273,6 +273,7 @@ export function explainIssue(schema: v.GenericSchema<unknown, unknown>, value: u
   const issue = result.issues[0];
   const path = v.getDotPath(issue);
   const { message, received } = issue;
-  const why = received.startsWith('"') ? message.replace(received, () => "a text") : message;
+  const quotes = received.startsWith('"') && message.endsWith(received);
+  const why = quotes ? `${message.slice(0, -received.length)}a text` : message;
   return printable(path === null ? why : `${path}: ${why}`, 160);
 }
