@@ -36,7 +36,10 @@ export function isTapeRecord(value: unknown): value is TapeRecord {
   return isObject(value) && hasOwnFields(value) && isParsedRecord(value);
 }
 
-/** As {@linkcode isTapeRecord}, for what `JSON.parse` made: all its fields are its own, and asking costs more than the rest. */
+/**
+ * As {@linkcode isTapeRecord}, for what `JSON.parse` made: all its fields are its own, and to ask for that would cost more
+ * than the rest.
+ */
 export function isParsedRecord(value: unknown): value is TapeRecord {
   if (!isObject(value)) return false;
   const { type } = value as Unchecked<TapeRecord>;

@@ -45,6 +45,9 @@ const MAX_CONTINUATIONS = 1024;
  * comes or the stream ends; one that is never answered as `timeout`, or as `orphan` at the end. An answer to nothing that
  * was asked passes through without a correlation. Memory is bounded by `maxPending`.
  *
+ * A request that a correlation record among the input reports as unanswered is not reported again: a tape that was ended
+ * and resumed has those.
+ *
  * Frames are completed in place; a frame that has a `correlation_id` keeps it.
  *
  * @throws {TapeError} code `invalid_argument`: `timeoutMs` is not above 0, or `maxPending` is below 1
