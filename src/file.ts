@@ -4,6 +4,6 @@
  * @module
  */
 
-export { fileSink, type FileSinkOptions } from "./sinks/file.ts";
-export { fileSource, type FileSourceOptions } from "./sources/file.ts";
+export { fileSink, type FileSinkOptions } from "./sinks/file/file.ts";
+export { fileSource, type FileSourceOptions } from "./sources/file/file.ts";
 export { fileStore } from "./stores/file.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 
-export { type StdioStreams } from "./mcp/own-stdio.ts";
-export { recordStdio, type RecordStdioOptions, type StdioSession } from "./mcp/record-stdio.ts";
-export { CommandError, type ProcessEnding, type ServerCommand } from "./mcp/server-process.ts";
-export { type RecordingResult } from "./mcp/tape-feed.ts";
+export { type StdioStreams } from "./mcp/record/own-stdio.ts";
+export { recordStdio, type RecordStdioOptions, type StdioSession } from "./mcp/record/record-stdio.ts";
+export { CommandError, type ProcessEnding, type ServerCommand } from "./mcp/record/server-process.ts";
+export { type RecordingResult } from "./mcp/record/tape-feed.ts";
 export { VERSION } from "./version.ts";

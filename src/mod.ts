@@ -6,16 +6,16 @@
  * @module
  */
 
-export type { Bytes } from "./bytes.ts";
+export type { Bytes } from "./lines/bytes.ts";
 export { isTapeError, TapeError, type TapeErrorCode, type TapeErrorOptions } from "./errors.ts";
-export { JsonText, jsonText } from "./json-text.ts";
-export type { JsonShape, JsonType } from "./json-scan.ts";
-export { batchHeaders, type MessageHeader, messageHeader, type MessageKind } from "./jsonrpc.ts";
-export { messageBytes, messageText } from "./recorded-text.ts";
-export { type LineHeader, type LinePosition, TapeLine } from "./line.ts";
-export * from "./record.ts";
-export * from "./record-schema.ts";
-export { explainRecord, isMessageEnvelope, isTapeRecord } from "./record-guard.ts";
+export { JsonText, jsonText } from "./json/json-text.ts";
+export type { JsonShape, JsonType } from "./json/json-scan.ts";
+export { batchHeaders, type MessageHeader, messageHeader, type MessageKind } from "./records/jsonrpc.ts";
+export { messageBytes, messageText } from "./records/recorded-text.ts";
+export { type LineHeader, type LinePosition, TapeLine } from "./lines/line.ts";
+export * from "./records/record.ts";
+export * from "./records/record-schema.ts";
+export { explainRecord, isMessageEnvelope, isTapeRecord } from "./records/record-guard.ts";
 export {
   type CompleteTapeStats,
   type MessageCounts,
@@ -30,13 +30,13 @@ export {
   type TapeStatus,
   TapeStatusSchema,
   type TapeTransport,
-} from "./metadata.ts";
-export { type CountedRecord, emptyStats, RunningStats } from "./running-stats.ts";
-export { checkTapeId, newTapeId, type TapeKeys, tapeKeys } from "./tape-id.ts";
-export { type Emit, type Stage, stage, type StageSpec, type Transform } from "./stage.ts";
-export { compose, pipe, type PipeSource } from "./pipe.ts";
-export { type Source, source, type SourceSpec } from "./sources/source.ts";
-export { type Sink, sink, type SinkSpec, TapeSink, type TapeSinkSpec } from "./sinks/sink.ts";
+} from "./records/metadata.ts";
+export { type CountedRecord, emptyStats, RunningStats } from "./records/running-stats.ts";
+export { checkTapeId, newTapeId, type TapeKeys, tapeKeys } from "./records/tape-id.ts";
+export { type Emit, type Stage, stage, type StageSpec, type Transform } from "./streams/stage.ts";
+export { compose, pipe, type PipeSource } from "./streams/pipe.ts";
+export { type Source, source, type SourceSpec } from "./streams/source.ts";
+export { type Sink, sink, type SinkSpec, TapeSink, type TapeSinkSpec } from "./streams/sink.ts";
 export { memorySource, type MemorySourceOptions } from "./sources/memory.ts";
 export { type MemorySink, memorySink } from "./sinks/memory.ts";
 export { memoryStore } from "./stores/memory.ts";
@@ -50,13 +50,13 @@ export { DEFAULT_MAX_LINE_BYTES, lineSplit, type LineSplitOptions } from "./tran
 export { pace, type PaceOptions, type Timed } from "./transforms/pace.ts";
 export { parseRecord, type ParseRecordOptions } from "./transforms/parse-record.ts";
 export { stampFrames, type StampFramesOptions } from "./transforms/stamp-frames.ts";
-export type { Durability } from "./tape/group-commit.ts";
+export type { Durability } from "./tape/write/group-commit.ts";
 export { type FollowTapeOptions, TapeManager } from "./tape/manager.ts";
-export { type FollowOptions, type ReaderOptions, StreamingTapeReader } from "./tape/reader.ts";
-export type { CopyResult } from "./tape/repair-report.ts";
-export { type RepairOptions, type RepairResult, repairTape } from "./tape/repair.ts";
-export { type RecordCounts, type VerifyOptions, type VerifyResult, verifyTape } from "./tape/verify.ts";
-export type { Finding, FindingCode } from "./tape/verify-finding.ts";
-export { StreamingTapeWriter } from "./tape/writer.ts";
-export type { CreateWriterOptions, TapeDescription, WriterOptions } from "./tape/writer-options.ts";
+export { type FollowOptions, type ReaderOptions, StreamingTapeReader } from "./tape/read/reader.ts";
+export type { CopyResult } from "./tape/repair/repair-report.ts";
+export { type RepairOptions, type RepairResult, repairTape } from "./tape/repair/repair.ts";
+export { type RecordCounts, type VerifyOptions, type VerifyResult, verifyTape } from "./tape/verify/verify.ts";
+export type { Finding, FindingCode } from "./tape/verify/verify-finding.ts";
+export { StreamingTapeWriter } from "./tape/write/writer.ts";
+export type { CreateWriterOptions, TapeDescription, WriterOptions } from "./tape/write/writer-options.ts";
 export { VERSION } from "./version.ts";

@@ -1,9 +1,9 @@
 // Checked by the compiler, never run: what goes into a pipeline must fit, and what comes out has the type that it has.
-import { compose, pipe, type PipeSource } from "../src/pipe.ts";
-import type { FrameRecord, MessageEnvelope, TapeRecord } from "../src/record.ts";
-import { type Source, source } from "../src/sources/source.ts";
-import { type Sink, sink } from "../src/sinks/sink.ts";
-import { type Emit, type Stage, stage, type StageSpec, type Transform } from "../src/stage.ts";
+import { compose, pipe, type PipeSource } from "../src/streams/pipe.ts";
+import type { FrameRecord, MessageEnvelope, TapeRecord } from "../src/records/record.ts";
+import { type Source, source } from "../src/streams/source.ts";
+import { type Sink, sink } from "../src/streams/sink.ts";
+import { type Emit, type Stage, stage, type StageSpec, type Transform } from "../src/streams/stage.ts";
 import { checkpointInjector } from "../src/transforms/checkpoint-injector.ts";
 import { correlator } from "../src/transforms/correlator.ts";
 import { encodeRecord } from "../src/transforms/encode-record.ts";
@@ -13,7 +13,7 @@ import { lineSplit } from "../src/transforms/line-split.ts";
 import { pace } from "../src/transforms/pace.ts";
 import { parseRecord } from "../src/transforms/parse-record.ts";
 import { stampFrames } from "../src/transforms/stamp-frames.ts";
-import type { TapeLine } from "../src/line.ts";
+import type { TapeLine } from "../src/lines/line.ts";
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false;
 /** Fails to compile unless the type of `value` is exactly `T`. */

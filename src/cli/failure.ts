@@ -1,4 +1,4 @@
-import { copyOf } from "./text.ts";
+import { copyOf } from "./terminal/text.ts";
 
 /** Codes are numbers; longer text in their place is cut. */
 const MAX_CODE = 40;

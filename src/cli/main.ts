@@ -1,20 +1,23 @@
 #!/usr/bin/env node
 import process from "node:process";
 import { type Command, UsageError } from "./command.ts";
-import { Interrupted, OutputClosed, type ProcessIo, processIo } from "./process-io.ts";
-import { escapeControls, styleFor } from "./text.ts";
+import { Interrupted, OutputClosed, type ProcessIo, processIo } from "./terminal/process-io.ts";
+import { escapeControls, styleFor } from "./terminal/text.ts";
 
 /** What `tapeline --help` says of each command, and where it is: nothing of a command is loaded before it is called. */
 const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => Promise<Command>]>> = {
-  record: ["record an MCP server while a client talks to it", async () => (await import("./record.ts")).record],
-  tail: ["watch a tape while it grows", async () => (await import("./tail.ts")).tail],
-  cat: ["print all of a tape", async () => (await import("./cat.ts")).cat],
-  replay: ["print the messages of a tape, in their time", async () => (await import("./replay.ts")).replay],
-  list: ["list the tapes of a folder", async () => (await import("./list.ts")).list],
-  info: ["statistics, slowest calls and errors of a tape", async () => (await import("./info.ts")).info],
-  verify: ["check a tape for damage", async () => (await import("./verify.ts")).verify],
-  repair: ["make a whole tape of a damaged one", async () => (await import("./repair.ts")).repair],
-  demo: ["record, watch and summarise a real MCP session", async () => (await import("./demo.ts")).demo],
+  record: [
+    "record an MCP server while a client talks to it",
+    async () => (await import("./commands/record.ts")).record,
+  ],
+  tail: ["watch a tape while it grows", async () => (await import("./commands/tail.ts")).tail],
+  cat: ["print all of a tape", async () => (await import("./commands/cat.ts")).cat],
+  replay: ["print the messages of a tape, in their time", async () => (await import("./commands/replay.ts")).replay],
+  list: ["list the tapes of a folder", async () => (await import("./commands/list.ts")).list],
+  info: ["statistics, slowest calls and errors of a tape", async () => (await import("./commands/info.ts")).info],
+  verify: ["check a tape for damage", async () => (await import("./commands/verify.ts")).verify],
+  repair: ["make a whole tape of a damaged one", async () => (await import("./commands/repair.ts")).repair],
+  demo: ["record, watch and summarise a real MCP session", async () => (await import("./commands/demo.ts")).demo],
 };
 
 const HELP = `Records JSON-RPC and MCP sessions as tapes; follows, prints and replays them.
@@ -98,7 +101,7 @@ function asksForHelp(args: readonly string[]): boolean {
 }
 
 async function unknown(what: string, word: string, known: readonly string[]): Promise<UsageError> {
-  const { nearest } = await import("./options.ts");
+  const { nearest } = await import("./arguments/options.ts");
   const meant = nearest(word, known);
   const hint = meant === undefined ? '"tapeline --help" lists them all' : `did you mean ${meant}?`;
   return new UsageError(`there is no ${what} "${escapeControls(word)}"; ${hint}`);
@@ -106,7 +109,7 @@ async function unknown(what: string, word: string, known: readonly string[]): Pr
 
 async function painted(help: string, io: ProcessIo): Promise<string> {
   if (!io.isTty) return help;
-  const { paintHelp } = await import("./help.ts");
+  const { paintHelp } = await import("./terminal/help.ts");
   return paintHelp(help, styleFor(io));
 }
 

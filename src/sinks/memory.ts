@@ -1,5 +1,5 @@
-import { type Bytes, concat } from "../bytes.ts";
-import { Sink } from "./sink.ts";
+import { type Bytes, concat } from "../lines/bytes.ts";
+import { Sink } from "../streams/sink.ts";
 
 /** A sink that keeps what it is given. */
 export class MemorySink extends Sink<Uint8Array> {

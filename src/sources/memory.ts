@@ -1,5 +1,5 @@
-import type { Bytes } from "../bytes.ts";
-import { type Source, source } from "./source.ts";
+import type { Bytes } from "../lines/bytes.ts";
+import { type Source, source } from "../streams/source.ts";
 
 /** Options of {@linkcode memorySource}. */
 export interface MemorySourceOptions {

@@ -1,11 +1,11 @@
 import { constants } from "node:fs";
 import { join } from "node:path";
 import { printable, TapeError } from "../errors.ts";
-import { codeOf, ioError } from "../sinks/file-error.ts";
-import { markOf } from "../sinks/file-proof.ts";
-import { type FileSystem, systemFiles } from "../sinks/file-system.ts";
-import { fileSinkIn, makeFolder, syncFolder } from "../sinks/file.ts";
-import { fileSourceIn } from "../sources/file.ts";
+import { codeOf, ioError } from "../sinks/file/file-error.ts";
+import { markOf } from "../sinks/file/file-proof.ts";
+import { type FileSystem, systemFiles } from "../sinks/file/file-system.ts";
+import { fileSinkIn, makeFolder, syncFolder } from "../sinks/file/file.ts";
+import { fileSourceIn } from "../sources/file/file.ts";
 import type { OpenSinkOptions, OpenSourceOptions, StoreEntry, TapeStore } from "./store.ts";
 
 /**

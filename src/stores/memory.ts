@@ -1,7 +1,7 @@
-import type { Bytes } from "../bytes.ts";
+import type { Bytes } from "../lines/bytes.ts";
 import { TapeError } from "../errors.ts";
-import { TapeSink, type TapeSinkSpec } from "../sinks/sink.ts";
-import { source } from "../sources/source.ts";
+import { TapeSink, type TapeSinkSpec } from "../streams/sink.ts";
+import { source } from "../streams/source.ts";
 import type { OpenSinkOptions, OpenSourceOptions, TapeStore } from "./store.ts";
 
 /** One object: its bytes, who writes it, and who waits for more. */

@@ -1,5 +1,5 @@
-import type { Bytes } from "../bytes.ts";
-import type { TapeSink } from "../sinks/sink.ts";
+import type { Bytes } from "../lines/bytes.ts";
+import type { TapeSink } from "../streams/sink.ts";
 
 /** How a sink meets what is already there. */
 export interface OpenSinkOptions {

@@ -1,11 +1,11 @@
 import { TapeError } from "../errors.ts";
-import { parseMetadata, type TapeMetadata } from "../metadata.ts";
-import type { TapeRecord } from "../record.ts";
+import { parseMetadata, type TapeMetadata } from "../records/metadata.ts";
+import type { TapeRecord } from "../records/record.ts";
 import type { TapeStore } from "../stores/store.ts";
-import { checkTapeId, tapeKeys } from "../tape-id.ts";
-import { type FollowOptions, type ReaderOptions, StreamingTapeReader } from "./reader.ts";
-import { StreamingTapeWriter } from "./writer.ts";
-import type { TapeDescription, WriterOptions } from "./writer-options.ts";
+import { checkTapeId, tapeKeys } from "../records/tape-id.ts";
+import { type FollowOptions, type ReaderOptions, StreamingTapeReader } from "./read/reader.ts";
+import { StreamingTapeWriter } from "./write/writer.ts";
+import type { TapeDescription, WriterOptions } from "./write/writer-options.ts";
 
 /** Options of {@linkcode TapeManager.followTape}. */
 export interface FollowTapeOptions extends ReaderOptions, FollowOptions {}

@@ -1,7 +1,7 @@
 import { TapeError } from "../errors.ts";
-import { RunningStats } from "../running-stats.ts";
-import type { CheckpointRecord, TapeRecord } from "../record.ts";
-import { type Stage, stage } from "../stage.ts";
+import { RunningStats } from "../records/running-stats.ts";
+import type { CheckpointRecord, TapeRecord } from "../records/record.ts";
+import { type Stage, stage } from "../streams/stage.ts";
 
 /** Options of {@linkcode checkpointInjector}. */
 export interface CheckpointInjectorOptions {

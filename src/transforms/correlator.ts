@@ -1,9 +1,9 @@
 import { TapeError } from "../errors.ts";
-import { batchHeaders, cancelledRequestKey, inputRequiredState, messageHeader } from "../jsonrpc.ts";
-import type { MessageHeader } from "../jsonrpc.ts";
+import { batchHeaders, cancelledRequestKey, inputRequiredState, messageHeader } from "../records/jsonrpc.ts";
+import type { MessageHeader } from "../records/jsonrpc.ts";
 import { OldestFirst } from "../oldest-first.ts";
-import type { CorrelationRecord, Direction, FrameFlags, FrameRecord, TapeRecord } from "../record.ts";
-import { type Emit, type Stage, stage } from "../stage.ts";
+import type { CorrelationRecord, Direction, FrameFlags, FrameRecord, TapeRecord } from "../records/record.ts";
+import { type Emit, type Stage, stage } from "../streams/stage.ts";
 
 /** Options of {@linkcode correlator}. */
 export interface CorrelatorOptions {

@@ -1,10 +1,10 @@
-import type { Bytes } from "../bytes.ts";
+import type { Bytes } from "../lines/bytes.ts";
 import { TapeError } from "../errors.ts";
-import { LineEncoder } from "../line-encoder.ts";
-import { envText, stringify } from "../recorded-text.ts";
-import { explainRecord, isTapeRecord } from "../record-guard.ts";
-import type { CorrelationRecord, FrameEnv, FrameRecord, TapeRecord } from "../record.ts";
-import { type Stage, stage } from "../stage.ts";
+import { LineEncoder } from "../lines/line-encoder.ts";
+import { envText, stringify } from "../records/recorded-text.ts";
+import { explainRecord, isTapeRecord } from "../records/record-guard.ts";
+import type { CorrelationRecord, FrameEnv, FrameRecord, TapeRecord } from "../records/record.ts";
+import { type Stage, stage } from "../streams/stage.ts";
 import { DEFAULT_MAX_LINE_BYTES } from "./line-split.ts";
 
 /** Options of {@linkcode encodeRecord}. */

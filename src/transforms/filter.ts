@@ -1,4 +1,4 @@
-import { type Stage, stage } from "../stage.ts";
+import { type Stage, stage } from "../streams/stage.ts";
 
 /** Lets the chunks through that a type guard accepts, and narrows their type. */
 export function filter<T, U extends T>(accepts: (chunk: T) => chunk is U): Stage<T, U>;

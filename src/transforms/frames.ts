@@ -1,5 +1,5 @@
-import type { FrameRecord, TapeRecord } from "../record.ts";
-import { type Stage, stage } from "../stage.ts";
+import type { FrameRecord, TapeRecord } from "../records/record.ts";
+import { type Stage, stage } from "../streams/stage.ts";
 
 /**
  * Lets frames through and nothing else.

@@ -1,7 +1,7 @@
 import { TapeError } from "../errors.ts";
-import { placeOf, TapeLine } from "../line.ts";
-import { indexOfNewline } from "../newline.ts";
-import { type Stage, stage } from "../stage.ts";
+import { placeOf, TapeLine } from "../lines/line.ts";
+import { indexOfNewline } from "../lines/newline.ts";
+import { type Stage, stage } from "../streams/stage.ts";
 
 /** The longest line that is read or written by default, without its line ending: 10 MiB. */
 export const DEFAULT_MAX_LINE_BYTES: number = 10 * 1024 * 1024;

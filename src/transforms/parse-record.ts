@@ -1,9 +1,9 @@
 import { TapeError } from "../errors.ts";
-import { placeOf, type TapeLine } from "../line.ts";
-import { rememberText } from "../recorded-text.ts";
-import { explainRecord, isParsedRecord } from "../record-guard.ts";
-import type { TapeRecord } from "../record.ts";
-import { type Stage, stage } from "../stage.ts";
+import { placeOf, type TapeLine } from "../lines/line.ts";
+import { rememberText } from "../records/recorded-text.ts";
+import { explainRecord, isParsedRecord } from "../records/record-guard.ts";
+import type { TapeRecord } from "../records/record.ts";
+import { type Stage, stage } from "../streams/stage.ts";
 
 /** Options of {@linkcode parseRecord}. */
 export interface ParseRecordOptions {

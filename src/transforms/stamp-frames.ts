@@ -1,7 +1,7 @@
 import { TapeError } from "../errors.ts";
-import type { FrameEnv, FrameRecord, MessageEnvelope, TapeRecord } from "../record.ts";
-import { explainEnvelope, isMessageEnvelope } from "../record-guard.ts";
-import { type Stage, stage } from "../stage.ts";
+import type { FrameEnv, FrameRecord, MessageEnvelope, TapeRecord } from "../records/record.ts";
+import { explainEnvelope, isMessageEnvelope } from "../records/record-guard.ts";
+import { type Stage, stage } from "../streams/stage.ts";
 
 /** Options of {@linkcode stampFrames}. */
 export interface StampFramesOptions {

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type Bytes, concat } from "../../src/bytes.ts";
+import { type Bytes, concat } from "../../src/lines/bytes.ts";
 import { TapeError } from "../../src/errors.ts";
-import { pipe } from "../../src/pipe.ts";
-import type { TapeSink } from "../../src/sinks/sink.ts";
+import { pipe } from "../../src/streams/pipe.ts";
+import type { TapeSink } from "../../src/streams/sink.ts";
 import type { OpenSourceOptions, TapeStore } from "../../src/stores/store.ts";
 import { numbersFrom } from "../helpers/random.ts";
 import { eventually, reasonOf, rejection, within } from "../helpers/within.ts";

@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { memoryStore } from "../../src/stores/memory.ts";
-import { StreamingTapeWriter } from "../../src/tape/writer.ts";
+import { StreamingTapeWriter } from "../../src/tape/write/writer.ts";
 import { framesOf, recordsOf, request } from "../helpers/tapes.ts";
 
 const DAY = 86_400_000;

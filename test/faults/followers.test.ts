@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fileStore } from "../../src/stores/file.ts";
 import type { TapeStore } from "../../src/stores/store.ts";
-import { StreamingTapeReader } from "../../src/tape/reader.ts";
+import { StreamingTapeReader } from "../../src/tape/read/reader.ts";
 import { Child } from "../helpers/child.ts";
 import { currentRuntime } from "../helpers/runtime.ts";
 import { inScratch } from "../helpers/scratch.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fileStore } from "../../src/stores/file.ts";
-import { StreamingTapeWriter } from "../../src/tape/writer.ts";
+import { StreamingTapeWriter } from "../../src/tape/write/writer.ts";
 import { Child } from "../helpers/child.ts";
 import { inScratch } from "../helpers/scratch.ts";
 import { recordsOf, request } from "../helpers/tapes.ts";

@@ -1,11 +1,11 @@
 import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { jsonText } from "../../src/json-text.ts";
-import { messageText } from "../../src/recorded-text.ts";
+import { jsonText } from "../../src/json/json-text.ts";
+import { messageText } from "../../src/records/recorded-text.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
-import { StreamingTapeReader } from "../../src/tape/reader.ts";
-import { StreamingTapeWriter } from "../../src/tape/writer.ts";
+import { StreamingTapeReader } from "../../src/tape/read/reader.ts";
+import { StreamingTapeWriter } from "../../src/tape/write/writer.ts";
 import { Child } from "../helpers/child.ts";
 import { framesOf } from "../helpers/tapes.ts";
 

@@ -1,9 +1,9 @@
-import { concat } from "../../src/bytes.ts";
-import { Fused } from "../../src/fuse.ts";
-import type { MessageEnvelope, TapeRecord } from "../../src/record.ts";
-import { RunningStats } from "../../src/running-stats.ts";
-import { specOf } from "../../src/stage.ts";
-import { Sealer, UNSEALED } from "../../src/tape/seal.ts";
+import { concat } from "../../src/lines/bytes.ts";
+import { Fused } from "../../src/streams/fuse.ts";
+import type { MessageEnvelope, TapeRecord } from "../../src/records/record.ts";
+import { RunningStats } from "../../src/records/running-stats.ts";
+import { specOf } from "../../src/streams/stage.ts";
+import { Sealer, UNSEALED } from "../../src/tape/write/seal.ts";
 import { checkpointInjector } from "../../src/transforms/checkpoint-injector.ts";
 import { correlator } from "../../src/transforms/correlator.ts";
 import { recordLine } from "../../src/transforms/encode-record.ts";

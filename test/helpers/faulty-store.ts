@@ -1,5 +1,5 @@
 import { type Deferred, deferred } from "../../src/deferred.ts";
-import { TapeSink } from "../../src/sinks/sink.ts";
+import { TapeSink } from "../../src/streams/sink.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import type { OpenSinkOptions, TapeStore } from "../../src/stores/store.ts";
 

@@ -7,7 +7,7 @@
 //   finalize, close
 import process from "node:process";
 import { fileStore } from "../../src/stores/file.ts";
-import { StreamingTapeWriter } from "../../src/tape/writer.ts";
+import { StreamingTapeWriter } from "../../src/tape/write/writer.ts";
 import { linesOf } from "./child.ts";
 import { request } from "./tapes.ts";
 

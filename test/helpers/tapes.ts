@@ -1,8 +1,8 @@
-import type { TapeMetadata, TapeStats } from "../../src/metadata.ts";
-import { RunningStats } from "../../src/running-stats.ts";
-import type { FrameRecord, MessageEnvelope, TapeRecord } from "../../src/record.ts";
+import type { TapeMetadata, TapeStats } from "../../src/records/metadata.ts";
+import { RunningStats } from "../../src/records/running-stats.ts";
+import type { FrameRecord, MessageEnvelope, TapeRecord } from "../../src/records/record.ts";
 import type { TapeStore } from "../../src/stores/store.ts";
-import { parseMetadata } from "../../src/metadata.ts";
+import { parseMetadata } from "../../src/records/metadata.ts";
 
 /** A line that begins a tape. */
 export function initLine(id: string, createdAt = "2026-03-01T10:00:00.000Z"): string {

@@ -7,7 +7,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { messageHeader } from "../../src/jsonrpc.ts";
+import { messageHeader } from "../../src/records/jsonrpc.ts";
 import { thisRuntime } from "../helpers/child.ts";
 import { type RecordedTape, tapesIn } from "../helpers/recorded-server.ts";
 import { inScratch } from "../helpers/scratch.ts";

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
-import type { Bytes } from "../../src/bytes.ts";
-import type { FileHandle, FileStat, FileSystem } from "../../src/sinks/file-system.ts";
-import { fileSourceIn } from "../../src/sources/file.ts";
+import type { Bytes } from "../../src/lines/bytes.ts";
+import type { FileHandle, FileStat, FileSystem } from "../../src/sinks/file/file-system.ts";
+import { fileSourceIn } from "../../src/sources/file/file.ts";
 import { fileStoreIn } from "../../src/stores/file.ts";
 import type { TapeStore } from "../../src/stores/store.ts";
 import { folderOf, type Node } from "./disk.ts";

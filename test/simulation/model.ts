@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
-import type { Bytes } from "../../src/bytes.ts";
-import type { TapeRecord } from "../../src/record.ts";
+import type { Bytes } from "../../src/lines/bytes.ts";
+import type { TapeRecord } from "../../src/records/record.ts";
 import { MARK } from "./files.ts";
 import type { World } from "./world.ts";
 

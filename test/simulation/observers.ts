@@ -1,5 +1,5 @@
 import { isTapeError, type TapeError } from "../../src/errors.ts";
-import { StreamingTapeReader } from "../../src/tape/reader.ts";
+import { StreamingTapeReader } from "../../src/tape/read/reader.ts";
 import { simulatedStore } from "./files.ts";
 import { type Model, Violation } from "./model.ts";
 import type { Process } from "./world.ts";

@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { pipe } from "../../src/pipe.ts";
+import { pipe } from "../../src/streams/pipe.ts";
 import { memorySink } from "../../src/sinks/memory.ts";
 import { reasonOf } from "../helpers/within.ts";
 

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { TapeMetadata } from "../../src/metadata.ts";
+import type { TapeMetadata } from "../../src/records/metadata.ts";
 import { fileStore } from "../../src/stores/file.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { TapeManager } from "../../src/tape/manager.ts";

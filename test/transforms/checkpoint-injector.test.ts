@@ -2,10 +2,10 @@ import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isTapeError } from "../../src/errors.ts";
-import { RunningStats } from "../../src/running-stats.ts";
-import { pipe } from "../../src/pipe.ts";
-import type { CheckpointRecord, FrameRecord, TapeRecord } from "../../src/record.ts";
-import { isTapeRecord } from "../../src/record-guard.ts";
+import { RunningStats } from "../../src/records/running-stats.ts";
+import { pipe } from "../../src/streams/pipe.ts";
+import type { CheckpointRecord, FrameRecord, TapeRecord } from "../../src/records/record.ts";
+import { isTapeRecord } from "../../src/records/record-guard.ts";
 import { checkpointInjector, type CheckpointInjectorOptions } from "../../src/transforms/checkpoint-injector.ts";
 import { collect } from "../helpers/streams.ts";
 

@@ -2,10 +2,10 @@ import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isTapeError } from "../../src/errors.ts";
-import { jsonText } from "../../src/json-text.ts";
-import { pipe } from "../../src/pipe.ts";
-import type { CorrelationRecord, FrameRecord, TapeRecord } from "../../src/record.ts";
-import { isTapeRecord } from "../../src/record-guard.ts";
+import { jsonText } from "../../src/json/json-text.ts";
+import { pipe } from "../../src/streams/pipe.ts";
+import type { CorrelationRecord, FrameRecord, TapeRecord } from "../../src/records/record.ts";
+import { isTapeRecord } from "../../src/records/record-guard.ts";
 import { correlator, type CorrelatorOptions } from "../../src/transforms/correlator.ts";
 import { collect } from "../helpers/streams.ts";
 

@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { pipe } from "../../src/pipe.ts";
+import { pipe } from "../../src/streams/pipe.ts";
 import { filter } from "../../src/transforms/filter.ts";
 import { lineSplit } from "../../src/transforms/line-split.ts";
 import { parseRecord } from "../../src/transforms/parse-record.ts";

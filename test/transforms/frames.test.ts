@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { pipe } from "../../src/pipe.ts";
-import type { FrameRecord, TapeRecord, UnknownRecordType } from "../../src/record.ts";
+import { pipe } from "../../src/streams/pipe.ts";
+import type { FrameRecord, TapeRecord, UnknownRecordType } from "../../src/records/record.ts";
 import { frames } from "../../src/transforms/frames.ts";
 import { collect } from "../helpers/streams.ts";
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isTapeError, TapeError } from "../../src/errors.ts";
-import { pipe } from "../../src/pipe.ts";
+import { pipe } from "../../src/streams/pipe.ts";
 import { DEFAULT_MAX_LINE_BYTES, lineSplit, type LineSplitOptions } from "../../src/transforms/line-split.ts";
 import { chunkings, inChunks, latin1, latin1Text, utf8 } from "../helpers/bytes.ts";
 import { collect } from "../helpers/streams.ts";

@@ -1,8 +1,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isTapeError } from "../../src/errors.ts";
-import { pipe } from "../../src/pipe.ts";
-import { source } from "../../src/sources/source.ts";
+import { pipe } from "../../src/streams/pipe.ts";
+import { source } from "../../src/streams/source.ts";
 import { pace, type PaceOptions, type Timed } from "../../src/transforms/pace.ts";
 import { collect } from "../helpers/streams.ts";
 import { reasonOf, within } from "../helpers/within.ts";

@@ -1,10 +1,10 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isTapeError } from "../../src/errors.ts";
-import { jsonText } from "../../src/json-text.ts";
-import { pipe } from "../../src/pipe.ts";
-import type { FrameRecord, MessageEnvelope, TapeRecord } from "../../src/record.ts";
-import { isTapeRecord } from "../../src/record-guard.ts";
+import { jsonText } from "../../src/json/json-text.ts";
+import { pipe } from "../../src/streams/pipe.ts";
+import type { FrameRecord, MessageEnvelope, TapeRecord } from "../../src/records/record.ts";
+import { isTapeRecord } from "../../src/records/record-guard.ts";
 import { stampFrames, type StampFramesOptions } from "../../src/transforms/stamp-frames.ts";
 import { collect } from "../helpers/streams.ts";
 import { reasonOf } from "../helpers/within.ts";

@@ -1,0 +1,115 @@
+import { parseArgs } from "node:util";
+import { UsageError } from "../command.ts";
+import { escapeControls } from "../terminal/text.ts";
+
+/** The options of a command, in the shape of `node:util`. */
+export type OptionConfig = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>["options"]>;
+
+type Parsed<Options extends OptionConfig> = ReturnType<
+  typeof parseArgs<{ options: Options; allowPositionals: true; strict: true }>
+>;
+
+/**
+ * The options and arguments of one command.
+ *
+ * @throws {UsageError} an option that the command does not have, or that lacks its value
+ */
+export function parseOptions<const Options extends OptionConfig>(
+  command: string,
+  args: readonly string[],
+  options: Options,
+): Parsed<Options> {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new UsageError(`${explain(error, options)}; see "tapeline ${command} --help"`, { cause: error });
+  }
+}
+
+/**
+ * The one argument of a command.
+ *
+ * @throws {UsageError} there is none, or more than one
+ */
+export function onlyArgument(command: string, what: string, args: readonly string[]): string {
+  const [first, second] = args;
+  if (first === undefined) throw new UsageError(`${command} needs a ${what}; see "tapeline ${command} --help"`);
+  if (second !== undefined) throw tooMany(command, second);
+  return first;
+}
+
+/** @throws {UsageError} there is an argument */
+export function noArguments(command: string, args: readonly string[]): void {
+  if (args[0] !== undefined) throw tooMany(command, args[0]);
+}
+
+/**
+ * A number given as an option; undefined if it was not given.
+ *
+ * @throws {UsageError} it is not a number that `accepts` takes
+ */
+export function numberOption(
+  name: string,
+  text: string | undefined,
+  what: string,
+  accepts: (value: number) => boolean,
+): number | undefined {
+  if (text === undefined) return undefined;
+  const value = /^-?(\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) : NaN;
+  if (!accepts(value)) throw new UsageError(`${name} must be ${what}, not "${escapeControls(text)}"`);
+  return value;
+}
+
+/**
+ * One of a few words given as an option.
+ *
+ * @throws {UsageError} it is none of them
+ */
+export function choiceOption<const Choice extends string>(
+  name: string,
+  text: string | undefined,
+  choices: readonly Choice[],
+): Choice | undefined {
+  if (text === undefined) return undefined;
+  const found = choices.find((choice) => choice === text);
+  if (found !== undefined) return found;
+  throw new UsageError(`${name} must be ${choices.join(", ")}, not "${escapeControls(text)}"`);
+}
+
+/** The known word that was probably meant. */
+export function nearest(word: string, known: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(1, Math.floor(word.length / 2)) + 1;
+  for (const candidate of known) {
+    const distance = candidate.startsWith(word) && word.length > 1 ? 1 : editDistance(word, candidate);
+    if (distance < least) [best, least] = [candidate, distance];
+  }
+  return best;
+}
+
+function tooMany(command: string, arg: string): UsageError {
+  return new UsageError(`${command} does not take "${escapeControls(arg)}"; see "tapeline ${command} --help"`);
+}
+
+/** What `parseArgs` found wrong, in one short sentence. */
+function explain(error: unknown, options: OptionConfig): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const unknown = /^Unknown option '(-[^']*)'/.exec(message)?.[1];
+  if (unknown === undefined) {
+    return escapeControls(/^[^\n]*?(?=\.(\s|$)|\n|$)/.exec(message)![0].replace(/^Option /, ""));
+  }
+  const meant = unknown.startsWith("--") ? nearest(unknown.slice(2), Object.keys(options)) : undefined;
+  return `there is no option ${escapeControls(unknown)}${meant === undefined ? "" : `, did you mean --${meant}?`}`;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

@@ -1,0 +1,82 @@
+import type { TapeError } from "../../errors.ts";
+import type { TapeLine } from "../../lines/line.ts";
+import { pipe } from "../../streams/pipe.ts";
+import type { TapeRecord } from "../../records/record.ts";
+import { lineSplit } from "../../transforms/line-split.ts";
+import { parseLine } from "../../transforms/parse-record.ts";
+import type { CommandIo } from "../command.ts";
+import { OutputClosed } from "../terminal/process-io.ts";
+import type { OpenedTape } from "./tape-argument.ts";
+import { escapeControls } from "../terminal/text.ts";
+import { plural } from "../terminal/units.ts";
+
+/** So many damaged lines are reported one by one; of more there is a count. */
+const MAX_REPORTS = 20;
+
+/** Reads a tape for a command: skips what is damaged, says so on stderr, and decides on the exit code. */
+export class TapeReading {
+  readonly #tape: OpenedTape;
+  readonly #io: CommandIo;
+  /** The first damaged lines. */
+  readonly damaged: TapeError[] = [];
+  damagedCount = 0;
+  /** Frames that are missing from the tape, as its gap records say. */
+  lostCount = 0;
+  /** The last line, if it has no end: it is torn, or still being written. */
+  unfinished: TapeLine | undefined;
+
+  constructor(tape: OpenedTape, io: CommandIo) {
+    this.#tape = tape;
+    this.#io = io;
+  }
+
+  /** The lines of the tape; those that are too long are skipped and reported. */
+  lines(
+    range: { start?: number; end?: number; follow?: boolean; signal?: AbortSignal } = {},
+  ): ReadableStream<TapeLine> {
+    const { start = 0, signal = this.#io.signal } = range;
+    const bytes = this.#tape.store.openSource(this.#tape.key, { ...range, signal });
+    const onError = (error: TapeError) => this.#report(error);
+    return pipe(bytes, lineSplit({ offset: start, line: start === 0 ? 1 : 0, onError }));
+  }
+
+  /** The lines between two offsets, without a word about any that is too long. */
+  linesBetween(start: number, end: number): ReadableStream<TapeLine> {
+    const bytes = this.#tape.store.openSource(this.#tape.key, { start, end, signal: this.#io.signal });
+    return pipe(bytes, lineSplit({ offset: start, line: 0, onError: () => {} }));
+  }
+
+  /** The record on a line; undefined if it is damaged, or a last line that is not whole yet. */
+  parse(line: TapeLine): TapeRecord | undefined {
+    let record: TapeRecord;
+    try {
+      record = parseLine(line);
+    } catch (error) {
+      if (line.terminated) this.#report(error as TapeError);
+      else this.unfinished = line;
+      return undefined;
+    }
+    if (record.type === "gap") this.lostCount += record.count;
+    return record;
+  }
+
+  /** Says on stderr what is wrong with the tape as far as it was read, and gives the exit code. */
+  async finish(): Promise<number> {
+    const { damagedCount, lostCount } = this;
+    if (this.#io.signal.reason instanceof OutputClosed) return 0;
+    const wrong = [
+      damagedCount > 0 ? `${plural(damagedCount, "line")} of it ${damagedCount === 1 ? "is" : "are"} damaged` : "",
+      lostCount > 0 ? `${plural(lostCount, "frame")} could not be recorded` : "",
+    ].filter((part) => part !== "");
+    if (wrong.length === 0) return 0;
+    await this.#io.stderr.write(`tapeline: ${escapeControls(this.#tape.path)} is not complete: ${wrong.join(", ")}\n`);
+    return 3;
+  }
+
+  #report(error: TapeError): void {
+    this.damagedCount++;
+    if (this.damaged.length === MAX_REPORTS) return;
+    this.damaged.push(error);
+    void this.#io.stderr.write(`tapeline: ${escapeControls(error.message)}\n`);
+  }
+}

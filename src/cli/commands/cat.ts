@@ -1,0 +1,79 @@
+import type { TapeLine } from "../../lines/line.ts";
+import { Calls } from "../report/calls.ts";
+import { type Command, type CommandIo, UsageError } from "../command.ts";
+import { describeRecord, isNoteworthy } from "../report/describe-record.ts";
+import { directionOption, writeMessage } from "../terminal/message-output.ts";
+import { onlyArgument, parseOptions } from "../arguments/options.ts";
+import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
+import { TapeReading } from "../arguments/tape-reading.ts";
+import { harmlessJson, styleFor } from "../terminal/text.ts";
+
+const HELP = `Prints all of a tape, as far as it is recorded.
+
+Usage:
+  tapeline cat [--from SIDE] [--type TYPES] [--json | --raw] [--dir DIR] TAPE
+
+Without --json or --raw the lines are those of "tapeline tail". A damaged line
+is skipped and reported on stderr; its neighbours are printed, and the exit code
+is 3.
+
+Options:
+  --from SIDE   only messages of one side: client, server or both
+  --type TYPES  only records of these types, with commas between them: frame,
+                log, gap, correlation, checkpoint, init …
+  --json        the lines of the tape itself, as they stand there
+  --raw         nothing but the messages, as they crossed the wire, one a line
+  --dir DIR     where tapes are kept; by default $TAPELINE_DIR or ./tapes
+
+Examples:
+  tapeline cat latest | less
+  tapeline cat --type log,gap latest
+  tapeline cat --from server --raw session.jsonl | jq .result
+  tapeline cat --json damaged.jsonl > repaired.jsonl
+`;
+
+async function run(args: readonly string[], io: CommandIo): Promise<number> {
+  const { values, positionals } = parseOptions("cat", args, {
+    from: { type: "string" },
+    type: { type: "string", multiple: true },
+    json: { type: "boolean" },
+    raw: { type: "boolean" },
+    dir: { type: "string" },
+  });
+  if (values.json === true && values.raw === true) throw new UsageError("--json and --raw exclude each other");
+  const accepts = lineFilter(values.from, values.type);
+  const tape = await openTape(onlyArgument("cat", "TAPE", positionals), tapeFolder(values.dir, io.env));
+  const reading = new TapeReading(tape, io);
+  const style = styleFor(io);
+  const calls = new Calls();
+
+  for await (const line of reading.lines()) {
+    const isAccepted = accepts(line);
+    // What is left out is not parsed, unless somebody needs to know it: answers their requests, the exit code the gaps.
+    const isNeeded = isAccepted || line.type === undefined || line.type === "gap" ||
+      (line.type === "frame" && values.json !== true && values.raw !== true);
+    const record = isNeeded ? reading.parse(line) : undefined;
+    if (record === undefined) continue;
+    if (values.json === true) {
+      if (isAccepted) await io.stdout.write(`${io.isTty ? harmlessJson(line.text()) : line.text()}\n`);
+    } else if (values.raw === true) {
+      if (isAccepted && record.type === "frame") await writeMessage(record, io);
+    } else {
+      const text = describeRecord(line, record, calls, style, io.columns);
+      if (isAccepted && (values.type !== undefined || isNoteworthy(record))) await io.stdout.write(`${text}\n`);
+    }
+  }
+  return await reading.finish();
+}
+
+/** Decides on a line's first bytes. */
+function lineFilter(from: string | undefined, types: readonly string[] | undefined): (line: TapeLine) => boolean {
+  const dir = directionOption(from);
+  const wanted = types && new Set(types.flatMap((list) => list.split(",")).map((type) => type.trim()));
+  return (line) =>
+    line.type !== undefined && (dir === undefined || line.dir === dir) &&
+    (wanted === undefined || wanted.has(line.type));
+}
+
+/** `tapeline cat` */
+export const cat: Command = { name: "cat", summary: "print all of a tape", help: HELP, run };

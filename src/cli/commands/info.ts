@@ -1,0 +1,129 @@
+import type { TapePerformance, TapeStats } from "../../records/metadata.ts";
+import type { Command, CommandIo } from "../command.ts";
+import { infoReport } from "../report/info-report.ts";
+import { numberOption, onlyArgument, parseOptions } from "../arguments/options.ts";
+import { Progress } from "../terminal/progress.ts";
+import { type OpenedTape, openTape, tapeFolder } from "../arguments/tape-argument.ts";
+import { TapeReading } from "../arguments/tape-reading.ts";
+import { type TapeState, tapeState } from "../report/tape-state.ts";
+import { TapeSummary } from "../report/tape-summary.ts";
+import { asciiJson, styleFor } from "../terminal/text.ts";
+
+const HELP = `Tells what is on a tape: counted from the tape itself, in one pass.
+
+Usage:
+  tapeline info [--top N] [--json] [--dir DIR] TAPE
+
+Methods are listed with their count, errors and latencies: half of the answers
+came within p50, 95 % within p95. Errors are JSON-RPC errors and results of
+tools that say "isError". A tape that is damaged or has gaps gives exit code 3.
+
+Options:
+  --top N    how many slow calls, errors and other things to list; by default 5
+  --json     all of it as one JSON object on one line; times in milliseconds
+  --dir DIR  where tapes are kept; by default $TAPELINE_DIR or ./tapes
+
+Examples:
+  tapeline info latest
+  tapeline info --top 20 session.jsonl
+  tapeline info --json latest | jq .performance.p95_rtt_ms
+`;
+
+/** Everything that is known of a tape, for the report and for `--json`. */
+export interface TapeInfo {
+  readonly tape: OpenedTape;
+  readonly state: TapeState;
+  readonly sizeBytes: number;
+  readonly stats: TapeStats;
+  readonly performance: TapePerformance;
+  readonly summary: TapeSummary;
+  readonly reading: TapeReading;
+}
+
+async function run(args: readonly string[], io: CommandIo): Promise<number> {
+  const { values, positionals } = parseOptions("info", args, {
+    top: { type: "string" },
+    json: { type: "boolean" },
+    dir: { type: "string" },
+  });
+  const top = numberOption("--top", values.top, "0 or more", (n) => Number.isSafeInteger(n) && n >= 0) ?? 5;
+  const tape = await openTape(onlyArgument("info", "TAPE", positionals), tapeFolder(values.dir, io.env));
+  const reading = new TapeReading(tape, io);
+  const summary = new TapeSummary(top);
+  const sizeBytes = await tape.store.size(tape.key) ?? 0;
+  const progress = new Progress(sizeBytes, io);
+  for await (const line of reading.lines({ end: sizeBytes })) {
+    const record = reading.parse(line);
+    if (record !== undefined) summary.add(record);
+    progress.at(line.offset);
+  }
+  progress.clear();
+  summary.end();
+
+  const known: TapeInfo = {
+    tape,
+    state: await tapeState(tape.metadata, tape.path),
+    sizeBytes,
+    stats: summary.stats.snapshot(sizeBytes),
+    performance: summary.stats.performance(),
+    summary,
+    reading,
+  };
+  if (values.json === true) await io.stdout.write(`${asciiJson(infoObject(known))}\n`);
+  else await io.stdout.write(`${infoReport(known, top, styleFor(io), io.columns, Date.now()).join("\n")}\n`);
+  return await reading.finish();
+}
+
+const ms = (us: number | null) => us === null ? null : us / 1000;
+
+function infoObject({ tape, state, stats, performance, summary, reading }: TapeInfo): object {
+  const { unfinished } = reading;
+  return {
+    tape_id: tape.init.tape_id,
+    path: tape.path,
+    state,
+    init: tape.init,
+    metadata: tape.metadata ?? null,
+    client: summary.peers.client ?? null,
+    server: summary.peers.server ?? null,
+    protocol_version: summary.peers.protocolVersion ?? tape.init.protocol_version ?? null,
+    stats,
+    performance,
+    methods: summary.methods().map(({ label, dir, count, errors, latencies }) => ({
+      method: label,
+      dir,
+      count,
+      errors,
+      answers: latencies.count,
+      p50_ms: ms(latencies.quantile(0.5)),
+      p95_ms: ms(latencies.quantile(0.95)),
+      max_ms: ms(latencies.max),
+    })),
+    slowest: summary.slowest.map(({ label, requestSeq, responseSeq, ts, us }) => ({
+      method: label,
+      request_seq: requestSeq,
+      response_seq: responseSeq,
+      ts: ts ?? null,
+      rtt_ms: us / 1000,
+    })),
+    errors: summary.errors().map(({ label, firstSeq, ...rest }) => ({ method: label, ...rest, first_seq: firstSeq })),
+    tool_error_count: summary.toolErrors,
+    invalid_count: summary.invalid,
+    log_count: summary.logs,
+    unanswered: summary.openCalls().map(({ label, ts, ...rest }) => ({ method: label, ...rest, ts: ts ?? null })),
+    gaps: summary.gaps.map(({ type: _, ...gap }) => gap),
+    damaged_line_count: reading.damagedCount,
+    damaged_lines: reading.damaged.map(({ code, line = null, offset = null, length = null, message }) => {
+      return { code, line, offset, length, message };
+    }),
+    unfinished_line: unfinished === undefined ? null : { offset: unfinished.offset, length: unfinished.length },
+  };
+}
+
+/** `tapeline info` */
+export const info: Command = {
+  name: "info",
+  summary: "statistics, slowest calls and errors of a tape",
+  help: HELP,
+  run,
+};

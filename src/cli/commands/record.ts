@@ -1,0 +1,128 @@
+import { constants } from "node:os";
+import { join } from "node:path";
+import type { Writable } from "node:stream";
+import { deferred } from "../../deferred.ts";
+import { dieBy, exitAtOnce } from "../../mcp/record/exit.ts";
+import { ownStdio } from "../../mcp/record/own-stdio.ts";
+import { recordStdio, type StdioSession } from "../../mcp/record/record-stdio.ts";
+import { CommandError } from "../../mcp/record/server-process.ts";
+import { fileStore } from "../../stores/file.ts";
+import { newTapeId } from "../../records/tape-id.ts";
+import { type Command, type CommandIo, UsageError } from "../command.ts";
+import { choiceOption, parseOptions } from "../arguments/options.ts";
+import { tapeFolder } from "../arguments/tape-argument.ts";
+import { escapeControls } from "../terminal/text.ts";
+import { plural } from "../terminal/units.ts";
+
+const HELP = `Runs an MCP server and records what it and its client say to each other.
+
+Usage:
+  tapeline record [--dir DIR] [--name NAME] [--tag TAG …] -- COMMAND ARGS…
+
+Put it in front of a server's command in the configuration of an MCP client. Bytes pass through at once and as they came;
+the session never waits for the tape. Every run makes a tape of its own. The server's stderr is passed on and recorded;
+its environment is not recorded.
+
+Options:
+  --dir DIR            where tapes are kept; by default $TAPELINE_DIR, or else ./tapes
+  --name NAME          a name for the tape, for people
+  --description TEXT   more about it
+  --tag TAG            a word to find it by; may be given several times
+  --session ID         the id of the session; by default a new UUID
+  --durability LEVEL   buffered (kept in memory for a moment), flushed (survives a killed process; the default)
+                       or synced (survives a power loss)
+
+Examples:
+  tapeline record -- npx -y @modelcontextprotocol/server-everything
+  tapeline record --dir ~/tapes --name search --tag nightly -- python server.py
+
+Exit code:
+  that of COMMAND, 128 + n where signal n ended it; 126 and 127 if it cannot be started; 3 if it ended with 0 and the tape
+  is not whole; 2 for wrong use, such as a folder that cannot be written: then COMMAND was not started
+`;
+
+async function run(args: readonly string[], io: CommandIo): Promise<number> {
+  const end = args.indexOf("--");
+  const { values, positionals } = parseOptions("record", end < 0 ? args : args.slice(0, end), {
+    dir: { type: "string" },
+    name: { type: "string" },
+    description: { type: "string" },
+    tag: { type: "string", multiple: true },
+    session: { type: "string" },
+    durability: { type: "string" },
+  });
+  const [command, ...commandArgs] = end < 0 ? [] : args.slice(end + 1);
+  if (positionals[0] !== undefined) {
+    throw new UsageError(`put -- before the command: tapeline record -- ${escapeControls(positionals.join(" "))}`);
+  }
+  if (!command) throw new UsageError('record needs a command behind --; see "tapeline record --help"');
+  const durability = choiceOption("--durability", values.durability, ["buffered", "flushed", "synced"]);
+
+  const folder = tapeFolder(values.dir, io.env);
+  const tapeId = newTapeId();
+  const client = ownStdio();
+  // Past `io`: it waits for nobody, and neither may what the server says.
+  const say = (text: string) => client.stderr.write(`tapeline: ${escapeControls(text)}\n`);
+  if (io.isStderrTty) say(`recording to ${join(folder, `${tapeId}.jsonl`)}`);
+
+  let session: StdioSession;
+  try {
+    session = await recordStdio({
+      store: fileStore(folder),
+      tapeId,
+      client,
+      command,
+      args: commandArgs,
+      sessionId: values.session,
+      name: values.name,
+      description: values.description,
+      tags: values.tag,
+      durability,
+      onTrouble: (reason) => say(`${reason}; the session goes on, but tape ${tapeId} may not be whole`),
+    });
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    say(error.message);
+    return error.exitCode;
+  }
+  if (session.reason !== undefined) say(`tape ${tapeId} is not whole: ${losses(session)}`);
+  const code = exitCodeOf(session);
+  if (session.signal !== null || session.isAbandoned) {
+    await written(client.stderr);
+    if (session.signal !== null) await dieBy(session.signal);
+    if (session.isAbandoned) exitAtOnce(code);
+  }
+  return code;
+}
+
+/** What is missing, and why. */
+function losses({ lostMessages, lostLogs, reason }: StdioSession): string {
+  const parts = [
+    ...(lostMessages > 0 ? [plural(lostMessages, "message")] : []),
+    ...(lostLogs > 0 ? [`${plural(lostLogs, "line")} of stderr`] : []),
+  ];
+  return parts.length === 0 ? reason! : `it lacks ${parts.join(" and ")} (${reason})`;
+}
+
+/** The server's own exit code, whatever became of the tape; but what ended well and was not recorded did not end well. */
+function exitCodeOf({ code, signal, reason }: StdioSession): number {
+  if (signal !== null) return 128 + constants.signals[signal];
+  return code === 0 && reason !== undefined ? 3 : code ?? 1;
+}
+
+/** Settles when what was written has left this process, or nobody has read it for a second. */
+async function written(stream: Writable): Promise<void> {
+  const done = deferred();
+  const timer = setTimeout(done.resolve, 1_000);
+  stream.write("", () => done.resolve());
+  await done.promise;
+  clearTimeout(timer);
+}
+
+/** `tapeline record` */
+export const record: Command = {
+  name: "record",
+  summary: "record an MCP server while a client talks to it",
+  help: HELP,
+  run,
+};

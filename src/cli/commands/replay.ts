@@ -1,0 +1,75 @@
+import { pipe } from "../../streams/pipe.ts";
+import type { FrameRecord } from "../../records/record.ts";
+import { type Stage, stage } from "../../streams/stage.ts";
+import type { TapeLine } from "../../lines/line.ts";
+import { pace } from "../../transforms/pace.ts";
+import { type Command, type CommandIo, UsageError } from "../command.ts";
+import { directionOption, writeMessage } from "../terminal/message-output.ts";
+import { numberOption, onlyArgument, parseOptions } from "../arguments/options.ts";
+import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
+import { TapeReading } from "../arguments/tape-reading.ts";
+
+const HELP = `Prints the messages of a tape, one a line, each at its time and to the letter as
+it crossed the wire.
+
+Usage:
+  tapeline replay [--speed N | --at-once] [--from SIDE] [--max-delay MS]
+                  [--dir DIR] TAPE
+
+The clock starts with the first message that is printed. Frames that the
+recorder lost are missing here too: stderr says so, and the exit code is 3.
+
+Options:
+  --speed N       2 is twice as fast, 0.5 half as fast; by default 1
+  --at-once       as fast as possible
+  --from SIDE     only messages of one side: client, server or both
+  --max-delay MS  cut longer pauses to so many milliseconds
+  --dir DIR       where tapes are kept; by default $TAPELINE_DIR or ./tapes
+
+Examples:
+  tapeline replay latest
+  tapeline replay --speed 10 --max-delay 500 session.jsonl
+  tapeline replay --at-once --from client session.jsonl | my-mcp-server
+`;
+
+async function run(args: readonly string[], io: CommandIo): Promise<number> {
+  const { values, positionals } = parseOptions("replay", args, {
+    speed: { type: "string" },
+    "at-once": { type: "boolean" },
+    from: { type: "string" },
+    "max-delay": { type: "string" },
+    dir: { type: "string" },
+  });
+  const speed = numberOption("--speed", values.speed, "a number above 0", (n) => n > 0);
+  const maxDelayMs = numberOption("--max-delay", values["max-delay"], "0 or more milliseconds", (n) => n >= 0);
+  const atOnce = values["at-once"] === true;
+  if (atOnce && speed !== undefined) throw new UsageError("--speed and --at-once exclude each other");
+  const dir = directionOption(values.from);
+  const tape = await openTape(onlyArgument("replay", "TAPE", positionals), tapeFolder(values.dir, io.env));
+  const reading = new TapeReading(tape, io);
+
+  const messages = stage<TapeLine, FrameRecord>({
+    transform(line, emit) {
+      // What the other side has sent is not parsed.
+      if (line.type === "frame" && dir !== undefined && line.dir !== undefined && line.dir !== dir) return;
+      const record = reading.parse(line);
+      if (record?.type === "frame") emit(record);
+    },
+  });
+  for await (const frame of inTime(reading.lines(), messages)) await writeMessage(frame, io);
+  return await reading.finish();
+
+  function inTime(lines: ReadableStream<TapeLine>, frames: Stage<TapeLine, FrameRecord>): ReadableStream<FrameRecord> {
+    // Without a clock nothing has to travel alone.
+    if (atOnce) return pipe(lines, frames);
+    return pipe(lines, frames, pace<FrameRecord>({ speed, maxDelayMs, signal: io.signal }));
+  }
+}
+
+/** `tapeline replay` */
+export const replay: Command = {
+  name: "replay",
+  summary: "print the messages of a tape, in their time",
+  help: HELP,
+  run,
+};

@@ -1,0 +1,122 @@
+import type { Finding } from "../../tape/verify/verify-finding.ts";
+import { type VerifyResult, verifyTape } from "../../tape/verify/verify.ts";
+import type { Command, CommandIo } from "../command.ts";
+import { onlyArgument, parseOptions } from "../arguments/options.ts";
+import { Progress } from "../terminal/progress.ts";
+import { findTape, tapeFolder } from "../arguments/tape-argument.ts";
+import { asciiJson, escapeControls, type Style, styleFor } from "../terminal/text.ts";
+import { formatBytes, formatCount, plural } from "../terminal/units.ts";
+
+const HELP = `Checks a tape from its first line to its last.
+
+Usage:
+  tapeline verify [--json] [--dir DIR] TAPE
+
+Checks that every line is a record, that frames follow each other in number and
+time but for what gap records tell, that correlations fit their frames and
+checkpoints count right, that the checksums fit, and whether the metadata beside
+the tape say the same. Each finding is a line, with its place in the tape. The
+tape is not changed; "tapeline repair" makes a whole one of it.
+
+What stands behind the last checkpoint has no checksum yet, and tapes of other
+programs have none: that is no damage. Notes are no damage either.
+
+Options:
+  --json     the result as one JSON object on one line, with the first 10,000
+             findings
+  --dir DIR  where tapes are kept; by default $TAPELINE_DIR or ./tapes
+
+Exit codes:
+  0  there is no damage
+  1  the tape could not be read to its end
+  2  wrong use, or no such tape
+  3  there is damage
+
+Examples:
+  tapeline verify latest
+  tapeline verify session.jsonl && echo "as it was written"
+  tapeline verify --json session.jsonl | jq '.findings[].line'
+`;
+
+/** So many findings are held for `--json`. */
+const MAX_FINDINGS = 10_000;
+
+async function run(args: readonly string[], io: CommandIo): Promise<number> {
+  const { values, positionals } = parseOptions("verify", args, { json: { type: "boolean" }, dir: { type: "string" } });
+  const tape = await findTape(onlyArgument("verify", "TAPE", positionals), tapeFolder(values.dir, io.env));
+  const style = styleFor(io);
+  const progress = new Progress(await tape.store.size(tape.key) ?? 0, io);
+  const findings: Finding[] = [];
+  const result = await verifyTape(tape.store, tape.tapeId, {
+    signal: io.signal,
+    onProgress: (offset) => progress.at(offset),
+    onFinding(finding) {
+      if (values.json !== true) void io.stdout.write(`${findingLine(finding, style)}\n`);
+      else if (findings.length < MAX_FINDINGS) findings.push(finding);
+    },
+  });
+  progress.clear();
+  if (values.json === true) await io.stdout.write(`${asciiJson(resultObject(result, tape.path, findings))}\n`);
+  else await io.stdout.write(`${escapeControls(tape.path)}: ${summary(result, style)}\n`);
+  return result.isIntact ? 0 : 3;
+}
+
+/** `line 12, byte 3400: …` */
+export function findingLine({ severity, message, line, offset }: Finding, style: Style): string {
+  const place = line === undefined ? "" : `line ${formatCount(line)}, byte ${formatCount(offset ?? 0)}: `;
+  const text = escapeControls(message);
+  return severity === "damage" ? `${style.bad(place)}${text}` : style.dim(`note: ${place}${text}`);
+}
+
+/** `1,234 lines, 1,000 frames; sealed up to line 1,230; no damage found` */
+export function summary(result: VerifyResult, style: Style): string {
+  const { lineCount, byteCount, records, lostFrameCount, damageCount, isFinalized } = result;
+  const counts = `${plural(lineCount, "line")}, ${plural(records.frame, "frame")}`;
+  const lost = lostFrameCount === 0 ? [] : [`${plural(lostFrameCount, "frame")} missing, as gap records say`];
+  const damage = damageCount === 0
+    ? style.good("no damage found")
+    : style.bad(`damage found: ${plural(damageCount, "finding")}`);
+  const none = Object.values(records).every((count) => count === 0) && byteCount > 0;
+  const parts = [
+    counts,
+    ...(none ? ["no record: is this a tape?"] : []),
+    ...lost,
+    sealed(result),
+    ...(isFinalized ? [] : ["not finalized"]),
+    damage,
+  ];
+  return parts.join("; ");
+}
+
+function sealed({ sealedBytes, sealedToLine, sealedToOffset, byteCount, lineCount }: VerifyResult): string {
+  if (sealedBytes === 0) return "not sealed";
+  if (sealedBytes < sealedToOffset) return `${formatBytes(sealedBytes)} of ${formatBytes(byteCount)} sealed`;
+  return sealedToLine === lineCount ? "sealed to its end" : `sealed up to line ${formatCount(sealedToLine)}`;
+}
+
+/** The result as other programs read it. */
+export function resultObject(result: VerifyResult, path: string, findings?: readonly Finding[]): object {
+  return {
+    tape_id: result.tapeId,
+    path,
+    is_intact: result.isIntact,
+    damage_count: result.damageCount,
+    notice_count: result.noticeCount,
+    line_count: result.lineCount,
+    byte_count: result.byteCount,
+    records: result.records,
+    lost_frame_count: result.lostFrameCount,
+    is_finalized: result.isFinalized,
+    sealed_bytes: result.sealedBytes,
+    sealed_to_line: result.sealedToLine,
+    sealed_to_offset: result.sealedToOffset,
+    ...(findings === undefined ? {} : {
+      findings: findings.map(({ code, severity, message, line = null, offset = null, length = null }) => {
+        return { code, severity, line, offset, length, message };
+      }),
+    }),
+  };
+}
+
+/** `tapeline verify` */
+export const verify: Command = { name: "verify", summary: "check a tape for damage", help: HELP, run };

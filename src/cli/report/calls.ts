@@ -1,0 +1,102 @@
+import { batchHeaders, type MessageHeader, messageHeader } from "../../records/jsonrpc.ts";
+import type { CorrelationRecord, Direction, FrameRecord, TapeRecord } from "../../records/record.ts";
+import { specOf, type StageSpec } from "../../streams/stage.ts";
+import { correlator } from "../../transforms/correlator.ts";
+import { copyOf } from "../terminal/text.ts";
+
+/** A request that was seen on a tape. */
+export interface Call {
+  readonly seq: number;
+  readonly ts: number;
+  readonly dir: Direction;
+  /** The method, and which tool or prompt: `tools/call echo`. Foreign text, not escaped. */
+  readonly label: string;
+}
+
+/** One message of a frame: of a batch there are several, of a frame that holds no JSON one of kind `invalid`. */
+export interface SeenMessage {
+  readonly message: unknown;
+  readonly header: MessageHeader;
+  /** Of a request or notification, the label of {@linkcode Call}; of a response, that of its request if that was seen. */
+  readonly label: string | undefined;
+}
+
+/** What a frame turned out to be. */
+export interface SeenFrame {
+  readonly messages: readonly SeenMessage[];
+  /** The requests that this frame answers, each with its round trip. */
+  readonly answers: readonly CorrelationRecord[];
+}
+
+/** Longer labels are cut. */
+const MAX_LABEL = 200;
+/** At least so many requests are remembered, the latest ones, and at most twice as many. */
+const MIN_CALLS = 32_768;
+
+/**
+ * Goes through a session frame by frame and knows which request an answer belongs to, whether or not the tape says so.
+ * Memory is bounded.
+ */
+export class Calls {
+  #latest = new Map<number, Call>();
+  /** Forgotten as a whole: to take single entries from the front of a map is slow. */
+  #earlier = new Map<number, Call>();
+  /** Timeouts are for the tape to say: it knows what its writer took for one. */
+  readonly #correlate: StageSpec<TapeRecord, TapeRecord> = specOf(correlator({ timeoutMs: Infinity }));
+  #emitted: CorrelationRecord[] = [];
+  readonly #emit = Object.assign((record: TapeRecord) => {
+    if (record.type === "correlation") this.#emitted.push(record);
+  }, { terminate() {} });
+
+  /** The request that was sent as frame `seq`; undefined if that was none, or long ago. */
+  get(seq: number): Call | undefined {
+    return this.#latest.get(seq) ?? this.#earlier.get(seq);
+  }
+
+  /** Takes in the next frame. Its flags and its `correlation_id` are filled in where the tape left them out. */
+  see(frame: FrameRecord): SeenFrame {
+    this.#correlate.transform(frame, this.#emit);
+    const answers = this.#takeEmitted().filter(({ response_seq }) => response_seq != null);
+    const { message } = frame.env;
+    const header = messageHeader(message);
+    const messages = header.kind === "batch"
+      ? batchHeaders(message).map((each, at) => seenMessage((message as readonly unknown[])[at], each, undefined))
+      : [seenMessage(message, header, answers[0] && this.get(answers[0].request_seq))];
+    const requests = messages.filter(({ header: { kind } }) => kind === "request");
+    if (requests.length > 0) {
+      const label = header.kind === "batch" ? "batch" : requests[0]!.label!;
+      this.#latest.set(frame.seq, { seq: frame.seq, ts: frame.ts, dir: frame.dir, label });
+      if (this.#latest.size === MIN_CALLS) [this.#earlier, this.#latest] = [this.#latest, new Map()];
+    }
+    return { messages, answers };
+  }
+
+  /** The requests that got no answer up to the end. */
+  end(): CorrelationRecord[] {
+    this.#correlate.flush?.(this.#emit);
+    return this.#takeEmitted();
+  }
+
+  #takeEmitted(): CorrelationRecord[] {
+    const emitted = this.#emitted;
+    if (emitted.length > 0) this.#emitted = [];
+    return emitted;
+  }
+}
+
+/** Round trip in microseconds, null where there was no answer or nobody measured. */
+export function roundTripUs({ rtt_us, rtt_ms }: CorrelationRecord): number | null {
+  return rtt_us ?? (rtt_ms == null ? null : rtt_ms * 1000);
+}
+
+function seenMessage(message: unknown, header: MessageHeader, answered: Call | undefined): SeenMessage {
+  const label = header.method === undefined ? answered?.label : copyOf(labelOf(header.method, message), MAX_LABEL);
+  return { message, header, label };
+}
+
+/** The method, and the name of what is called where one method serves many. */
+function labelOf(method: string, message: unknown): string {
+  if (method !== "tools/call" && method !== "prompts/get") return method;
+  const { params } = message as { params?: { name?: unknown } | null };
+  return typeof params?.name === "string" ? `${method} ${params.name}` : method;
+}

@@ -1,0 +1,162 @@
+import type { TapeInfo } from "../commands/info.ts";
+import { errorsTable, methodsTable, more, openTable, slowestTable } from "./info-tables.ts";
+import { paintState } from "./tape-state.ts";
+import { cut, escapeControls, pad, type Style, widthOf } from "../terminal/text.ts";
+import {
+  formatAgo,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatLatency,
+  formatOffset,
+  formatTime,
+  plural,
+} from "../terminal/units.ts";
+
+/** All that `info` has to say, in lines for people. */
+export function infoReport(info: TapeInfo, top: number, style: Style, columns: number, nowMs: number): string[] {
+  const { summary } = info;
+  const sections = [
+    head(info, style, columns, nowMs),
+    methodsTable(summary.methods(), style, columns),
+    slowestTable(summary.slowest, style, columns),
+    errorsTable(summary.errors(), top, style, columns),
+    openTable(summary.openCalls(), top, style, columns),
+    faults(info, top, style, columns),
+  ];
+  return sections.filter((lines) => lines.length > 0).flatMap((lines, at) => at === 0 ? lines : ["", ...lines]);
+}
+
+/** A piece of a line, and its colour. */
+type Part = readonly [text: string, paint?: (text: string) => string];
+
+/** What the tape is, and its numbers at a glance. */
+function head(info: TapeInfo, style: Style, columns: number, nowMs: number): string[] {
+  const { tape, state, sizeBytes, summary } = info;
+  const { metadata, init } = tape;
+  const title = metadata?.name || init.tape_id;
+  const facts: Record<string, string | readonly Part[]> = {
+    tape: init.tape_id,
+    file: `${tape.path}, ${formatBytes(sizeBytes)}`,
+    about: metadata?.description ?? "",
+    tags: (metadata?.tags ?? []).map((tag) => `#${tag}`).join(" "),
+    started: [formatTime(init.created_at), formatAgo(init.created_at, nowMs)].filter((part) => part !== "").join(", "),
+    session: init.session_id,
+    server: summary.peers.server ?? "",
+    command: commandOf(info),
+    client: summary.peers.client ?? "",
+    protocol: summary.peers.protocolVersion ?? init.protocol_version ?? "",
+    recorded: recordedBy(info),
+    frames: framesLine(info, style),
+    answers: answersLine(info),
+    errors: errorsLine(info, style),
+  };
+  const lines = Object.entries(facts).filter(([, value]) => value.length > 0).map(([name, value]) => {
+    const parts = typeof value === "string" ? [[escapeControls(value)] as const] : value;
+    return `  ${style.dim(pad(name, 9))} ${joinParts(parts, columns - 12)}`;
+  });
+  return [
+    `${style.bold(cut(escapeControls(title), columns - 16))}  ${paintState(escapeControls(state), state, style)}`,
+    ...lines,
+  ];
+}
+
+/** The parts with commas between them, as many as fit. */
+function joinParts(parts: readonly Part[], width: number): string {
+  let line = "";
+  let left = width;
+  for (const [text, paint = (text: string) => text] of parts) {
+    const separator = line === "" ? "" : ", ";
+    if (left <= separator.length) break;
+    const shown = cut(text, left - separator.length);
+    line += separator + paint(shown);
+    left -= separator.length + widthOf(shown);
+  }
+  return line;
+}
+
+function commandOf({ tape }: TapeInfo): string {
+  const { command, args, url } = tape.metadata?.transport ?? {};
+  return command == null ? url ?? "" : [command, ...(args ?? [])].map(quoted).join(" ");
+}
+
+/** A word as a shell would want it. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+function recordedBy({ tape }: TapeInfo): string {
+  const { tapeline_version, runtime, runtime_version, platform, hostname, user } = tape.metadata?.environment ?? {};
+  const parts = [
+    tapeline_version == null ? "" : `by tapeline ${tapeline_version}`,
+    runtime == null
+      ? ""
+      : `on ${[runtime, runtime_version].filter(Boolean).join(" ")}${platform == null ? "" : `, ${platform}`}`,
+    hostname == null ? "" : `at ${user == null ? "" : `${user}@`}${hostname}`,
+  ];
+  return parts.filter((part) => part !== "").join(" ");
+}
+
+function framesLine({ stats, performance, summary }: TapeInfo, style: Style): Part[] {
+  const { client_to_server, server_to_client } = stats.message_counts ?? {};
+  const perSecond = performance.messages_per_second;
+  const parts: Part[] = [
+    [`${formatCount(stats.frame_count ?? 0)} in ${formatDuration(stats.duration_ms ?? 0)}`, style.bold],
+    [
+      perSecond == null
+        ? ""
+        : `${perSecond < 9.95 ? perSecond.toFixed(1) : formatCount(Math.round(perSecond))} per second`,
+    ],
+    [`${formatCount(client_to_server ?? 0)} →`, style.out],
+    [`${formatCount(server_to_client ?? 0)} ←`, style.good],
+    [summary.logs > 0 ? plural(summary.logs, "log line") : ""],
+  ];
+  return parts.filter(([text]) => text !== "");
+}
+
+function answersLine({ stats, performance }: TapeInfo): Part[] {
+  const { p50_rtt_ms, p95_rtt_ms, p99_rtt_ms, max_rtt_ms } = performance;
+  if (max_rtt_ms == null) return [];
+  const took = { p50: p50_rtt_ms, p95: p95_rtt_ms, p99: p99_rtt_ms, max: max_rtt_ms };
+  const times = Object.entries(took).map(([name, ms]): Part => [`${name} ${formatLatency((ms ?? 0) * 1000)}`]);
+  return [[formatCount(stats.correlation_count ?? 0)], ...times];
+}
+
+function errorsLine({ stats, summary }: TapeInfo, style: Style): Part[] {
+  const { toolErrors, invalid } = summary;
+  const parts: Part[] = [
+    [stats.error_count ? plural(stats.error_count, "JSON-RPC error") : "", style.bad],
+    [toolErrors > 0 ? plural(toolErrors, "tool error") : "", style.bad],
+    [invalid > 0 ? `${plural(invalid, "message")} that ${invalid === 1 ? "is" : "are"} no JSON-RPC` : "", style.warn],
+  ];
+  const found = parts.filter(([text]) => text !== "");
+  return found.length > 0 ? found : [["none", style.good]];
+}
+
+/** What is missing from the tape, and what cannot be read of it. */
+function faults({ summary, reading, tape }: TapeInfo, top: number, style: Style, columns: number): string[] {
+  const { metadata } = tape;
+  const status = metadata?.status;
+  const gaps = summary.gaps.slice(0, top).map(({ ts, count, from_seq, to_seq, reason }) => {
+    const which = from_seq == null ? "" : ` (${from_seq} – ${to_seq ?? "?"})`;
+    return style.bad(
+      cut(`✂ ${plural(count, "frame")} lost${which} at ${formatOffset(ts)}: ${escapeControls(reason ?? "")}`, columns),
+    );
+  });
+  const damaged = reading.damaged.slice(0, top).map(({ message }) =>
+    style.bad(cut(`✗ ${escapeControls(message)}`, columns))
+  );
+  const { unfinished } = reading;
+  return [
+    ...(typeof status === "object" && status !== null
+      ? [style.bad(cut(`✗ the recorder failed: ${escapeControls(status.error)}`, columns))]
+      : []),
+    ...gaps,
+    ...more(summary.gaps.length - gaps.length, "gap", style),
+    ...damaged,
+    ...more(reading.damagedCount - damaged.length, "damaged line", style),
+    ...(unfinished === undefined
+      ? []
+      : [style.warn(`… the last line, at byte ${unfinished.offset}, has no end: it is torn, or still being written`)]),
+  ];
+}

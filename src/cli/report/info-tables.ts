@@ -1,0 +1,118 @@
+import { tableLines } from "../terminal/table.ts";
+import type { ErrorSummary, MethodSummary, OpenCall, TimedCall } from "./tape-summary.ts";
+import { escapeControls, type Style } from "../terminal/text.ts";
+import { formatCount, formatLatency, formatOffset } from "../terminal/units.ts";
+
+const arrowOf = (dir: string) => dir === "client_to_server" ? "→" : "←";
+
+/** The methods: how often, how well, how fast. */
+export function methodsTable(methods: readonly MethodSummary[], style: Style, columns: number): string[] {
+  if (methods.length === 0) return [];
+  const latency = (share: number) => ({ latencies }: MethodSummary) => {
+    const us = share === 1 ? latencies.max : latencies.quantile(share);
+    return us === null ? "" : formatLatency(us);
+  };
+  const shown = methods.slice(0, 30);
+  const lines = tableLines(
+    shown,
+    [
+      {
+        title: "METHOD",
+        cell: ({ label, dir }) => `${arrowOf(dir)} ${escapeControls(label)}`,
+        minWidth: 16,
+        paint: (text, { dir }) => `${(dir === "client_to_server" ? style.out : style.good)(text[0]!)}${text.slice(1)}`,
+      },
+      { title: "COUNT", cell: ({ count }) => formatCount(count), align: "right" },
+      {
+        title: "ERRORS",
+        cell: ({ errors }) => errors === 0 ? "" : formatCount(errors),
+        align: "right",
+        paint: style.bad,
+        dropOrder: 3,
+      },
+      { title: "P50", cell: latency(0.5), align: "right", dropOrder: 1 },
+      { title: "P95", cell: latency(0.95), align: "right", dropOrder: 2 },
+      { title: "MAX", cell: latency(1), align: "right", dropOrder: 0 },
+    ],
+    style,
+    columns,
+  );
+  return [...lines, ...more(methods.length - shown.length, "method", style)];
+}
+
+/** The calls that took longest. */
+export function slowestTable(calls: readonly TimedCall[], style: Style, columns: number): string[] {
+  if (calls.length === 0) return [];
+  return tableLines(
+    calls,
+    [
+      { title: "SLOWEST CALLS", cell: ({ label }) => escapeControls(label), minWidth: 16 },
+      { title: "TOOK", cell: ({ us }) => formatLatency(us), align: "right", paint: style.bold },
+      { title: "AT", cell: ({ ts }) => ts === undefined ? "" : formatOffset(ts), align: "right", dropOrder: 1 },
+      {
+        title: "FRAMES",
+        cell: ({ requestSeq, responseSeq }) => `${requestSeq} – ${responseSeq}`,
+        align: "right",
+        paint: style.dim,
+        dropOrder: 2,
+      },
+    ],
+    style,
+    columns,
+  );
+}
+
+/** What failed, the same failures together. */
+export function errorsTable(errors: readonly ErrorSummary[], top: number, style: Style, columns: number): string[] {
+  if (errors.length === 0 || top === 0) return [];
+  const shown = errors.slice(0, top);
+  const lines = tableLines(
+    shown,
+    [
+      { title: "ERRORS OF", cell: ({ label }) => escapeControls(label), minWidth: 16 },
+      { title: "COUNT", cell: ({ count }) => formatCount(count), align: "right" },
+      {
+        title: "CODE",
+        cell: ({ code }) => escapeControls(String(code)),
+        align: "right",
+        paint: style.bad,
+        minWidth: 6,
+      },
+      { title: "FIRST AT", cell: ({ firstSeq }) => `${firstSeq}`, align: "right", paint: style.dim, dropOrder: 1 },
+      { title: "MESSAGE", cell: ({ message }) => escapeControls(message), minWidth: 16 },
+    ],
+    style,
+    columns,
+  );
+  return [...lines, ...more(errors.length - shown.length, "kind", style)];
+}
+
+/** Requests without an answer. */
+export function openTable(calls: readonly OpenCall[], top: number, style: Style, columns: number): string[] {
+  if (calls.length === 0 || top === 0) return [];
+  const shown = calls.slice(0, top);
+  const lines = tableLines(
+    shown,
+    [
+      { title: "WITHOUT AN ANSWER", cell: ({ label }) => escapeControls(label), minWidth: 17 },
+      { title: "FRAME", cell: ({ seq }) => String(seq), align: "right" },
+      { title: "AT", cell: ({ ts }) => ts === undefined ? "" : formatOffset(ts), align: "right", dropOrder: 1 },
+      { title: "STATUS", cell: ({ status }) => OUTCOMES[status] ?? escapeControls(status), paint: style.warn },
+    ],
+    style,
+    columns,
+  );
+  return [...lines, ...more(calls.length - shown.length, "request", style)];
+}
+
+/** What became of a request without an answer, in words for people. */
+const OUTCOMES: Readonly<Record<string, string>> = {
+  open: "still open",
+  orphan: "none came",
+  timeout: "timed out",
+};
+
+/** That there is more than was listed. */
+export function more(count: number, noun: string, style: Style): string[] {
+  return count > 0 ? [style.dim(`and ${formatCount(count)} more ${noun}${count === 1 ? "" : "s"}`)] : [];
+}

@@ -1,0 +1,202 @@
+import { LatencyHistogram } from "../../records/latency-histogram.ts";
+import { RunningStats } from "../../records/running-stats.ts";
+import type { CorrelationRecord, Direction, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
+import { type Call, Calls, roundTripUs, type SeenFrame } from "./calls.ts";
+import { failureOf } from "../failure.ts";
+import { Peers } from "./peers.ts";
+import { copyOf } from "../terminal/text.ts";
+
+/** What is counted of one method. */
+export interface MethodSummary {
+  /** The method, and which tool or prompt. Foreign text, like all labels and messages here. */
+  readonly label: string;
+  /** The direction of its requests or notifications. */
+  readonly dir: Direction;
+  count: number;
+  errors: number;
+  readonly latencies: LatencyHistogram;
+}
+
+/** A call and how long it took. */
+export interface TimedCall {
+  readonly label: string;
+  readonly requestSeq: number;
+  readonly responseSeq: number;
+  /** When it was sent, in milliseconds since the start; undefined where nobody knows. */
+  readonly ts: number | undefined;
+  readonly us: number;
+}
+
+/** Errors of one kind. */
+export interface ErrorSummary {
+  readonly label: string;
+  readonly code: number | string;
+  readonly message: string;
+  readonly firstSeq: number;
+  count: number;
+}
+
+/** A request without an answer. */
+export interface OpenCall {
+  readonly label: string;
+  readonly seq: number;
+  readonly ts: number | undefined;
+  /** `timeout`, `cancelled`, `orphan`; `open` where the tape has not said so yet. */
+  readonly status: string;
+}
+
+/** So many different methods, and kinds of errors, are told apart; all further ones are counted together. */
+const MAX_KINDS = 500;
+const OTHERS = "(others)";
+/** Longer messages are cut: they are kept in memory, and told apart by their beginning. */
+const MAX_MESSAGE = 500;
+/** So many answers wait for the tape to confirm them, and so many open requests are remembered. */
+const MAX_WAITING = 32_768;
+const MAX_GAPS = 1000;
+
+/** All that `info` tells of a tape, counted in one pass over its records and in bounded memory. */
+export class TapeSummary {
+  readonly stats: RunningStats = new RunningStats();
+  readonly peers: Peers = new Peers();
+  readonly gaps: GapRecord[] = [];
+  /** The slowest calls, the slowest first. */
+  readonly slowest: TimedCall[] = [];
+  /** Results of tools that say `isError`. */
+  toolErrors = 0;
+  /** Frames, and members of batches, that are no JSON-RPC. */
+  invalid = 0;
+  logs = 0;
+  readonly #top: number;
+  readonly #calls = new Calls();
+  readonly #methods = new Map<string, MethodSummary>();
+  readonly #errors = new Map<string, ErrorSummary>();
+  readonly #open = new Map<number, OpenCall>();
+  /** Answers that were seen and whose correlation record has not been read yet; in batches several have the same id. */
+  readonly #waiting = new Map<string, CorrelationRecord[]>();
+
+  /** @param top how many of the slowest calls to keep */
+  constructor(top: number) {
+    this.#top = top;
+  }
+
+  /** Counts the next record of the tape. */
+  add(record: TapeRecord): void {
+    // First the frame, which may get its flags there.
+    if (record.type === "frame") this.#addFrame(record, this.#calls.see(record));
+    else if (record.type === "correlation") this.#addCorrelation(record);
+    else if (record.type === "gap" && this.gaps.length < MAX_GAPS) this.gaps.push(record);
+    else if (record.type === "log") this.logs++;
+    this.stats.add(record);
+  }
+
+  /** Counts what the tape does not say: answers without a correlation record, and requests that are still open. */
+  end(): void {
+    this.#addWaiting();
+    for (const { request_seq } of this.#calls.end()) {
+      if (!this.#open.has(request_seq)) this.#addOpen(request_seq, "open");
+    }
+  }
+
+  /** The methods, the most frequent first. */
+  methods(): MethodSummary[] {
+    return [...this.#methods.values()].sort((a, b) => b.count - a.count);
+  }
+
+  /** The kinds of errors, the most frequent first. */
+  errors(): ErrorSummary[] {
+    return [...this.#errors.values()].sort((a, b) => b.count - a.count);
+  }
+
+  /** The requests without an answer, in their order. */
+  openCalls(): OpenCall[] {
+    return [...this.#open.values()].sort((a, b) => a.seq - b.seq);
+  }
+
+  #addFrame(frame: FrameRecord, { messages, answers }: SeenFrame): void {
+    for (const seen of messages) {
+      const { message, header, label } = seen;
+      this.peers.see(seen);
+      if (header.kind === "request" || header.kind === "notification") this.#method(label!, frame.dir).count++;
+      else if (header.kind === "invalid") this.invalid++;
+      const failure = header.kind === "response" ? failureOf(message) : undefined;
+      if (failure === undefined) continue;
+      if (failure.code === "tool") this.toolErrors++;
+      this.#addError(label ?? "(unknown request)", failure.code, copyOf(failure.message, MAX_MESSAGE), frame.seq);
+      const asker = frame.dir === "client_to_server" ? "server_to_client" : "client_to_server";
+      if (label !== undefined) this.#method(label, asker).errors++;
+    }
+    for (const answer of answers) {
+      const key = keyOf(answer);
+      this.#waiting.set(key, [...this.#waiting.get(key) ?? [], answer]);
+    }
+    // A tape that has left so many unconfirmed has no correlation records at all.
+    if (this.#waiting.size > MAX_WAITING) this.#addWaiting();
+  }
+
+  /** The tape's own word on a request. */
+  #addCorrelation(record: CorrelationRecord): void {
+    const waiting = this.#waiting.get(keyOf(record));
+    waiting?.pop();
+    if (waiting?.length === 0) this.#waiting.delete(keyOf(record));
+    if (record.response_seq == null) return this.#addOpen(record.request_seq, record.status ?? "open");
+    this.#open.delete(record.request_seq);
+    this.#addLatency(record, record.response_seq);
+  }
+
+  /** Answers that the tape has no record of. */
+  #addWaiting(): void {
+    for (const record of [...this.#waiting.values()].flat()) {
+      this.stats.add(record);
+      this.#open.delete(record.request_seq);
+      this.#addLatency(record, record.response_seq!);
+    }
+    this.#waiting.clear();
+  }
+
+  #addLatency(record: CorrelationRecord, responseSeq: number): void {
+    const us = roundTripUs(record);
+    if (us === null) return;
+    const call: Call | undefined = this.#calls.get(record.request_seq);
+    const label = call?.label ?? "(unknown request)";
+    if (call !== undefined) this.#method(label, call.dir).latencies.record(us);
+    const at = this.slowest.findIndex((other) => other.us < us);
+    if (at < 0 && this.slowest.length >= this.#top) return;
+    const ts = call?.ts ?? record.request_ts ?? undefined;
+    this.slowest.splice(at < 0 ? this.slowest.length : at, 0, {
+      label,
+      requestSeq: record.request_seq,
+      responseSeq,
+      ts,
+      us,
+    });
+    if (this.slowest.length > this.#top) this.slowest.pop();
+  }
+
+  #addOpen(seq: number, status: string): void {
+    if (this.#open.size >= MAX_WAITING) return;
+    const call = this.#calls.get(seq);
+    this.#open.set(seq, { label: call?.label ?? "(unknown request)", seq, ts: call?.ts, status });
+  }
+
+  #addError(label: string, code: number | string, message: string, seq: number): void {
+    const key = JSON.stringify([label, code, message]);
+    const known = this.#errors.get(key);
+    if (known !== undefined) known.count++;
+    else if (this.#errors.size >= MAX_KINDS && label !== OTHERS) this.#addError(OTHERS, "", "", seq);
+    else this.#errors.set(key, { label, code, message, firstSeq: seq, count: 1 });
+  }
+
+  #method(label: string, dir: Direction): MethodSummary {
+    const key = `${dir} ${label}`;
+    const known = this.#methods.get(key);
+    if (known !== undefined) return known;
+    if (this.#methods.size >= MAX_KINDS && label !== OTHERS) return this.#method(OTHERS, dir);
+    const method = { label, dir, count: 0, errors: 0, latencies: new LatencyHistogram() };
+    this.#methods.set(key, method);
+    return method;
+  }
+}
+
+function keyOf({ request_seq, response_seq }: CorrelationRecord): string {
+  return `${request_seq} ${response_seq}`;
+}

@@ -1,0 +1,172 @@
+import { deferred } from "../../deferred.ts";
+import type { TapeTransport } from "../../records/metadata.ts";
+import type { Durability } from "../../tape/write/group-commit.ts";
+import { StreamingTapeWriter } from "../../tape/write/writer.ts";
+import type { TapeStore } from "../../stores/store.ts";
+import { newTapeId } from "../../records/tape-id.ts";
+import { Flow } from "./flow.ts";
+import { hostEnvironment } from "./host-environment.ts";
+import { ownStdio, type StdioStreams } from "./own-stdio.ts";
+import { CommandError, type ProcessEnding, type ServerCommand, ServerProcess } from "./server-process.ts";
+import { type RecordedStream, SessionRecorder } from "./session-recorder.ts";
+import { onSignals } from "./signals.ts";
+import { silence } from "./silence.ts";
+import { type RecordingResult, TapeFeed, type TapeFeedOptions } from "./tape-feed.ts";
+
+/** Options of {@linkcode recordStdio}. */
+export interface RecordStdioOptions extends ServerCommand {
+  /** Where the tape goes. */
+  readonly store: TapeStore;
+  /** The id of the tape; by default a new ULID. */
+  readonly tapeId?: string | undefined;
+  /** Names the session; any text. By default a new UUID. */
+  readonly sessionId?: string | undefined;
+  /** A name for people. */
+  readonly name?: string | undefined;
+  /** More about the tape, for people. */
+  readonly description?: string | undefined;
+  /** Words to find the tape by. */
+  readonly tags?: readonly string[] | undefined;
+  /**
+   * When what is recorded counts as safe. The session waits for none of them.
+   *
+   * @default {"flushed"}
+   */
+  readonly durability?: Durability | undefined;
+  /**
+   * How many bytes of the session may wait to be written. Beyond that messages are left out of the tape, which says so
+   * in a `gap` record.
+   *
+   * @default {67108864}
+   */
+  readonly maxPendingBytes?: number | undefined;
+  /**
+   * The longest line of the tape, in bytes. A longer message is passed on, and left out of the tape.
+   *
+   * @default {10485760}
+   */
+  readonly maxLineBytes?: number | undefined;
+  /**
+   * How long to wait for the disk when the session is over, in milliseconds.
+   *
+   * @default {5000}
+   */
+  readonly finishTimeoutMs?: number | undefined;
+  /** The client's end of the session. By default the streams of this process. */
+  readonly client?: StdioStreams | undefined;
+  /** Is told, once, what keeps the tape from being written. The session goes on, and the tape may not be whole. */
+  readonly onTrouble?: ((reason: string) => void) | undefined;
+}
+
+/** How a recorded session ended. */
+export interface StdioSession extends ProcessEnding, RecordingResult {
+  /** The id of the tape. */
+  readonly tapeId: string;
+}
+
+/** How long the start of the server waits for a disk that does not answer. */
+const START_PATIENCE_MS = 2_000;
+
+/**
+ * Runs an MCP server, or any program that speaks line by line, and records what it and its client say to each other.
+ * Bytes are passed on at once and as they came, and never wait for the tape; what the tape cannot take is left out of it
+ * and told of there. Signals are passed on too. The server's stderr is passed on and recorded as `log` records, in which
+ * bytes that are not UTF-8 are replaced.
+ *
+ * The session is over when the server has ended and its output has come to its end (or, where something that it left
+ * behind holds it open, has been silent for half a second).
+ *
+ * Every line becomes a frame: a message where it is JSON, else `raw` text. Frames carry no `transport` of their own: the
+ * metadata have it. Nothing of the server's environment is recorded.
+ *
+ * @throws {TapeError} the tape cannot be made, and trying again would not help; the server was not started then
+ * @throws {CommandError} the server cannot be started
+ *
+ * @example Stand in for a server
+ * ```ts ignore
+ * import { fileStore } from "tapeline/file";
+ * import { recordStdio } from "tapeline/mcp";
+ *
+ * const { code } = await recordStdio({ store: fileStore("tapes"), command: "my-server", args: ["--stdio"] });
+ * process.exit(code ?? 1);
+ * ```
+ */
+export async function recordStdio(options: RecordStdioOptions): Promise<StdioSession> {
+  const { tapeId = newTapeId(), client = ownStdio(), maxLineBytes, finishTimeoutMs = 5_000 } = options;
+  let server: ServerProcess | undefined;
+  const transport = () => transportOf(options, server);
+  const feed = feedFor(options, tapeId, transport);
+
+  const early: NodeJS.Signals[] = [];
+  const isGivenUp = deferred();
+  const unlisten = onSignals((signal) => {
+    if (server === undefined) early.push(signal);
+    else if (!server.signal(signal)) isGivenUp.resolve();
+  });
+  try {
+    await feed.start(START_PATIENCE_MS);
+    try {
+      server = await ServerProcess.start(options);
+    } catch (error) {
+      if (error instanceof CommandError) feed.log("tapeline", error.message);
+      await feed.finish(finishTimeoutMs);
+      throw error;
+    }
+    feed.writer?.describe({ transport: transport() });
+    for (const signal of early) server.signal(signal);
+    const ending = await passOn(server, client, new SessionRecorder(feed, maxLineBytes), isGivenUp.promise);
+    return { ...ending, ...await feed.finish(finishTimeoutMs), tapeId };
+  } finally {
+    unlisten();
+  }
+}
+
+/** Stands between a server and its client until the server has ended and all that it said is passed on. */
+async function passOn(
+  server: ServerProcess,
+  client: StdioStreams,
+  recorder: SessionRecorder,
+  isGivenUp: Promise<void>,
+): Promise<ProcessEnding> {
+  const tap = (stream: RecordedStream) => ({
+    onChunk: (chunk: Uint8Array) => recorder.push(stream, chunk),
+    onEnd: () => recorder.end(stream),
+  });
+  const requests = new Flow(client.stdin, server.stdin, tap("client_to_server"));
+  const answers = new Flow(server.stdout, client.stdout, tap("server_to_client"));
+  const errors = new Flow(server.stderr, client.stderr, { ...tap("stderr"), endsTarget: false });
+
+  const ending = await server.ended;
+  const isSilent = silence([answers, errors]);
+  await Promise.race([Promise.all([answers.done, errors.done]), isSilent.promise, isGivenUp]);
+  isSilent.cancel();
+  for (const flow of [answers, errors, requests]) flow.stop();
+  return ending;
+}
+
+function feedFor(options: RecordStdioOptions, tapeId: string, transport: () => TapeTransport): TapeFeed {
+  const { store, durability, sessionId = crypto.randomUUID(), name, description, tags, maxLineBytes } = options;
+  const { maxPendingBytes = 64 * 1024 * 1024, onTrouble = () => {} } = options;
+  const open: TapeFeedOptions["open"] = (onLoss) =>
+    StreamingTapeWriter.create(store, {
+      tapeId,
+      sessionId,
+      // Nobody waits for a record: all that is not to be synced is written as soon as the disk takes it.
+      durability: durability === "synced" ? "synced" : "buffered",
+      onLoss,
+      maxLineBytes,
+      maxPendingBytes,
+      metadata: {
+        name,
+        description,
+        tags: tags && [...tags],
+        transport: transport(),
+        environment: hostEnvironment(),
+      },
+    });
+  return new TapeFeed({ open, maxPendingBytes, onTrouble });
+}
+
+function transportOf({ command, args }: ServerCommand, server: ServerProcess | undefined): TapeTransport {
+  return { type: "stdio", command, args: [...args], process_id: server?.pid ?? null };
+}

@@ -1,0 +1,256 @@
+import { deferred } from "../../deferred.ts";
+import { isTapeError } from "../../errors.ts";
+import type { TapeMetadata } from "../../records/metadata.ts";
+import type { MessageEnvelope, TapeRecord } from "../../records/record.ts";
+import type { StreamingTapeWriter } from "../../tape/write/writer.ts";
+import type { WriterOptions } from "../../tape/write/writer-options.ts";
+import { isPassing } from "./passing-error.ts";
+
+/** Options of {@linkcode TapeFeed}. */
+export interface TapeFeedOptions {
+  /**
+   * Makes the tape. Called again after a while if it fails for a reason that may pass.
+   *
+   * @param onLoss goes into the writer's options
+   */
+  readonly open: (onLoss: WriterOptions["onLoss"]) => Promise<StreamingTapeWriter>;
+  /** The most that may wait to be written, in bytes; beyond that messages are left out of the tape. */
+  readonly maxPendingBytes: number;
+  /** Is told, once, what keeps the tape from being written. */
+  readonly onTrouble: (reason: string) => void;
+}
+
+/** What became of a recording. */
+export interface RecordingResult {
+  /** The final metadata of the tape; undefined where it could not be ended as it should be. */
+  readonly metadata: TapeMetadata | undefined;
+  /** Messages that are not on the tape. */
+  readonly lostMessages: number;
+  /** Lines of stderr that are not on the tape. */
+  readonly lostLogs: number;
+  /** Why the tape is not whole; undefined if it is. */
+  readonly reason: string | undefined;
+  /** Whether the disk did not answer in time, and is perhaps still being written to. */
+  readonly isAbandoned: boolean;
+}
+
+/** What waits for the tape to be made. */
+type Waiting =
+  | { readonly envelope: MessageEnvelope; readonly cost: number }
+  | { readonly stream: string; readonly text: string; readonly cost: number };
+
+/** What a waiting record takes beside its text. */
+const RECORD_COST = 512;
+const RETRY_MS = 1_000;
+
+/**
+ * Feeds a tape from a session that must never wait for it. What the tape cannot take, because it is not there yet, too
+ * slow, or its disk is full, is left out, counted, and told of by a `gap` record as soon as there is room again.
+ */
+export class TapeFeed {
+  readonly #options: TapeFeedOptions;
+  #writer: StreamingTapeWriter | undefined;
+  #waiting: Waiting[] = [];
+  #waitingCost = 0;
+  /** Records that the writer has and has not settled. */
+  #inFlight = 0;
+  #isDropping = false;
+  /** What was left out and is not told of on the tape yet. */
+  #untold = { messages: 0, logs: 0, reason: "" };
+  #lostMessages = 0;
+  #lostLogs = 0;
+  #reason: string | undefined;
+  #retry = deferred();
+  #isFinishing = false;
+  #opening: Promise<void> | undefined;
+
+  constructor(options: TapeFeedOptions) {
+    this.#options = options;
+  }
+
+  /** The tape's writer, once there is one. */
+  get writer(): StreamingTapeWriter | undefined {
+    return this.#writer;
+  }
+
+  /** What is not on the tape so far. */
+  get losses(): { readonly messages: number; readonly logs: number } {
+    return { messages: this.#lostMessages, logs: this.#lostLogs };
+  }
+
+  /**
+   * Makes the tape. Settles when it is there, or when that may take a while.
+   *
+   * @param patienceMs how long to wait for a disk that does not answer
+   * @throws {TapeError} the tape cannot be made, and trying again would not help
+   */
+  async start(patienceMs: number): Promise<void> {
+    const settled = deferred();
+    const timer = setTimeout(settled.resolve, patienceMs);
+    this.#opening = this.#open(() => settled.resolve());
+    this.#opening.then(settled.resolve, settled.reject);
+    try {
+      await settled.promise;
+    } finally {
+      clearTimeout(timer);
+    }
+    // From here on nobody is stopped by it any more.
+    this.#opening.catch((error) => this.#note(error));
+  }
+
+  /** Takes a message. `length` is about how many bytes it has. */
+  message(envelope: MessageEnvelope, length: number): void {
+    const cost = length + RECORD_COST;
+    if (!this.#hasRoomFor(cost)) this.lose("messages", this.#pressure());
+    else if (this.#writer === undefined) this.#wait({ envelope, cost });
+    else this.#writeMessage(this.#writer, envelope);
+  }
+
+  /** Takes a line that the server said beside the protocol. */
+  log(stream: string, text: string): void {
+    const cost = text.length + RECORD_COST;
+    if (!this.#hasRoomFor(cost)) this.lose("logs", this.#pressure());
+    else if (this.#writer === undefined) this.#wait({ stream, text, cost });
+    else this.#writeLog(this.#writer, stream, text);
+  }
+
+  /** Notes that a message, or a line of stderr, is left out. */
+  lose(what: "messages" | "logs", reason: string, count = 1): void {
+    if (this.#untold.messages + this.#untold.logs === 0) this.#untold.reason = reason;
+    this.#untold[what] += count;
+    this.#count(what, reason, count);
+  }
+
+  /** Ends the tape, or gives up on it after `timeoutMs`: then it may be whole all the same, but nobody knows. */
+  async finish(timeoutMs: number): Promise<RecordingResult> {
+    let metadata: TapeMetadata | undefined;
+    let isAbandoned = false;
+    const over = deferred();
+    const timer = setTimeout(() => {
+      isAbandoned = true;
+      this.#note(`the disk did not answer for ${timeoutMs} ms`);
+      over.resolve();
+    }, timeoutMs);
+    this.#end().then((ended) => metadata = ended, (error) => this.#note(error)).finally(over.resolve);
+    await over.promise;
+    clearTimeout(timer);
+    const lostMessages = Math.max(this.#lostMessages, metadata?.stats?.lost_frame_count ?? 0);
+    if (lostMessages > 0) this.#note("the tape has gaps");
+    const isWhole = metadata !== undefined && lostMessages + this.#lostLogs === 0;
+    const reason = isWhole ? undefined : this.#reason;
+    return { metadata, lostMessages, lostLogs: this.#lostLogs, reason, isAbandoned };
+  }
+
+  async #open(onHindrance: () => void): Promise<void> {
+    for (;;) {
+      try {
+        this.#writer = await this.#options.open(this.#onLoss);
+        break;
+      } catch (error) {
+        if (!isPassing(error) || this.#isFinishing) throw error;
+        this.#note(error);
+        onHindrance();
+      }
+      const timer = setTimeout(this.#retry.resolve, RETRY_MS);
+      await this.#retry.promise;
+      clearTimeout(timer);
+      this.#retry = deferred();
+    }
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#waitingCost = 0;
+    for (const each of waiting) {
+      if ("envelope" in each) this.#writeMessage(this.#writer, each.envelope);
+      else this.#writeLog(this.#writer, each.stream, each.text);
+    }
+  }
+
+  async #end(): Promise<TapeMetadata> {
+    this.#isFinishing = true;
+    this.#retry.resolve();
+    try {
+      await this.#opening;
+      this.#tellLosses(this.#writer!);
+      return await this.#writer!.finalize();
+    } catch (error) {
+      for (const each of this.#waiting) this.#count("envelope" in each ? "messages" : "logs", reasonOf(error), 1);
+      throw error;
+    }
+  }
+
+  /** Once something had to be left out, half of the memory must be free before there is room again. */
+  #hasRoomFor(cost: number): boolean {
+    const pending = this.#waitingCost + (this.#writer?.pendingBytes ?? 0) + this.#inFlight * RECORD_COST;
+    const { maxPendingBytes } = this.#options;
+    this.#isDropping = pending + cost > (this.#isDropping ? maxPendingBytes / 2 : maxPendingBytes);
+    return !this.#isDropping;
+  }
+
+  #pressure(): string {
+    return this.#reason ?? `the tape is too slow: more than ${this.#options.maxPendingBytes} bytes wait to be written`;
+  }
+
+  #wait(record: Waiting): void {
+    this.#waiting.push(record);
+    this.#waitingCost += record.cost;
+  }
+
+  #writeMessage(writer: StreamingTapeWriter, envelope: MessageEnvelope): void {
+    this.#tellLosses(writer);
+    this.#inFlight++;
+    writer.writeFrame(envelope).then(this.#onWritten, this.#onMessageRefused);
+  }
+
+  #writeLog(writer: StreamingTapeWriter, stream: string, text: string): void {
+    this.#tellLosses(writer);
+    this.#inFlight++;
+    writer.writeLog(stream, text).then(this.#onWritten, this.#onLogRefused);
+  }
+
+  #tellLosses(writer: StreamingTapeWriter): void {
+    const { messages, logs, reason } = this.#untold;
+    if (messages + logs === 0) return;
+    this.#untold = { messages: 0, logs: 0, reason: "" };
+    const note = (error: unknown) => this.#note(error);
+    if (messages > 0) writer.writeGap(messages, reason).catch(note);
+    if (logs > 0) writer.writeLog("tapeline", `${logs} lines of stderr are missing here: ${reason}`).catch(note);
+  }
+
+  readonly #onWritten = (): void => {
+    this.#inFlight--;
+  };
+
+  /** A message that does not become a frame, because it is too long for one. */
+  readonly #onMessageRefused = (error: unknown): void => {
+    this.#inFlight--;
+    if (!isTapeError(error, "io")) this.lose("messages", reasonOf(error));
+  };
+
+  readonly #onLogRefused = (error: unknown): void => {
+    this.#inFlight--;
+    if (!isTapeError(error, "io")) this.lose("logs", reasonOf(error));
+  };
+
+  /** A record that the disk did not take. Of frames and gaps the writer tells with the next gap. */
+  readonly #onLoss = (record: TapeRecord, error: unknown): void => {
+    if (record.type === "frame") this.#count("messages", reasonOf(error), 1);
+    else if (record.type === "log" && record.stream === "stderr") this.lose("logs", reasonOf(error));
+  };
+
+  #count(what: "messages" | "logs", reason: string, count: number): void {
+    if (what === "messages") this.#lostMessages += count;
+    else this.#lostLogs += count;
+    this.#note(reason);
+  }
+
+  /** The first reason is the one that people are told. */
+  #note(reason: unknown): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reasonOf(reason);
+    this.#options.onTrouble(this.#reason);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,219 @@
+import { elementSpans, JsonText, jsonText, type JsonType, valueSpan } from "../json/json-text.ts";
+
+/** What a message is to JSON-RPC; `invalid` is JSON that is no message, and text that is no JSON. */
+export type MessageKind = "request" | "notification" | "response" | "batch" | "invalid";
+
+/** What there is to know of a message without looking at what it carries. */
+export interface MessageHeader {
+  /** What the message is. */
+  readonly kind: MessageKind;
+  /**
+   * The id of a request or response as a key, to find the one by the other: a string in quotes, a number, or `null`.
+   * Equal ids have equal keys (so 1 and 1.0) and different ids different ones, past 2^53 too if the message is text.
+   */
+  readonly idKey: string | undefined;
+  /** The method of a request or notification. */
+  readonly method: string | undefined;
+  /** Whether this is a response that reports an error. A tool's result that says `isError` is a result. */
+  readonly isError: boolean;
+}
+
+/**
+ * The header of `message`: of a parsed value, or of a {@linkcode JsonText} without parsing it.
+ *
+ * Peers are taken as they are: nobody has to say `"jsonrpc": "2.0"`, null will do as an id, and an error object may
+ * come without one. An object's members count only if they are its own.
+ *
+ * @example
+ * ```ts
+ * import { messageHeader } from "./jsonrpc.ts";
+ *
+ * messageHeader({ jsonrpc: "2.0", id: 1, method: "ping" });
+ * // { kind: "request", idKey: "1", method: "ping", isError: false }
+ * ```
+ */
+export function messageHeader(message: unknown): MessageHeader {
+  if (message instanceof JsonText) {
+    if (message.origin !== undefined) return messageHeader(message.origin);
+    const shape = message.shape;
+    if (shape === undefined) return INVALID;
+    if (shape.type === "array") return BATCH;
+    return headerOf(shape.id && idKeyOfText(shape.idText ?? ""), shape.method, shape.result, shape.error);
+  }
+  if (Array.isArray(message)) return BATCH;
+  if (typeof message !== "object" || message === null) return INVALID;
+  const method = member(message, "method");
+  return headerOf(
+    idKeyOfValue(member(message, "id")),
+    typeof method === "string" ? method : undefined,
+    typeOf(member(message, "result")),
+    typeOf(member(message, "error")),
+  );
+}
+
+/** The headers of the messages in a batch, in their order; none if `message` is no batch. Batches do not nest. */
+export function batchHeaders(message: unknown): MessageHeader[] {
+  let elements: readonly unknown[] = [];
+  if (Array.isArray(message)) elements = message;
+  else if (message instanceof JsonText && message.shape?.type === "array") {
+    elements = elementSpans(message.text).map((span) => jsonText(message.text.slice(...span)));
+  }
+  return elements.map(messageHeader).map((header) => header.kind === "batch" ? INVALID : header);
+}
+
+/** The {@linkcode MessageHeader.idKey} of the request that a `notifications/cancelled` (MCP) is about. */
+export function cancelledRequestKey(message: unknown): string | undefined {
+  const { kind, method } = messageHeader(message);
+  if (kind !== "notification" || method !== "notifications/cancelled") return undefined;
+  const path = ["params", "requestId"];
+  let key: string | undefined;
+  if (message instanceof JsonText) {
+    const text = textAt(message, path);
+    key = text && idKeyOfText(text);
+  } else {
+    key = idKeyOfValue(valueAt(message, path));
+  }
+  return key === UNUSABLE ? undefined : key;
+}
+
+/** What {@linkcode inputRequiredState} finds. */
+export interface InputRequiredState {
+  /** The opaque string by which the server knows where it was; the request that goes on repeats it. */
+  readonly requestState?: string;
+}
+
+/**
+ * Whether `message` links a request that needs more input with the request that brings it (MCP 2026-07-28): it is the
+ * response with `resultType: "input_required"`, or the request that goes on from there, with `inputResponses` or with
+ * nothing but the `requestState`. Undefined for any other message.
+ *
+ * @example
+ * ```ts
+ * import { jsonText } from "../json/json-text.ts";
+ * import { inputRequiredState } from "./jsonrpc.ts";
+ *
+ * inputRequiredState(jsonText('{"id":1,"result":{"resultType":"input_required","requestState":"abc"}}'));
+ * // { requestState: "abc" }
+ * ```
+ */
+export function inputRequiredState(
+  message: unknown,
+  header: MessageHeader = messageHeader(message),
+): InputRequiredState | undefined {
+  switch (header.kind) {
+    case "response": {
+      if (!mayHold(message, "input_required")) return undefined;
+      if (valueAt(message, ["result", "resultType"]) !== "input_required") return undefined;
+      return stateOf(valueAt(message, ["result", "requestState"]));
+    }
+    case "request": {
+      if (!mayHold(message, "inputResponses") && !mayHold(message, "requestState")) return undefined;
+      const state = stateOf(valueAt(message, ["params", "requestState"]));
+      const isLink = state.requestState !== undefined || valueAt(message, ["params", "inputResponses"]) !== undefined;
+      return isLink ? state : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+const BATCH: MessageHeader = { kind: "batch", idKey: undefined, method: undefined, isError: false };
+const INVALID: MessageHeader = { kind: "invalid", idKey: undefined, method: undefined, isError: false };
+
+/** Stands for an id that JSON-RPC does not know. No key is empty. */
+const UNUSABLE = "";
+
+function headerOf(
+  idKey: string | undefined,
+  method: string | undefined,
+  result: JsonType | undefined,
+  error: JsonType | undefined,
+): MessageHeader {
+  if (idKey === UNUSABLE) return INVALID;
+  if (method !== undefined) {
+    return { kind: idKey === undefined ? "notification" : "request", idKey, method, isError: false };
+  }
+  const isResponse = idKey === undefined ? error === "object" : result !== undefined || error !== undefined;
+  if (!isResponse) return INVALID;
+  return { kind: "response", idKey, method, isError: error !== undefined && error !== "null" };
+}
+
+function idKeyOfValue(id: unknown): string | undefined {
+  switch (typeOf(id)) {
+    case undefined:
+      return undefined;
+    case "string":
+      return `"${id}"`;
+    case "number":
+      return numberKey(String(id));
+    case "null":
+      return "null";
+    default:
+      return UNUSABLE;
+  }
+}
+
+/** The same for the JSON text of an id. */
+function idKeyOfText(text: string): string {
+  if (text.startsWith('"')) return text.includes("\\") ? `"${JSON.parse(text)}"` : text;
+  if (text === "null") return text;
+  return /^[-\d]/.test(text) ? numberKey(text) : UNUSABLE;
+}
+
+/** A spelling that equal numbers share. It has all the digits: as a JavaScript number the id may be another one. */
+function numberKey(text: string): string {
+  if (/^(?:0|-?[1-9]\d{0,19})$/.test(text)) return text;
+  const [, sign, whole, fraction = "", exponent = "0"] = /^(-?)(\d+)(?:\.(\d+))?(?:e(.+))?$/i.exec(text)!;
+  const digits = (whole + fraction).replace(/^0+/, "");
+  let length = digits.length;
+  while (digits[length - 1] === "0") length--;
+  if (length === 0) return "0";
+  const power = Number(exponent) - fraction.length + digits.length - length;
+  const isShortInteger = power >= 0 && length + power <= 20;
+  return sign + digits.slice(0, length) + (isShortInteger ? "0".repeat(power) : `e${power}`);
+}
+
+/** The JSON type of a value; undefined for what JSON leaves out. */
+function typeOf(value: unknown): JsonType | undefined {
+  switch (typeof value) {
+    case "string":
+      return "string";
+    case "boolean":
+      return "boolean";
+    case "number":
+      return Number.isFinite(value) ? "number" : "null"; // as JSON.stringify has it
+    case "object":
+      return value === null ? "null" : Array.isArray(value) ? "array" : "object";
+    default:
+      return undefined;
+  }
+}
+
+/** The member of that name if the object has one of its own: not what it inherits, `__proto__` included. */
+function member(object: object, name: string): unknown {
+  return Object.hasOwn(object, name) ? (object as Record<string, unknown>)[name] : undefined;
+}
+
+function valueAt(message: unknown, path: readonly string[]): unknown {
+  if (message instanceof JsonText) {
+    const text = textAt(message, path);
+    return text === undefined ? undefined : JSON.parse(text);
+  }
+  let value = message;
+  for (const name of path) value = typeof value === "object" && value !== null ? member(value, name) : undefined;
+  return value;
+}
+
+function textAt(message: JsonText, path: readonly string[]): string | undefined {
+  const span = valueSpan(message.text, path);
+  return span && message.text.slice(...span);
+}
+
+/** Rules out most texts without a walk through them. */
+function mayHold(message: unknown, word: string): boolean {
+  return !(message instanceof JsonText) || message.text.includes(word) || message.text.includes("\\u");
+}
+
+function stateOf(requestState: unknown): InputRequiredState {
+  return typeof requestState === "string" ? { requestState } : {};
+}

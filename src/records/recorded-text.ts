@@ -1,0 +1,143 @@
+import { JsonText, valueSpan } from "../json/json-text.ts";
+import { TapeError } from "../errors.ts";
+import type { FrameEnv, FrameRecord } from "./record.ts";
+import { sameJson } from "../json/same-json.ts";
+
+/** Returning another object from a constructor lets a subclass put a private field on it. */
+class Marked {
+  constructor(target: object) {
+    return target;
+  }
+}
+
+/**
+ * The line that an `env` was parsed from, kept on the object itself in a private field: nothing that lists, compares or
+ * prints the object sees it, and it costs a tenth of a WeakMap entry.
+ */
+class RecordedLine extends Marked {
+  #line: string;
+
+  constructor(env: object, line: string) {
+    super(env);
+    this.#line = line;
+  }
+
+  static of(env: object): string | undefined {
+    return #line in env ? env.#line : undefined;
+  }
+}
+
+/** Notes that `env` was just parsed from `line`, so that the text of its message is not lost. Once for each object. */
+export function rememberText(env: FrameEnv, line: string): void {
+  new RecordedLine(env, line);
+}
+
+/**
+ * The text of a frame's message: the very text that was recorded, with its spelling of numbers, its duplicate keys and
+ * its escapes, as long as the message is what was recorded; the JSON text of the message where it has been changed or
+ * made anew. Of a frame that holds no JSON, what stood on the wire (decoded leniently where it is not UTF-8; see
+ * {@linkcode messageBytes}).
+ *
+ * @throws {TapeError} code `serialization`: the message has no JSON text
+ *
+ * @example
+ * ```ts
+ * import { lineSplit, memorySource, messageText, parseRecord, pipe } from "tapeline";
+ *
+ * const line = '{"type":"frame","seq":0,"ts":0,"dir":"client_to_server","env":{"message":{"id":12345678901234567890}}}\n';
+ * for await (const record of pipe(memorySource(line), lineSplit(), parseRecord())) {
+ *   if (record.type === "frame") console.log(messageText(record)); // {"id":12345678901234567890}
+ * }
+ * ```
+ */
+export function messageText(frame: Pick<FrameRecord, "env">): string {
+  const { env } = frame;
+  if (env.message === undefined && typeof env.raw === "string") {
+    return env.encoding === "base64" ? new TextDecoder().decode(messageBytes(frame)) : env.raw;
+  }
+  return envText(env);
+}
+
+/**
+ * The bytes of a frame's message as they crossed the wire, without a line ending: the UTF-8 of {@linkcode messageText},
+ * or the very bytes where they were not UTF-8.
+ *
+ * @throws {TapeError} code `serialization`: the message has no JSON text, or `raw` is not the base64 it says it is
+ */
+export function messageBytes(frame: Pick<FrameRecord, "env">): Uint8Array {
+  const { env } = frame;
+  if (env.message !== undefined || typeof env.raw !== "string" || env.encoding !== "base64") {
+    return new TextEncoder().encode(messageText(frame));
+  }
+  let binary: string;
+  try {
+    binary = atob(env.raw);
+  } catch (cause) {
+    throw new TapeError("serialization", "Cannot decode a frame: its raw text is not base64", { cause });
+  }
+  return Uint8Array.from(binary, (char) => char.charCodeAt(0));
+}
+
+/**
+ * The text of `env.message` on one line.
+ *
+ * @throws {TapeError} code `serialization`: it has none
+ */
+export function envText(env: FrameEnv): string {
+  const { message } = env;
+  if (message instanceof JsonText) return checkedText(message);
+  const line = RecordedLine.of(env);
+  if (line !== undefined) {
+    const text = recordedText(line);
+    if (text !== undefined && sameJson(JSON.parse(text), message)) return text;
+  }
+  return stringify(message, "a message");
+}
+
+/** In a canonical line the spaces around a message came with it over the wire; in others they are the line's. */
+function recordedText(line: string): string | undefined {
+  const span = valueSpan(line, ["env", "message"]);
+  if (span === undefined) return undefined;
+  let [start, end] = span;
+  if (line.startsWith(CANONICAL_START)) {
+    while (isJsonSpace(line.charCodeAt(start - 1))) start--;
+    while (isJsonSpace(line.charCodeAt(end))) end++;
+  }
+  return line.slice(start, end);
+}
+
+const CANONICAL_START = '{"type":"frame","seq":';
+
+function isJsonSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0x0d;
+}
+
+/**
+ * The text of a {@linkcode JsonText} on one line.
+ *
+ * @throws {TapeError} code `serialization`: it is not JSON
+ */
+export function checkedText(message: JsonText): string {
+  const { line } = message;
+  if (line === undefined) throw new TapeError("serialization", "Cannot encode a message: its text is not JSON");
+  return line;
+}
+
+/**
+ * `JSON.stringify` that either gives a text or throws.
+ *
+ * @throws {TapeError} code `serialization`
+ */
+export function stringify(value: unknown, what: string): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message.split("\n", 1)[0] : String(cause);
+    throw new TapeError("serialization", `Cannot encode ${what}: ${why}`, { cause });
+  }
+  if (text === undefined) {
+    throw new TapeError("serialization", `Cannot encode ${what}: a value of type ${typeof value} has no JSON text`);
+  }
+  return text;
+}

@@ -1,0 +1,95 @@
+import { watch } from "node:fs";
+import * as fs from "node:fs/promises";
+import type { Bytes } from "../../lines/bytes.ts";
+import { type LockHolder, mayLive, mayRead, thisProcess } from "./file-holder.ts";
+import { type PlacedWriter, placedWriter } from "./placed-writer.ts";
+
+/** What the file backends need to know of a file. */
+export interface FileStat {
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly dev: number;
+  readonly ino: number;
+  isFile(): boolean;
+  isDirectory(): boolean;
+}
+
+/** An open file or folder: of `node:fs/promises` no more than is used. */
+export interface FileHandle {
+  read(
+    buffer: Bytes,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesRead: number; readonly buffer: Bytes }>;
+  write(
+    buffer: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesWritten: number }>;
+  writeFile(content: string | Uint8Array): Promise<void>;
+  truncate(length: number): Promise<void>;
+  datasync(): Promise<void>;
+  sync(): Promise<void>;
+  stat(): Promise<FileStat>;
+  close(): Promise<void>;
+}
+
+/**
+ * All that tapes in files ask of the world around them: files, notifications, time, chance, and who is alive. The calls
+ * are those of `node:fs/promises`. `test/simulation/` puts a world in its place where everything can go wrong.
+ */
+export interface FileSystem {
+  /** @param flags of `node:fs`, such as `O_RDWR | O_CREAT` */
+  open(path: string, flags: number, mode?: number): Promise<FileHandle>;
+  /** Writes to an open file while nobody else in the process has to wait. */
+  placedWriter(path: string, file: FileHandle): Promise<PlacedWriter>;
+  readFile(path: string, options?: { readonly flag: number }): Promise<Bytes>;
+  stat(path: string): Promise<FileStat>;
+  lstat(path: string): Promise<FileStat>;
+  readdir(path: string): Promise<string[]>;
+  mkdir(path: string, mode: number): Promise<unknown>;
+  rename(from: string, to: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+  /** Whether that may be read without a question to the person at the terminal. */
+  mayRead(path: string): boolean;
+  /** Calls `onChange` when the file may have changed, until the answer is called. A watch that breaks falls silent. */
+  watch(path: string, onChange: () => void): () => void;
+  /** Calls `onTime` every so often, until the answer is called. */
+  every(ms: number, onTime: () => void): () => void;
+  /** Milliseconds since 1970. */
+  now(): number;
+  randomUuid(): string;
+  /** This process, as the holder of a lock. */
+  thisProcess(): Promise<Omit<LockHolder, "nonce">>;
+  /** Whether the holder of a lock may still write. */
+  mayLive(holder: LockHolder): Promise<boolean>;
+}
+
+/** The files of this machine. */
+export const systemFiles: FileSystem = {
+  open: fs.open,
+  placedWriter,
+  readFile: (path, options) => fs.readFile(path, options),
+  stat: (path) => fs.stat(path),
+  lstat: (path) => fs.lstat(path),
+  readdir: (path) => fs.readdir(path),
+  mkdir: fs.mkdir,
+  rename: fs.rename,
+  unlink: fs.unlink,
+  mayRead,
+  watch(path, onChange) {
+    const watcher = watch(path, onChange);
+    watcher.on("error", () => {});
+    return () => watcher.close();
+  },
+  every(ms, onTime) {
+    const timer = setInterval(onTime, ms);
+    return () => clearInterval(timer);
+  },
+  now: () => Date.now(),
+  randomUuid: () => crypto.randomUUID(),
+  thisProcess,
+  mayLive,
+};

@@ -1,0 +1,158 @@
+import type { TapeError } from "../../errors.ts";
+import type { TapeLine } from "../../lines/line.ts";
+import { pipe } from "../../streams/pipe.ts";
+import { NONE } from "../../streams/fuse.ts";
+import { type ChunkReader, chunksOf } from "../../streams/source.ts";
+import type { TapeStore } from "../../stores/store.ts";
+import { lineSplit } from "../../transforms/line-split.ts";
+
+/** Where a cursor starts and how it reads. */
+export interface LineCursorOptions {
+  readonly maxLineBytes?: number | undefined;
+  /** Bytes from the start of the tape to the first line to read. */
+  readonly offset?: number | undefined;
+  /** Number of that line, from 1; 0 where it is not known. */
+  readonly number?: number | undefined;
+  readonly follow?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A position in a tape, and the lines of the block that was read there. */
+export class LineCursor {
+  readonly #store: TapeStore;
+  readonly #key: string;
+  readonly #options: LineCursorOptions;
+  #lines: ChunkReader<TapeLine> | undefined;
+  /** The next line, where it had to be looked at before it was its turn. */
+  #peeked: TapeLine | undefined;
+  /** Lines that were too long, to be reported where they stand. */
+  #tooLong: TapeError[] = [];
+  /** The one of them that is the last line and has no end yet. */
+  #endless: TapeError | undefined;
+  /** The last line, where it was whole though it had no end yet. */
+  #accepted: TapeLine | undefined;
+  #filling: Promise<boolean> | undefined;
+  #isClosed = false;
+  #offset: number;
+  #number: number;
+
+  constructor(store: TapeStore, key: string, options: LineCursorOptions = {}) {
+    this.#store = store;
+    this.#key = key;
+    this.#options = options;
+    this.#offset = options.offset ?? 0;
+    this.#number = options.number ?? 1;
+  }
+
+  /** Where the next line starts. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** Number of the next line, from 1; 0 where it is not known. */
+  get number(): number {
+    return this.#number;
+  }
+
+  /** The next line of what was read, or the report of one that is too long; undefined when there is no more of it. */
+  take(): TapeLine | TapeError | undefined {
+    const line = this.#peek();
+    const [report] = this.#tooLong;
+    if (report !== undefined && (line === undefined || report.offset! < line.offset)) {
+      this.#tooLong.shift();
+      if (report !== this.#endless) this.#pass(report.offset! + report.length! + 1);
+      return report;
+    }
+    if (line === undefined) return undefined;
+    this.#peeked = undefined;
+    // An unfinished line is read again from its start when there may be more of it.
+    if (line.terminated) this.#pass(line.nextOffset);
+    return this.#accepted !== undefined && isSame(line, this.#accepted) ? this.take() : line;
+  }
+
+  /** An unfinished line that was taken is a whole record: it is not handed out again when its end has come. */
+  accept(line: TapeLine): void {
+    this.#accepted = line;
+  }
+
+  /** Waits for the next lines. False at the end of the tape; a later call looks again. */
+  fill(): Promise<boolean> {
+    // Whoever asks meanwhile waits for the same lines.
+    return this.#filling ??= this.#fill().finally(() => this.#filling = undefined);
+  }
+
+  /** Goes on elsewhere. */
+  async moveTo(offset: number, number: number): Promise<void> {
+    this.#offset = offset;
+    this.#number = number;
+    this.#accepted = undefined;
+    await this.#release();
+  }
+
+  /** Lets go of the tape: there are no more lines. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#release();
+  }
+
+  /** Another cursor that goes on where this one stands. */
+  fork(options: Omit<LineCursorOptions, "offset" | "number">): LineCursor {
+    const fork = new LineCursor(this.#store, this.#key, { ...options, offset: this.#offset, number: this.#number });
+    fork.#accepted = this.#accepted;
+    return fork;
+  }
+
+  async #fill(): Promise<boolean> {
+    if (this.#isClosed) return false;
+    const { maxLineBytes, follow, signal } = this.#options;
+    const lines = this.#lines ??= chunksOf(pipe(
+      this.#store.openSource(this.#key, { start: this.#offset, follow, signal }),
+      lineSplit({
+        maxLineBytes,
+        offset: this.#offset,
+        line: this.#number,
+        onError: (error) => this.#tooLong.push(error),
+      }),
+    ));
+    const reports = this.#tooLong.length;
+    let more = false;
+    try {
+      more = await lines.fill();
+    } catch (error) {
+      if (lines === this.#lines) {
+        this.#lines = undefined;
+        throw error;
+      }
+    }
+    if (lines !== this.#lines) return await this.#fill();
+    // Lines are split when they are taken; what is reported while we wait, the end of the tape has brought.
+    this.#endless = this.#tooLong[reports];
+    if (!more) this.#lines = undefined;
+    return more;
+  }
+
+  async #release(): Promise<void> {
+    const lines = this.#lines;
+    this.#lines = undefined;
+    this.#peeked = undefined;
+    this.#tooLong = [];
+    await lines?.cancel(undefined);
+  }
+
+  #peek(): TapeLine | undefined {
+    if (this.#peeked !== undefined) return this.#peeked;
+    const line = this.#lines?.take() ?? NONE;
+    return line === NONE ? undefined : this.#peeked = line;
+  }
+
+  #pass(offset: number): void {
+    this.#offset = offset;
+    if (this.#number > 0) this.#number++;
+  }
+}
+
+function isSame(a: TapeLine, b: TapeLine): boolean {
+  if (a.offset !== b.offset || a.length !== b.length) return false;
+  const bytes = b.bytes;
+  return a.bytes.every((byte, at) => byte === bytes[at]);
+}

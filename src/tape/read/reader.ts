@@ -1,0 +1,306 @@
+import { printable, TapeError } from "../../errors.ts";
+import type { TapeLine } from "../../lines/line.ts";
+import { parseMetadata, type TapeMetadata } from "../../records/metadata.ts";
+import type { FrameRecord, InitRecord, TapeRecord } from "../../records/record.ts";
+import type { TapeStore } from "../../stores/store.ts";
+import { checkTapeId, tapeKeys } from "../../records/tape-id.ts";
+import { parseLine } from "../../transforms/parse-record.ts";
+import { LineCursor } from "./line-cursor.ts";
+import { findFrame } from "./seek.ts";
+
+/** Options of {@linkcode StreamingTapeReader.open}. */
+export interface ReaderOptions {
+  /**
+   * Is told of every line that is no record (code `corrupted_record`) or too long (`line_too_long`), and of a torn last
+   * line; reading goes on behind it. Without it the call that meets such a line rejects with that error, the next call
+   * goes on behind it, and a torn last line is left out.
+   */
+  readonly onError?: ((error: TapeError) => void) | undefined;
+  /**
+   * The longest line to read, in bytes.
+   *
+   * @default {10485760}
+   */
+  readonly maxLineBytes?: number | undefined;
+}
+
+/** Options of {@linkcode StreamingTapeReader.follow}. */
+export interface FollowOptions {
+  /** Ends the following. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Reads one tape, from a position that all its calls share: what `nextRecord()` has read, `records()` goes on from, and
+ * `seekToFrame()` moves. Open one reader for each independent reading; readers never disturb each other or the writer.
+ *
+ * @example
+ * ```ts
+ * import { memoryStore, messageText, StreamingTapeReader, StreamingTapeWriter } from "tapeline";
+ *
+ * const store = memoryStore();
+ * const writer = await StreamingTapeWriter.create(store, { sessionId: "demo" });
+ * await writer.writeFrame({ message: { id: 1, method: "ping" }, direction: "client_to_server" });
+ * await writer.finalize();
+ *
+ * await using reader = await StreamingTapeReader.open(store, writer.tapeId);
+ * console.log(reader.init.session_id);
+ * for await (const frame of reader.frames()) console.log(frame.seq, frame.dir, messageText(frame));
+ * ```
+ */
+export class StreamingTapeReader {
+  /** The id of the tape. */
+  readonly tapeId: string;
+  /** The tape's first record. */
+  readonly init: InitRecord;
+  readonly #store: TapeStore;
+  readonly #options: ReaderOptions;
+  #cursor: LineCursor;
+  #isClosed = false;
+
+  private constructor(store: TapeStore, tapeId: string, init: InitRecord, options: ReaderOptions, cursor: LineCursor) {
+    this.tapeId = tapeId;
+    this.init = init;
+    this.#store = store;
+    this.#options = options;
+    this.#cursor = cursor;
+  }
+
+  /**
+   * Opens a tape at its beginning, the init record.
+   *
+   * @throws {TapeError} code `tape_not_found`; `invalid_tape`: the first line is no init record; `invalid_argument`; `io`
+   */
+  static async open(store: TapeStore, tapeId: string, options: ReaderOptions = {}): Promise<StreamingTapeReader> {
+    const { tape } = tapeKeys(checkTapeId(tapeId));
+    const cursor = new LineCursor(store, tape, { maxLineBytes: options.maxLineBytes });
+    try {
+      const init = await readInit(cursor, tape);
+      await cursor.moveTo(0, 1);
+      return new StreamingTapeReader(store, tapeId, init, options, cursor);
+    } catch (error) {
+      await cursor.close();
+      throw error;
+    }
+  }
+
+  /**
+   * The metadata beside the tape; undefined where there are none, or none that can be read. They may lag behind.
+   *
+   * @throws {TapeError} code `io`
+   */
+  async metadata(): Promise<TapeMetadata | undefined> {
+    const { meta } = tapeKeys(this.tapeId);
+    const bytes = await this.#store.get(meta);
+    if (bytes === undefined) return undefined;
+    try {
+      return parseMetadata(new TextDecoder().decode(bytes), meta);
+    } catch {
+      // A hint that cannot be read is one that is missing.
+      return undefined;
+    }
+  }
+
+  /**
+   * The next record; undefined at the end of what is written so far.
+   *
+   * @throws {TapeError} code `corrupted_record` or `line_too_long` without `onError`; `io`
+   */
+  async nextRecord(): Promise<TapeRecord | undefined> {
+    const { value } = await this.records().next();
+    return value;
+  }
+
+  /**
+   * The records from here to the end of what is written so far. Leaving the loop leaves the position where it is.
+   *
+   * @throws {TapeError} in the iterator: code `corrupted_record` or `line_too_long` without `onError`; `io`
+   */
+  records(): AsyncIterableIterator<TapeRecord> {
+    return new LineIterator(() => this.#open(), (line) => this.#parse(line), this.#options.onError);
+  }
+
+  /**
+   * The frames from here to the end of what is written so far.
+   *
+   * @throws {TapeError} in the iterator: code `corrupted_record` or `line_too_long` without `onError`; `io`
+   */
+  frames(): AsyncIterableIterator<FrameRecord> {
+    const frameOf = (line: TapeLine) => {
+      const record = this.#parse(line);
+      return record?.type === "frame" ? record : undefined;
+    };
+    return new LineIterator(() => this.#open(), frameOf, this.#options.onError);
+  }
+
+  /**
+   * The lines from here on, unparsed: each knows its type, and of a frame its `seq`, `ts` and `dir`.
+   *
+   * @throws {TapeError} in the iterator: code `line_too_long` without `onError`; `io`
+   */
+  lines(): AsyncIterableIterator<TapeLine> {
+    return new LineIterator(() => this.#open(), (line) => line, this.#options.onError);
+  }
+
+  /**
+   * The records from here on, and then each new one as it is written, until the tape is finalized or deleted, or the
+   * signal ends it.
+   *
+   * @throws {TapeError} in the iterator: as {@linkcode records}; and code `invalid_tape` where the tape was replaced by
+   * another, or cut back behind what was read
+   */
+  async *follow(options: FollowOptions = {}): AsyncGenerator<TapeRecord, void, undefined> {
+    const from = this.#open();
+    // A tape of an older writer has no mark for its end; what its metadata says is then all there is to know.
+    const isOver = (await this.metadata())?.status === "finalized";
+    await from.close();
+    const stop = new AbortController();
+    const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
+    const { maxLineBytes, onError } = this.#options;
+    const cursor = this.#cursor = from.fork({ maxLineBytes, follow: !isOver, signal });
+    try {
+      for await (const record of new LineIterator(() => cursor, (line) => this.#parse(line), onError)) {
+        yield record;
+        if (options.signal?.aborted) return;
+        if (record.type !== "checkpoint" || record.final !== true) continue;
+        // A tape that was gone on with has more behind its final checkpoint.
+        if ((await this.#store.size(tapeKeys(this.tapeId).tape) ?? 0) <= cursor.offset) return;
+      }
+    } finally {
+      stop.abort();
+      await cursor.close();
+      if (this.#cursor === cursor) this.#cursor = cursor.fork({ maxLineBytes });
+    }
+  }
+
+  /**
+   * Moves to the first frame whose sequence number is `seq` or higher, without reading what stands before it.
+   *
+   * @returns whether there is one; if not, the position is the end of the tape
+   * @throws {TapeError} code `invalid_argument`, `io`
+   */
+  async seekToFrame(seq: number): Promise<boolean> {
+    return await this.#seek("seq", seq);
+  }
+
+  /**
+   * Moves to the first frame whose time is `ts` or later.
+   *
+   * @param ts milliseconds since the start of the tape
+   * @returns whether there is one; if not, the position is the end of the tape
+   * @throws {TapeError} code `invalid_argument`, `io`
+   */
+  async seekToTime(ts: number): Promise<boolean> {
+    return await this.#seek("ts", ts);
+  }
+
+  /** Moves to the beginning, the init record. */
+  async reset(): Promise<void> {
+    await this.#open().moveTo(0, 1);
+  }
+
+  /** Lets go of the tape. Whoever follows it comes to the end; other calls reject with code `closed`. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#cursor.close();
+  }
+
+  /** Closes the reader at the end of an `await using` block. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #open(): LineCursor {
+    if (this.#isClosed) throw new TapeError("closed", `Cannot read tape ${this.tapeId}: the reader is closed`);
+    return this.#cursor;
+  }
+
+  async #seek(field: "seq" | "ts", target: number): Promise<boolean> {
+    if (!(target >= 0)) {
+      throw new TapeError("invalid_argument", `Cannot seek to ${field} ${target}: it must be 0 or more`);
+    }
+    this.#open();
+    const found = await findFrame(this.#store, tapeKeys(this.tapeId).tape, field, target, this.#options.maxLineBytes);
+    await this.#open().moveTo(found.offset, found.number);
+    return found.exists;
+  }
+
+  /** The record on a line; undefined for a line that was reported, or is not there yet. */
+  #parse(line: TapeLine): TapeRecord | undefined {
+    try {
+      return parseLine(line);
+    } catch (error) {
+      if (this.#options.onError !== undefined) this.#options.onError(error as TapeError);
+      else if (line.terminated) throw error;
+      return undefined;
+    }
+  }
+}
+
+/** Goes over the lines of a cursor and hands out what `read` makes of them; undefined means nothing. */
+class LineIterator<T> implements AsyncIterableIterator<T> {
+  readonly #cursor: () => LineCursor;
+  readonly #read: (line: TapeLine) => T | undefined;
+  readonly #onError: ((error: TapeError) => void) | undefined;
+
+  constructor(
+    cursor: () => LineCursor,
+    read: (line: TapeLine) => T | undefined,
+    onError: ((error: TapeError) => void) | undefined,
+  ) {
+    this.#cursor = cursor;
+    this.#read = read;
+    this.#onError = onError;
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    try {
+      const cursor = this.#cursor();
+      for (;;) {
+        const line = cursor.take();
+        if (line === undefined) return this.#more(cursor);
+        if (line instanceof TapeError) {
+          if (this.#onError === undefined) return Promise.reject(line);
+          this.#onError(line);
+          continue;
+        }
+        const value = this.#read(line);
+        if (value === undefined) continue;
+        if (!line.terminated) cursor.accept(line);
+        return Promise.resolve({ done: false, value });
+      }
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async #more(cursor: LineCursor): Promise<IteratorResult<T, undefined>> {
+    return await cursor.fill() ? await this.next() : { done: true, value: undefined };
+  }
+}
+
+async function readInit(cursor: LineCursor, key: string): Promise<InitRecord> {
+  let line = cursor.take();
+  // A block may hold no line yet, or only the beginning of one.
+  while (line === undefined && await cursor.fill()) line = cursor.take();
+  const why = (what: string, cause?: unknown) =>
+    new TapeError("invalid_tape", `Cannot read ${key}: its first line must be an init record, but ${what}`, {
+      cause,
+      line: 1,
+      offset: 0,
+    });
+  if (line === undefined) throw why("the tape is empty");
+  if (line instanceof TapeError) throw why("it is too long", line);
+  let record: TapeRecord;
+  try {
+    record = parseLine(line);
+  } catch (error) {
+    throw why(`it reads ${JSON.stringify(printable(new TextDecoder().decode(line.bytes.subarray(0, 60))))}`, error);
+  }
+  if (record.type !== "init") throw why(`it is a record of type ${JSON.stringify(printable(record.type))}`);
+  return record;
+}

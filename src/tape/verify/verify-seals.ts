@@ -1,0 +1,93 @@
+import { crc32 } from "../../lines/crc32.ts";
+import type { TapeLine } from "../../lines/line.ts";
+import { checksumText, sealedLength } from "../write/seal.ts";
+
+const NAME = "crc32";
+const QUOTE = 0x22;
+/** What a sealed checkpoint ends with, whatever its checksum is called. */
+const SEAL = /"([^"]*)":"([0-9a-f]{8})"\}$/;
+/** Longer than all that can stand behind the first digit of a checksum. */
+const HELD_BYTES = 64;
+
+/** Bytes of the tape that are not counted in yet. */
+interface Block {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+/** What became of the checksum of a checkpoint. */
+export type Verdict = "unsealed" | "fits" | { readonly why: string };
+
+/**
+ * Checks the checksums of checkpoints while a tape is read. It sees the raw bytes, block by block, and each checkpoint
+ * when the lines of its block are dealt with. Holds little more than a block.
+ */
+export class SealCheck {
+  /** Where the range of the next checkpoint starts. */
+  offset = 0;
+  /** Number of the first line there. */
+  line = 1;
+  #crc = 0;
+  #blocks: Block[] = [];
+  #counted = 0;
+  #end = 0;
+
+  /** The next bytes of the tape. All lines that ended before them have been dealt with. */
+  block(bytes: Uint8Array): void {
+    this.#count(this.#end - HELD_BYTES);
+    this.#blocks.push({ offset: this.#end, bytes });
+    this.#end += bytes.length;
+  }
+
+  /** Checks a valid checkpoint, behind which the next range starts. */
+  checkpoint(line: TapeLine, checksum: string | null | undefined): Verdict {
+    const verdict = this.#verdict(line, checksum);
+    this.#crc = 0;
+    this.offset = this.#counted = line.nextOffset;
+    this.line = line.number + 1;
+    return verdict;
+  }
+
+  #verdict(line: TapeLine, checksum: string | null | undefined): Verdict {
+    const seal = sealOf(line);
+    if (checksum == null) {
+      return seal !== undefined && isRemnant(seal.name) ? { why: "the name of its checksum is damaged" } : "unsealed";
+    }
+    if (seal?.name !== NAME || seal.value !== checksum) return { why: "its checksum cannot be read" };
+    this.#count(line.offset + sealedLength(line.length));
+    return checksumText(this.#crc) === checksum ? "fits" : { why: "its checksum does not fit what stands before it" };
+  }
+
+  /** Counts in what stands before `offset`. */
+  #count(offset: number): void {
+    while (this.#blocks.length > 0 && this.#counted < offset) {
+      const { offset: start, bytes } = this.#blocks[0]!;
+      const end = Math.min(start + bytes.length, offset);
+      if (end > this.#counted) {
+        this.#crc = crc32(bytes.subarray(this.#counted - start, end - start), this.#crc);
+        this.#counted = end;
+      }
+      if (start + bytes.length > offset) return;
+      this.#blocks.shift();
+    }
+  }
+}
+
+/** Whether a line ends as a sealed checkpoint does. */
+export function isSealed(line: TapeLine): boolean {
+  return sealOf(line)?.name === NAME;
+}
+
+function sealOf(line: TapeLine): { readonly name: string; readonly value: string } | undefined {
+  // Frames end with two braces: for most lines this is all there is to look at.
+  if (line.bytes[line.length - 2] !== QUOTE) return undefined;
+  const tail = new TextDecoder().decode(line.bytes.subarray(Math.max(0, line.length - HELD_BYTES)));
+  const [, name, value] = SEAL.exec(tail) ?? [];
+  return name === undefined || value === undefined ? undefined : { name, value };
+}
+
+/** Whether `name` may be what a damaged line has made of the name of the checksum. */
+function isRemnant(name: string): boolean {
+  const changed = [...NAME].filter((char, at) => char !== name[at]).length;
+  return name.endsWith("2") || (name.length === NAME.length && changed === 1) || NAME.startsWith(name);
+}

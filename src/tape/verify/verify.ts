@@ -1,0 +1,275 @@
+import { printable, TapeError } from "../../errors.ts";
+import type { TapeLine } from "../../lines/line.ts";
+import type { CheckpointRecord, InitRecord, TapeRecord } from "../../records/record.ts";
+import { RunningStats } from "../../records/running-stats.ts";
+import type { TapeStore } from "../../stores/store.ts";
+import { checkTapeId, tapeKeys } from "../../records/tape-id.ts";
+import { parseLine } from "../../transforms/parse-record.ts";
+import { CountCheck } from "./verify-counts.ts";
+import { type Finding, placeOfLine, type Report } from "./verify-finding.ts";
+import { tapeLines } from "./verify-lines.ts";
+import { checkMetadata, readMetadata } from "./verify-metadata.ts";
+import { OrderCheck } from "./verify-order.ts";
+import { isSealed, SealCheck } from "./verify-seals.ts";
+
+/** Options of {@linkcode verifyTape}. */
+export interface VerifyOptions {
+  /** Is told of everything that is found, in the order of the tape; what is about the tape as a whole comes last. */
+  readonly onFinding?: ((finding: Finding) => void) | undefined;
+  /** Is told after each line how many bytes have been read. */
+  readonly onProgress?: ((bytes: number) => void) | undefined;
+  /**
+   * The longest line that counts as a record, in bytes.
+   *
+   * @default {10485760}
+   */
+  readonly maxLineBytes?: number | undefined;
+  /** Ends the verifying; the call then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Lines of a tape by the type of their record. */
+export interface RecordCounts {
+  /** Of type `init`. */
+  init: number;
+  /** Of type `frame`. */
+  frame: number;
+  /** Of type `correlation`. */
+  correlation: number;
+  /** Of type `checkpoint`. */
+  checkpoint: number;
+  /** Of type `gap`. */
+  gap: number;
+  /** Of type `log`. */
+  log: number;
+  /** Of types that are not known here. */
+  other: number;
+}
+
+/** What {@linkcode verifyTape} comes to. */
+export interface VerifyResult {
+  /** Id of the tape. */
+  readonly tapeId: string;
+  /** Whether there is no damage. */
+  readonly isIntact: boolean;
+  /** Findings of severity `damage`. */
+  readonly damageCount: number;
+  /** Findings of severity `notice`. */
+  readonly noticeCount: number;
+  /** Lines, those that are no records included. */
+  readonly lineCount: number;
+  /** Size of the tape. What was appended meanwhile is not counted, and was not looked at. */
+  readonly byteCount: number;
+  /** Lines that are records. */
+  readonly records: Readonly<RecordCounts>;
+  /** Frames that the tape itself says are missing. */
+  readonly lostFrameCount: number;
+  /** Whether the tape ends with a final checkpoint. */
+  readonly isFinalized: boolean;
+  /** Bytes that were proven, by the checksum of a checkpoint, to be those that were written. */
+  readonly sealedBytes: number;
+  /** Number of the last checkpoint that has proven something; 0 if none has. */
+  readonly sealedToLine: number;
+  /** Where the line behind that checkpoint starts. */
+  readonly sealedToOffset: number;
+}
+
+/**
+ * Checks a tape from its first line to its last, in one pass and in bounded memory: that every line is a record, that
+ * frames follow each other in number and time but for what gap records tell, that correlations fit their frames and
+ * checkpoints count right, that the checksums fit, and whether the metadata beside it say the same. Nothing is changed.
+ *
+ * Lines behind the last checkpoint are not sealed yet, and tapes of other writers have no checksums: that is no fault.
+ * Correlations are checked against the latest 65,536 frames before them.
+ *
+ * @throws {TapeError} code `tape_not_found`, `invalid_argument`, `io`
+ *
+ * @example
+ * ```ts
+ * import { memoryStore, StreamingTapeWriter, verifyTape } from "tapeline";
+ *
+ * const store = memoryStore();
+ * const writer = await StreamingTapeWriter.create(store, { sessionId: "demo" });
+ * await writer.writeFrame({ message: { id: 1, method: "ping" }, direction: "client_to_server" });
+ * await writer.finalize();
+ *
+ * const result = await verifyTape(store, writer.tapeId, {
+ *   onFinding: ({ line, offset, message }) => console.log(`line ${line} at byte ${offset}: ${message}`),
+ * });
+ * console.log(result.isIntact, result.sealedToLine); // true 4
+ * ```
+ */
+export async function verifyTape(
+  store: TapeStore,
+  tapeId: string,
+  options: VerifyOptions = {},
+): Promise<VerifyResult> {
+  return await verifyKey(store, tapeKeys(checkTapeId(tapeId)).tape, tapeId, options);
+}
+
+/** Checks the tape that stands under `key`; what stands beside it only if that is the key of a tape. */
+export async function verifyKey(
+  store: TapeStore,
+  key: string,
+  tapeId: string,
+  options: VerifyOptions,
+): Promise<VerifyResult> {
+  const { onFinding, onProgress, maxLineBytes, signal } = options;
+  const keys = tapeKeys(tapeId);
+  const size = await store.size(key);
+  if (size === undefined) throw new TapeError("tape_not_found", `Cannot verify ${key}: there is no such tape`);
+  const found = { damage: 0, notice: 0 };
+  const report = (finding: Finding) => {
+    found[finding.severity]++;
+    onFinding?.(finding);
+  };
+  const seals = new SealCheck();
+  const checks = new TapeChecks(tapeId, seals, report);
+  const onBlock = (bytes: Uint8Array) => seals.block(bytes);
+  for await (const line of tapeLines(store, key, { end: size, maxLineBytes, signal, onBlock })) {
+    if (line instanceof TapeError) checks.tooLong(line);
+    else checks.line(line);
+    onProgress?.(line instanceof TapeError ? line.offset! + line.length! : line.nextOffset);
+  }
+  const result = checks.end(size);
+  if (key === keys.tape) {
+    const metadata = await readMetadata(store, tapeId, report);
+    if (metadata !== undefined) {
+      checkMetadata(metadata, tapeId, checks.stats.snapshot(size), result.isFinalized, report);
+    }
+    if (await store.size(keys.index) !== undefined) {
+      report({
+        code: "index_unused",
+        severity: "notice",
+        message: `there is an index, ${keys.index}; nothing reads it`,
+      });
+    }
+  }
+  return { ...result, isIntact: found.damage === 0, damageCount: found.damage, noticeCount: found.notice };
+}
+
+/** All checks of one tape, line by line. */
+class TapeChecks {
+  readonly stats: RunningStats = new RunningStats();
+  readonly #tapeId: string;
+  readonly #seals: SealCheck;
+  readonly #report: Report;
+  readonly #order: OrderCheck;
+  readonly #counts: CountCheck;
+  readonly #records: RecordCounts = { init: 0, frame: 0, correlation: 0, checkpoint: 0, gap: 0, log: 0, other: 0 };
+  #lines = 0;
+  #isFinalized = false;
+  #sealedBytes = 0;
+  #sealedToLine = 0;
+  #sealedToOffset = 0;
+
+  constructor(tapeId: string, seals: SealCheck, report: Report) {
+    this.#tapeId = tapeId;
+    this.#seals = seals;
+    this.#report = report;
+    this.#order = new OrderCheck(report);
+    this.#counts = new CountCheck(this.stats, report);
+  }
+
+  line(line: TapeLine): void {
+    this.#lines++;
+    this.#isFinalized = false;
+    let record: TapeRecord;
+    try {
+      record = parseLine(line);
+    } catch (error) {
+      return this.#badLine(line, error as TapeError);
+    }
+    if (line.number === 1 && record.type !== "init") this.#noInit(line, `a record of type "${printable(record.type)}"`);
+    if (record.type !== "checkpoint" && isSealed(line)) {
+      this.#find("seal_broken", line, "it ends like a checkpoint with a checksum, but says that it is something else");
+    }
+    switch (record.type) {
+      case "init":
+        this.#init(line, record);
+        break;
+      case "frame":
+        this.#order.frame(line, record);
+        break;
+      case "gap":
+        this.#order.gap(line, record);
+        break;
+      case "correlation":
+        this.#order.correlation(line, record);
+        break;
+      case "checkpoint":
+        this.#isFinalized = record.final === true;
+        this.#counts.checkpoint(line, record, this.#order.highest);
+        this.#checkSeal(line, record);
+        break;
+    }
+    this.#records[Object.hasOwn(this.#records, record.type) ? record.type as keyof RecordCounts : "other"]++;
+    this.stats.add(record);
+  }
+
+  tooLong(error: TapeError): void {
+    this.#lines++;
+    this.#isFinalized = false;
+    const { line, offset, length } = error;
+    if (line === 1) this.#noInit({ number: 1, offset: 0, length: length ?? 0 }, "a line that is too long");
+    const message = `the line is too long: it has ${length} bytes`;
+    this.#report({ code: "line_too_long", severity: "damage", message, line, offset, length });
+  }
+
+  end(size: number): Omit<VerifyResult, "isIntact" | "damageCount" | "noticeCount"> {
+    this.#order.end();
+    if (this.#lines === 0) this.#noInit({ number: 1, offset: 0, length: 0 }, "nothing: the tape is empty");
+    return {
+      tapeId: this.#tapeId,
+      lineCount: this.#lines,
+      byteCount: size,
+      records: this.#records,
+      lostFrameCount: this.stats.snapshot().lost_frame_count ?? 0,
+      isFinalized: this.#isFinalized,
+      sealedBytes: this.#sealedBytes,
+      sealedToLine: this.#sealedToLine,
+      sealedToOffset: this.#sealedToOffset,
+    };
+  }
+
+  #init(line: TapeLine, record: InitRecord): void {
+    if (line.number !== 1) this.#find("second_init", line, "an init record stands behind the first line");
+    else if (record.tape_id !== this.#tapeId) {
+      const message = `the init record is that of tape "${printable(record.tape_id, 128)}"`;
+      this.#report({ code: "id_differs", severity: "notice", message, ...placeOfLine(line) });
+    }
+  }
+
+  #checkSeal(line: TapeLine, record: CheckpointRecord): void {
+    const { offset, line: firstLine } = this.#seals;
+    const verdict = this.#seals.checkpoint(line, record.crc32);
+    if (verdict === "unsealed") return;
+    if (verdict !== "fits") {
+      const message = firstLine < line.number
+        ? `lines ${firstLine} to ${line.number} are not as they were written: of line ${line.number}, ${verdict.why}`
+        : `the line is not as it was written: ${verdict.why}`;
+      const length = line.nextOffset - offset;
+      this.#report({ code: "seal_broken", severity: "damage", message, line: firstLine, offset, length });
+      return;
+    }
+    this.#sealedBytes += line.nextOffset - offset;
+    this.#sealedToLine = line.number;
+    this.#sealedToOffset = line.nextOffset;
+  }
+
+  #badLine(line: TapeLine, error: TapeError): void {
+    if (line.number === 1) this.#noInit(line, "no record");
+    const [, why = error.message] = /: (.*)$/s.exec(error.message) ?? [];
+    if (line.terminated) this.#find("bad_line", line, `the line is no record: ${why}`);
+    else this.#find("torn_end", line, "the last line has no end: it is torn, or still being written");
+  }
+
+  #noInit(line: { readonly number: number; readonly offset: number; readonly length: number }, what: string): void {
+    const message = `the first line must be an init record, but is ${what}`;
+    this.#report({ code: "no_init", severity: "damage", message, ...placeOfLine(line) });
+  }
+
+  #find(code: Finding["code"], line: TapeLine, message: string): void {
+    this.#report({ code, severity: "damage", message, ...placeOfLine(line) });
+  }
+}

@@ -1,0 +1,92 @@
+import { TapeError } from "../../errors.ts";
+import { JsonText } from "../../json/json-text.ts";
+import { explainEnvelope, explainRecord, isMessageEnvelope, isTapeRecord } from "../../records/record-guard.ts";
+import type { MessageEnvelope, TapeRecord, TransportMetadata } from "../../records/record.ts";
+import { checkedText, stringify } from "../../records/recorded-text.ts";
+import { recordLine } from "../../transforms/encode-record.ts";
+
+/** More than what stands around a message on its line. */
+const LINE_OVERHEAD_BYTES = 512;
+
+/** Everything that could go wrong with a message goes wrong here, before it takes a sequence number. */
+export class EnvelopeCheck {
+  readonly #maxLineBytes: number;
+  /** The last transport, and the most bytes that it takes on a line: often the same object comes with every message. */
+  #transport: { readonly value: TransportMetadata; readonly bytes: number } | undefined;
+
+  constructor(maxLineBytes: number) {
+    this.#maxLineBytes = maxLineBytes;
+  }
+
+  /**
+   * The envelope with its message as text, ready to be written.
+   *
+   * @throws {TapeError} code `invalid_argument`, `serialization`, `line_too_long`
+   */
+  envelope(envelope: MessageEnvelope, transport: TransportMetadata | null | undefined): MessageEnvelope {
+    if (!isMessageEnvelope(envelope)) {
+      throw new TapeError("invalid_argument", `Cannot record a message: ${explainEnvelope(envelope)}`);
+    }
+    const { message, direction, timestamp, session_id, action, flags, raw, encoding } = envelope;
+    let bytes = LINE_OVERHEAD_BYTES;
+    if (timestamp != null) bytes += timestamp.length * 6;
+    if (session_id != null) bytes += session_id.length * 6;
+    if (transport != null) bytes += this.#transportLength(transport);
+    if (action != null) bytes += 3 * stringify(action, "the action of a message").length;
+    if (flags != null) bytes += 3 * stringify(flags, "the flags of a message").length;
+    if (message === undefined) {
+      this.#checkLength(bytes + utf8Length(JSON.stringify(raw)));
+      return { raw: raw!, encoding, direction, timestamp, session_id, transport, action, flags };
+    }
+    const text = message instanceof JsonText ? message : textOf(message);
+    const flat = checkedText(text);
+    if (flat.length * 3 + bytes > this.#maxLineBytes) this.#checkLength(utf8Length(flat) + bytes);
+    return { message: text, direction, timestamp, session_id, transport, action, flags };
+  }
+
+  /** The most bytes that it takes on a line. Often the same object comes with every message. */
+  #transportLength(transport: TransportMetadata): number {
+    if (this.#transport?.value !== transport) {
+      const envelope = { message: null, direction: "client_to_server", transport };
+      if (!isMessageEnvelope(envelope)) {
+        throw new TapeError("invalid_argument", `Cannot record a message: ${explainEnvelope(envelope)}`);
+      }
+      this.#transport = { value: transport, bytes: 3 * stringify(transport, "the transport of a message").length };
+    }
+    return this.#transport.bytes;
+  }
+
+  #checkLength(bytes: number, what = "a message"): void {
+    if (bytes <= this.#maxLineBytes) return;
+    throw new TapeError(
+      "line_too_long",
+      `Cannot record ${what}: its line would have ${bytes} bytes, the limit is ${this.#maxLineBytes}`,
+      { length: bytes },
+    );
+  }
+
+  /**
+   * A record that is written as it is.
+   *
+   * @throws {TapeError} code `invalid_argument`, `serialization`, `line_too_long`
+   */
+  record(record: TapeRecord): TapeRecord {
+    const what = `a ${record.type} record`;
+    if (!isTapeRecord(record)) {
+      throw new TapeError("invalid_argument", `Cannot record ${what}: ${explainRecord(record)}`);
+    }
+    this.#checkLength(utf8Length(recordLine(record)) - 1, what);
+    return record;
+  }
+}
+
+/** The text of a message that is a value; one with a `toJSON` of its own may be other than it looks. */
+function textOf(message: unknown): JsonText {
+  const text = stringify(message, "a message");
+  const isPlain = typeof message === "object" && message !== null && !("toJSON" in message);
+  return new JsonText(text, isPlain ? message : undefined);
+}
+
+function utf8Length(text: string): number {
+  return new TextEncoder().encode(text).length;
+}

@@ -1,0 +1,127 @@
+import { crc32 } from "../../lines/crc32.ts";
+import { portableEnvironment } from "./environment.ts";
+import { parseMetadata, type TapeMetadata } from "../../records/metadata.ts";
+import type { InitRecord, TapeRecord } from "../../records/record.ts";
+import { RunningStats } from "../../records/running-stats.ts";
+import type { TapeSink } from "../../streams/sink.ts";
+import { specOf, type StageSpec } from "../../streams/stage.ts";
+import type { TapeStore } from "../../stores/store.ts";
+import { checkTapeId, newTapeId, tapeKeys } from "../../records/tape-id.ts";
+import { correlator } from "../../transforms/correlator.ts";
+import { DEFAULT_MAX_LINE_BYTES } from "../../transforms/line-split.ts";
+import { readState, recoverTail } from "./recover.ts";
+import type { CreateWriterOptions, WriterOptions } from "./writer-options.ts";
+
+/** A tape that is open for writing, and all that its writer has to know of it. */
+export interface OpenedTape {
+  readonly store: TapeStore;
+  readonly tapeId: string;
+  readonly sink: TapeSink;
+  readonly correlate: StageSpec<TapeRecord, TapeRecord>;
+  readonly stats: RunningStats;
+  readonly nextSeq: number;
+  readonly startUs: number;
+  readonly metadata: TapeMetadata;
+  /** CRC-32 of what stands on the tape behind its last checkpoint. */
+  readonly unsealedCrc: number;
+  /** What is to be written before anything else. */
+  readonly first: readonly TapeRecord[];
+  /** Lets go of the tape, as if it had not been opened. */
+  giveUp(reason: unknown): Promise<void>;
+}
+
+/** Opens a tape that is not there yet. */
+export async function openNew(store: TapeStore, options: CreateWriterOptions): Promise<OpenedTape> {
+  const { sessionId, metadata = {}, protocolVersion = "unknown", tapeId = newTapeId() } = options;
+  const keys = tapeKeys(checkTapeId(tapeId));
+  const created_at = new Date().toISOString();
+  const init: InitRecord = {
+    type: "init",
+    version: "2.0",
+    tape_id: tapeId,
+    session_id: sessionId,
+    created_at,
+    protocol_version: protocolVersion,
+  };
+  const correlate = specOf(correlator(options.correlation));
+  const sink = await store.openSink(keys.tape, { mode: "create" });
+  return {
+    store,
+    tapeId,
+    sink,
+    correlate,
+    stats: new RunningStats(),
+    nextSeq: 0,
+    startUs: 0,
+    unsealedCrc: 0,
+    metadata: {
+      ...metadata,
+      tape_id: tapeId,
+      created_at,
+      status: "recording",
+      environment: { ...portableEnvironment(), ...metadata.environment },
+    },
+    first: [init],
+    async giveUp(reason) {
+      // An empty file would be taken for a damaged tape, and metadata for one that is lost.
+      for (const key of [keys.tape, keys.meta]) await store.delete(key).catch(() => {});
+      await sink.abort(reason);
+    },
+  };
+}
+
+/** 142 years. A tape that claims to be older was dated wrongly, and its frames would get times that are no integers. */
+const MAX_ELAPSED_US = Number.MAX_SAFE_INTEGER / 2;
+
+/** Opens a tape to go on with it. */
+export async function openAgain(store: TapeStore, tapeId: string, options: WriterOptions): Promise<OpenedTape> {
+  const keys = tapeKeys(checkTapeId(tapeId));
+  const { maxLineBytes = DEFAULT_MAX_LINE_BYTES } = options;
+  const correlate = specOf(correlator(options.correlation));
+  const sink = await store.openSink(keys.tape, { mode: "append" });
+  try {
+    // First, so that a file that is no tape is left as it is.
+    const state = await readState(store, tapeId, maxLineBytes, correlate);
+    await recoverTail(store, tapeId, sink, maxLineBytes);
+    const sinceCreation = (Date.now() - Date.parse(state.init.created_at)) * 1000;
+    return {
+      store,
+      tapeId,
+      sink,
+      correlate,
+      stats: state.stats,
+      nextSeq: state.nextSeq,
+      startUs: Math.max(0, ...[state.lastUs, sinceCreation].filter((us) => us < MAX_ELAPSED_US)),
+      unsealedCrc: await crcOf(store, keys.tape, state.unsealedFrom, sink.offset),
+      metadata: {
+        ...await storedMetadata(store, keys.meta),
+        tape_id: tapeId,
+        created_at: state.init.created_at,
+        finalized_at: null,
+        status: "recording",
+      },
+      first: state.missing,
+      giveUp: (reason) => sink.abort(reason),
+    };
+  } catch (error) {
+    await sink.abort(error);
+    throw error;
+  }
+}
+
+/** The CRC-32 of what stands on a tape from `start` to `end`. */
+async function crcOf(store: TapeStore, key: string, start: number, end: number): Promise<number> {
+  let crc = 0;
+  for await (const block of store.openSource(key, { start: Math.min(start, end), end })) crc = crc32(block, crc);
+  return crc;
+}
+
+async function storedMetadata(store: TapeStore, key: string): Promise<Partial<TapeMetadata>> {
+  try {
+    const bytes = await store.get(key);
+    return bytes === undefined ? {} : parseMetadata(new TextDecoder().decode(bytes), key);
+  } catch {
+    // A hint that cannot be read is one that is missing.
+    return {};
+  }
+}

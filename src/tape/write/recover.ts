@@ -1,0 +1,160 @@
+import { TapeError } from "../../errors.ts";
+import { TapeLine } from "../../lines/line.ts";
+import { RunningStats } from "../../records/running-stats.ts";
+import { pipe } from "../../streams/pipe.ts";
+import type { CorrelationRecord, InitRecord, TapeRecord } from "../../records/record.ts";
+import type { TapeSink } from "../../streams/sink.ts";
+import type { StageSpec } from "../../streams/stage.ts";
+import type { TapeStore } from "../../stores/store.ts";
+import { tapeKeys } from "../../records/tape-id.ts";
+import { lineSplit } from "../../transforms/line-split.ts";
+import { parseLine } from "../../transforms/parse-record.ts";
+import { type Bytes, concat } from "../../lines/bytes.ts";
+
+const LF = 0x0a;
+const TAIL_BLOCK_BYTES = 64 * 1024;
+
+/** What a writer needs to know of a tape to go on with it. */
+export interface TapeState {
+  readonly init: InitRecord;
+  /** The next sequence number. */
+  readonly nextSeq: number;
+  /** Time of the last record, in microseconds since the start. */
+  readonly lastUs: number;
+  readonly stats: RunningStats;
+  /** Where the last checkpoint ends, 0 if there is none. */
+  readonly unsealedFrom: number;
+  /** Correlations whose frames are on the tape while they themselves are not: the crash came in between. */
+  readonly missing: readonly CorrelationRecord[];
+}
+
+/**
+ * Makes the end of a tape fit to go on from. A last line without its `\n` is kept if it is a whole record, and gets its
+ * `\n`; anything else is moved to `{tape_id}.torn` before it is cut off.
+ */
+export async function recoverTail(
+  store: TapeStore,
+  tapeId: string,
+  sink: TapeSink,
+  maxLineBytes: number,
+): Promise<void> {
+  const keys = tapeKeys(tapeId);
+  const size = sink.offset;
+  const start = await lastLineEnd(store, keys.tape, size);
+  if (start === size) return;
+  if (size - start <= maxLineBytes) {
+    const tail = new TapeLine(await readAll(store, keys.tape, start, size), 0, size - start, start, 0, false);
+    if (recordOf(tail) !== undefined) return await sink.append([Uint8Array.of(LF)]);
+  }
+  const torn = await store.openSink(keys.torn, {
+    mode: await store.size(keys.torn) === undefined ? "create" : "append",
+  });
+  await pipe(store.openSource(keys.tape, { start, end: size }), torn);
+  await sink.truncate(start);
+}
+
+/** Reads a tape once, to go on with it. `correlate` is the spec of the correlator that will go on too. */
+export async function readState(
+  store: TapeStore,
+  tapeId: string,
+  maxLineBytes: number,
+  correlate: StageSpec<TapeRecord, TapeRecord>,
+): Promise<TapeState> {
+  const ignore = { onError: () => {} };
+  const lines = pipe(store.openSource(tapeKeys(tapeId).tape), lineSplit({ maxLineBytes, ...ignore }));
+  const stats = new RunningStats();
+  const missing = new MissingCorrelations();
+  const expect = Object.assign((record: TapeRecord) => {
+    if (record.type === "correlation") missing.expect(record);
+  }, { terminate() {} });
+  const ignoreEmitted = Object.assign(() => {}, { terminate() {} });
+  let init: InitRecord | undefined;
+  let nextSeq = 0;
+  let lastUs = 0;
+  let unsealedFrom = 0;
+  for await (const line of lines) {
+    const record = recordOf(line);
+    if (record === undefined) continue;
+    if (init === undefined && record.type !== "init") break;
+    stats.add(record);
+    if (record.type === "init") init ??= record;
+    else if (record.type === "frame") {
+      nextSeq = Math.max(nextSeq, record.seq + 1);
+      lastUs = Math.max(lastUs, record.ts_us ?? 0);
+      correlate.transform(record, expect);
+      missing.endFrame();
+    } else if (record.type === "correlation") {
+      if (!missing.found(record.id)) correlate.transform(record, ignoreEmitted);
+    } else if (record.type === "gap" && record.to_seq != null) nextSeq = Math.max(nextSeq, record.to_seq + 1);
+    // A last line that lacks its line ending gets it before anything else is written.
+    else if (record.type === "checkpoint") unsealedFrom = line.nextOffset + (line.terminated ? 0 : 1);
+    if ("ts" in record && typeof record.ts === "number") lastUs = Math.max(lastUs, record.ts * 1000);
+  }
+  if (init === undefined) {
+    throw new TapeError("invalid_tape", `Cannot resume ${tapeId}: its first line is not an init record`);
+  }
+  return { init, nextSeq, lastUs, stats, unsealedFrom, missing: missing.all() };
+}
+
+/** Correlations that the frames of a tape call for and that have not come. */
+class MissingCorrelations {
+  /** By id. The answers in one batch to the requests of another all have the same. */
+  readonly #expected = new Map<string, CorrelationRecord[]>();
+  /** Ids of those that stand before the frame that calls for them: it shows that a request has run out of time. */
+  readonly #early = new Map<string, number>();
+
+  expect(record: CorrelationRecord): void {
+    const early = this.#early.get(record.id) ?? 0;
+    if (early > 0) {
+      this.#early.set(record.id, early - 1);
+      return;
+    }
+    const same = this.#expected.get(record.id);
+    if (same === undefined) this.#expected.set(record.id, [record]);
+    else same.push(record);
+  }
+
+  /** Whether it was expected. */
+  found(id: string): boolean {
+    const same = this.#expected.get(id);
+    if (same === undefined) this.#early.set(id, (this.#early.get(id) ?? 0) + 1);
+    else if (same.length === 1) this.#expected.delete(id);
+    else same.shift();
+    return same !== undefined;
+  }
+
+  /** All that the frame calls for is expected by now. */
+  endFrame(): void {
+    this.#early.clear();
+  }
+
+  all(): CorrelationRecord[] {
+    return [...this.#expected.values()].flat();
+  }
+}
+
+/** The record of a line; undefined for a line that is none. */
+function recordOf(line: TapeLine): TapeRecord | undefined {
+  try {
+    return parseLine(line);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where the last line ending stands, plus one; 0 if there is none. Reads backwards from the end. */
+async function lastLineEnd(store: TapeStore, key: string, size: number): Promise<number> {
+  for (let end = size; end > 0;) {
+    const start = Math.max(0, end - TAIL_BLOCK_BYTES);
+    const at = (await readAll(store, key, start, end)).lastIndexOf(LF);
+    if (at >= 0) return start + at + 1;
+    end = start;
+  }
+  return 0;
+}
+
+async function readAll(store: TapeStore, key: string, start: number, end: number): Promise<Bytes> {
+  const chunks: Bytes[] = [];
+  for await (const chunk of store.openSource(key, { start, end })) chunks.push(chunk);
+  return concat(chunks);
+}

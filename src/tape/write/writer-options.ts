@@ -1,0 +1,78 @@
+import type { TapeMetadata } from "../../records/metadata.ts";
+import type { TapeRecord } from "../../records/record.ts";
+import type { CorrelatorOptions } from "../../transforms/correlator.ts";
+import type { Durability } from "./group-commit.ts";
+
+/** Options of every {@linkcode StreamingTapeWriter}. */
+export interface WriterOptions {
+  /**
+   * When a write counts as done: `buffered` when it is accepted into a bounded memory; `flushed` when the operating
+   * system has it, so that it survives a killed process; `synced` when it survives a power loss. Closing always syncs.
+   *
+   * @default {"flushed"}
+   */
+  readonly durability?: Durability | undefined;
+  /**
+   * How many bytes may wait to be written before {@linkcode StreamingTapeWriter.ready} and `writable` push back.
+   *
+   * @default {4194304}
+   */
+  readonly maxPendingBytes?: number | undefined;
+  /**
+   * The longest line to write, in bytes.
+   *
+   * @default {10485760}
+   */
+  readonly maxLineBytes?: number | undefined;
+  /** How requests and answers are matched. */
+  readonly correlation?: CorrelatorOptions | undefined;
+  /**
+   * A checkpoint follows at least every so many frames.
+   *
+   * @default {1000}
+   */
+  readonly checkpointEveryFrames?: number | undefined;
+  /**
+   * A checkpoint follows at least every so many milliseconds, if anything is written.
+   *
+   * @default {60000}
+   */
+  readonly checkpointEveryMs?: number | undefined;
+  /**
+   * How long after a change the metadata is put anew, in milliseconds.
+   *
+   * @default {10000}
+   */
+  readonly metadataEveryMs?: number | undefined;
+  /**
+   * Whether checkpoints carry a checksum of what stands before them, by which `verifyTape` notices a changed byte.
+   *
+   * @default {true}
+   */
+  readonly checksums?: boolean | undefined;
+  /** Is told of every record that could not be written, for callers that do not wait for each of them. */
+  readonly onLoss?: ((record: TapeRecord, error: unknown) => void) | undefined;
+}
+
+/** What a caller may say about a new tape. Everything else in its metadata the writer fills in. */
+export interface TapeDescription
+  extends Pick<TapeMetadata, "name" | "description" | "tags" | "transport" | "environment"> {
+  /** Further fields are kept as they are. */
+  readonly [field: string]: unknown;
+}
+
+/** Options of {@linkcode StreamingTapeWriter.create}. */
+export interface CreateWriterOptions extends WriterOptions {
+  /** Names the session that is recorded; any text. */
+  readonly sessionId: string;
+  /** What lists and people should know of the tape. */
+  readonly metadata?: TapeDescription | undefined;
+  /**
+   * The MCP revision, where it is known.
+   *
+   * @default {"unknown"}
+   */
+  readonly protocolVersion?: string | undefined;
+  /** The id of the new tape; by default a new ULID. */
+  readonly tapeId?: string | undefined;
+}

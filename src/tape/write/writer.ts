@@ -1,0 +1,380 @@
+import { TapeError } from "../../errors.ts";
+import { Fused } from "../../streams/fuse.ts";
+import { LineEncoder } from "../../lines/line-encoder.ts";
+import type { TapeMetadata, TapeStats } from "../../records/metadata.ts";
+import type { CorrelationRecord, MessageEnvelope, TapeRecord, TransportMetadata } from "../../records/record.ts";
+import { Sink, type TapeSink } from "../../streams/sink.ts";
+import { specOf } from "../../streams/stage.ts";
+import type { TapeStore } from "../../stores/store.ts";
+import { tapeKeys } from "../../records/tape-id.ts";
+import { checkpointInjector } from "../../transforms/checkpoint-injector.ts";
+import { recordLine } from "../../transforms/encode-record.ts";
+import { DEFAULT_MAX_LINE_BYTES } from "../../transforms/line-split.ts";
+import { stampFrames, stopwatch } from "../../transforms/stamp-frames.ts";
+import { EnvelopeCheck } from "./envelope-check.ts";
+import { type Durability, GroupCommit } from "./group-commit.ts";
+import { Ledger, reasonOf } from "./ledger.ts";
+import { MetadataFile } from "./metadata-file.ts";
+import { openAgain, type OpenedTape, openNew } from "./open-writer.ts";
+import { Sealer, UNSEALED } from "./seal.ts";
+import type { CreateWriterOptions, TapeDescription, WriterOptions } from "./writer-options.ts";
+
+/**
+ * Writes one tape: `stampFrames`, `correlator`, `checkpointInjector` and `encodeRecord` fused into one, and behind them
+ * a queue that writes all that waits at once.
+ *
+ * A frame that cannot be written (the disk is full) rejects its promise and is lost, but nothing else is: the tape keeps
+ * no half line, writing is tried again with the next frame, and a `gap` record says what is missing.
+ *
+ * @example
+ * ```ts
+ * import { memoryStore, StreamingTapeWriter } from "tapeline";
+ *
+ * const writer = await StreamingTapeWriter.create(memoryStore(), { sessionId: "demo" });
+ * await writer.writeFrame({ message: { jsonrpc: "2.0", id: 1, method: "ping" }, direction: "client_to_server" });
+ * await writer.writeFrame({ message: { jsonrpc: "2.0", id: 1, result: {} }, direction: "server_to_client" });
+ * const metadata = await writer.finalize();
+ * console.log(metadata.stats?.frame_count); // 2
+ * ```
+ */
+export class StreamingTapeWriter {
+  /** The id of the tape. */
+  readonly tapeId: string;
+  /**
+   * The writer as the end of a pipeline. It takes messages as fast as they can be written and pushes back beyond that;
+   * a message that is invalid or cannot be written fails it. Closing it waits for all to be written; the tape then
+   * stays open until {@linkcode finalize} or {@linkcode close}.
+   */
+  readonly writable: WritableStream<MessageEnvelope>;
+  readonly #sink: TapeSink;
+  readonly #durability: Durability;
+  readonly #check: EnvelopeCheck;
+  readonly #ledger: Ledger;
+  readonly #elapsedUs: () => number;
+  readonly #records: Fused<MessageEnvelope | TapeRecord, never>;
+  readonly #lines = new LineEncoder();
+  readonly #isSealing: boolean;
+  readonly #commit: GroupCommit;
+  readonly #metadataFile: MetadataFile;
+  #metadata: TapeMetadata;
+  #nextSeq: number;
+  /** Where the last frame, log or gap ends in what was encoded: what came along with it, such as a checkpoint, is behind. */
+  #ownEnd = 0;
+  #isStreaming = false;
+  #ending: Promise<TapeMetadata> | undefined;
+
+  private constructor(opened: OpenedTape, options: WriterOptions) {
+    const { durability = "flushed", maxPendingBytes = 4 * 1024 * 1024, maxLineBytes = DEFAULT_MAX_LINE_BYTES } =
+      options;
+    this.tapeId = opened.tapeId;
+    this.#sink = opened.sink;
+    this.#durability = durability;
+    this.#check = new EnvelopeCheck(maxLineBytes);
+    this.#nextSeq = opened.nextSeq;
+    this.#elapsedUs = stopwatch(opened.startUs);
+    const ledger = this.#ledger = new Ledger(
+      opened.stats,
+      opened.sink.offset,
+      () => this.#elapsedMs(),
+      options.onLoss,
+    );
+    this.#metadata = opened.metadata;
+    this.#metadataFile = new MetadataFile(
+      opened.store,
+      tapeKeys(opened.tapeId).meta,
+      options.metadataEveryMs ?? 10_000,
+      () => this.metadata(),
+    );
+    this.#records = new Fused([
+      specOf(stampFrames({ nextSeq: () => this.#nextSeq++, elapsedUs: this.#elapsedUs })),
+      opened.correlate,
+      specOf(checkpointInjector({
+        everyFrames: options.checkpointEveryFrames,
+        everyMs: options.checkpointEveryMs,
+        stats: ledger.stats,
+        fileSizeBytes: () => ledger.size,
+      })),
+      // As encodeRecord, but its lines stay together in the encoder's blocks until they are written.
+      { transform: (record: TapeRecord) => ledger.size += this.#append(record) },
+    ]);
+    this.#isSealing = options.checksums ?? true;
+    this.#commit = new GroupCommit(opened.sink, this.#lines, {
+      synced: durability === "synced",
+      sealer: this.#isSealing ? new Sealer(opened.unsealedCrc) : undefined,
+      highWaterMark: maxPendingBytes,
+      preamble: () => ledger.announceLoss(),
+      outdated: (pieces) => ledger.withoutCheckpoints(pieces),
+      onWritten: () => ledger.onWritten(),
+      onLost: (pieces, error) => ledger.onLost(pieces, error),
+    });
+    this.writable = new Sink<MessageEnvelope>({
+      write: (envelopes) => this.#writeBatch(envelopes),
+      close: () => this.#flush(),
+    });
+  }
+
+  /**
+   * Makes a new tape.
+   *
+   * @throws {TapeError} code `invalid_argument` (the id, or a tape of that id exists), `locked`, `io`
+   */
+  static async create(store: TapeStore, options: CreateWriterOptions): Promise<StreamingTapeWriter> {
+    return await StreamingTapeWriter.#starting(await openNew(store, options), options);
+  }
+
+  /**
+   * Goes on with a tape, after a crash or after {@linkcode close}: with the next sequence number, and with the requests
+   * that are still open. A torn last line is moved to `{tape_id}.torn`.
+   *
+   * @throws {TapeError} code `tape_not_found`, `invalid_tape`, `locked`, `io`
+   */
+  static async resume(store: TapeStore, tapeId: string, options: WriterOptions = {}): Promise<StreamingTapeWriter> {
+    return await StreamingTapeWriter.#starting(await openAgain(store, tapeId, options), options);
+  }
+
+  static async #starting(opened: OpenedTape, options: WriterOptions): Promise<StreamingTapeWriter> {
+    try {
+      const writer = new StreamingTapeWriter(opened, options);
+      for (const record of opened.first) writer.#pushRecord(record);
+      // Also where frames need not wait: without its first line there is no tape.
+      await writer.#committed();
+      await writer.#metadataFile.put();
+      return writer;
+    } catch (error) {
+      await opened.giveUp(error);
+      throw error;
+    }
+  }
+
+  /** Settles at once, or, when too much waits to be written, when there is room again. */
+  get ready(): Promise<void> {
+    return this.#commit.ready;
+  }
+
+  /** Bytes that were accepted and not written yet. */
+  get pendingBytes(): number {
+    return this.#commit.pendingBytes;
+  }
+
+  /** The statistics so far. */
+  get stats(): TapeStats {
+    return this.#ledger.stats.snapshot(this.#ledger.size);
+  }
+
+  /** The metadata as they stand now. */
+  metadata(): TapeMetadata {
+    const { syncFailure } = this.#commit;
+    const failure = this.#ledger.lossReason ?? (syncFailure && reasonOf(syncFailure.error));
+    return {
+      ...this.#metadata,
+      // While lines are missing that the tape does not tell of, or are not as safe as was promised, that is what there
+      // is to know of it.
+      ...(failure === undefined ? {} : { status: { error: failure } }),
+      updated_at: new Date().toISOString(),
+      stats: this.stats,
+      performance: this.#ledger.stats.performance(),
+    };
+  }
+
+  /** Adds to what lists and people should know of the tape. It is put with the metadata's next change. */
+  describe(more: TapeDescription): void {
+    const { tape_id, created_at, finalized_at, status, environment } = this.#metadata;
+    const kept = { tape_id, created_at, finalized_at, status, environment: { ...environment, ...more.environment } };
+    this.#metadata = { ...this.#metadata, ...more, ...kept };
+    this.#metadataFile.touch();
+  }
+
+  /**
+   * Writes one message and gives its sequence number. It settles when the message is as safe as
+   * {@linkcode WriterOptions.durability} says; calls that do not wait for each other share a write. They are written in
+   * the order of the calls.
+   *
+   * @param envelope the message, as a value or as `jsonText`, and its direction
+   * @param transport how it travelled; overrides the envelope's own
+   * @throws {TapeError} code `invalid_argument`, `serialization`, `line_too_long`: nothing was written; `io`: the frame is
+   * lost; `closed`
+   */
+  writeFrame(envelope: MessageEnvelope, transport?: TransportMetadata): Promise<number> {
+    try {
+      this.#checkOpen();
+      const checked = this.#check.envelope(envelope, transport ?? envelope?.transport);
+      const seq = this.#nextSeq;
+      this.#push(checked);
+      return this.#settle(seq);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Writes that one frame answers another, for callers that know better than the ids tell. Answers that carry the id of
+   * their request are matched without this.
+   *
+   * @param details what is known beyond the two frames: status, times
+   * @throws {TapeError} code `invalid_argument`, `serialization`, `line_too_long`, `io`, `closed`
+   */
+  async writeCorrelation(
+    requestSeq: number,
+    responseSeq: number,
+    details: Partial<Omit<CorrelationRecord, "type" | "id" | "request_seq" | "response_seq">> = {},
+  ): Promise<void> {
+    for (const seq of [requestSeq, responseSeq]) {
+      if (!Number.isSafeInteger(seq) || seq < 0 || seq >= this.#nextSeq) {
+        throw new TapeError("invalid_argument", `Cannot correlate frame ${seq}: the tape has no such frame yet`);
+      }
+    }
+    this.#pushRecord({
+      status: "success",
+      ...details,
+      type: "correlation",
+      id: `corr-${requestSeq}-${responseSeq}`,
+      request_seq: requestSeq,
+      response_seq: responseSeq,
+    });
+    await this.#settle(undefined, this.#lines.total);
+  }
+
+  /**
+   * Writes what the recorded program said beside the protocol.
+   *
+   * @param stream where it said so, `stderr`
+   * @throws {TapeError} code `invalid_argument`, `line_too_long`, `io`, `closed`
+   */
+  async writeLog(stream: string, text: string): Promise<void> {
+    this.#pushRecord({ type: "log", ts: this.#elapsedMs(), stream, text });
+    await this.#settle(undefined);
+  }
+
+  /**
+   * Leaves out sequence numbers and says so, for a caller that had to drop messages before it could write them.
+   *
+   * @param count how many messages were dropped, 1 or more
+   * @throws {TapeError} code `invalid_argument`, `line_too_long`, `io`, `closed`
+   */
+  async writeGap(count: number, reason: string): Promise<void> {
+    if (!Number.isSafeInteger(count) || count < 1) {
+      throw new TapeError("invalid_argument", `Cannot write a gap of ${count} frames: it must be 1 or more`);
+    }
+    const from_seq = this.#nextSeq;
+    const to_seq = from_seq + count - 1;
+    this.#pushRecord({ type: "gap", ts: this.#elapsedMs(), from_seq, to_seq, count, reason });
+    this.#nextSeq += count;
+    await this.#settle(undefined);
+  }
+
+  /**
+   * Ends the tape: reports the requests that stay open, writes the final checkpoint, syncs, closes, and puts the final
+   * metadata. Followers end. A second call gives the same answer.
+   *
+   * @throws {TapeError} code `io`: the end of the tape could not be written, synced, or put
+   */
+  finalize(): Promise<TapeMetadata> {
+    return this.#ending ??= this.#end("finalized");
+  }
+
+  /**
+   * Lets go of the tape without ending it: writes and syncs what waits. {@linkcode resume} goes on with it.
+   *
+   * @throws {TapeError} code `io`
+   */
+  async close(): Promise<void> {
+    await (this.#ending ??= this.#end("paused"));
+  }
+
+  /** Closes the writer at the end of an `await using` block; a finalized one is left as it is. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #end(status: "finalized" | "paused"): Promise<TapeMetadata> {
+    await this.#commit.drained();
+    let failure: { readonly error: unknown } | undefined;
+    try {
+      // Where frames were lost last, this is the last chance to say so; the final checkpoint counts that in.
+      if (this.#ledger.lossReason !== undefined) await this.#committed();
+      if (status === "finalized") this.#records.end();
+      await this.#committed();
+    } catch (error) {
+      failure = { error };
+    }
+    try {
+      await this.#sink.close();
+    } catch (error) {
+      failure ??= { error };
+    }
+    if (failure === undefined) {
+      this.#metadata.status = status;
+      if (status === "finalized") this.#metadata.finalized_at = new Date().toISOString();
+    } else this.#metadata.status = { error: reasonOf(failure.error) };
+    try {
+      await this.#metadataFile.close();
+    } catch (error) {
+      failure ??= { error };
+    }
+    if (failure !== undefined) throw failure.error;
+    return this.metadata();
+  }
+
+  async #committed(): Promise<void> {
+    this.#commit.commit();
+    await this.#commit.settled(undefined);
+  }
+
+  #checkOpen(): void {
+    if (this.#ending !== undefined) {
+      throw new TapeError("closed", `Cannot write to tape ${this.tapeId}: the writer is closed`);
+    }
+  }
+
+  #elapsedMs(): number {
+    return Math.floor(this.#elapsedUs() / 1000);
+  }
+
+  #push(chunk: MessageEnvelope | TapeRecord): void {
+    this.#records.push(chunk);
+    this.#commit.commit();
+    if (this.#records.failure === undefined) return;
+    const { error } = this.#records.failure;
+    throw new TapeError("internal", `Cannot write to tape ${this.tapeId}: ${String(error)}`, { cause: error });
+  }
+
+  #append(record: TapeRecord): number {
+    if (record.type === "checkpoint" && this.#isSealing) {
+      return this.#lines.appendLast(recordLine({ ...record, crc32: UNSEALED }));
+    }
+    const length = this.#lines.append(recordLine(record));
+    if (record.type !== "checkpoint" && record.type !== "correlation") this.#ownEnd = this.#lines.total;
+    return length;
+  }
+
+  #pushRecord(record: TapeRecord): void {
+    this.#checkOpen();
+    this.#push(this.#check.record(record));
+  }
+
+  /** Gives `value` when what was pushed is as safe as it should be. */
+  #settle<T>(value: T, ownEnd: number = this.#ownEnd): Promise<T> {
+    this.#metadataFile.touch();
+    return this.#durability === "buffered" ? this.#commit.ready.then(() => value) : this.#commit.settled(value, ownEnd);
+  }
+
+  async #writeBatch(envelopes: readonly MessageEnvelope[]): Promise<void> {
+    // What was lost before the first of them, their sender did not send.
+    if (!this.#isStreaming) this.#ledger.forgetFailure();
+    this.#isStreaming = true;
+    this.#ledger.throwFailure();
+    for (const envelope of envelopes) {
+      this.#checkOpen();
+      this.#push(this.#check.envelope(envelope, envelope.transport));
+    }
+    this.#metadataFile.touch();
+    await this.#commit.ready;
+    this.#ledger.throwFailure();
+  }
+
+  async #flush(): Promise<void> {
+    await this.#commit.drained();
+    this.#ledger.throwFailure();
+    if (this.#durability === "synced") await this.#sink.sync();
+  }
+}

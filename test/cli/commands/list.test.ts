@@ -1,0 +1,97 @@
+import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { StreamingTapeWriter } from "tapeline";
+import { fileStore } from "tapeline/file";
+import { widthOf } from "../../../src/cli/terminal/text.ts";
+import { inScratch } from "../../helpers/scratch.ts";
+import { tapeline } from "../run-command.ts";
+import { init, putTape, Session } from "../sample-tape.ts";
+
+/** Ids and states as `list --json` has them. */
+async function states(folder: string): Promise<[string, string][]> {
+  const { code, stdout } = await tapeline(["list", "--json", "--dir", folder]);
+  assert.is(code, 0);
+  assert.match(stdout, /^([ -~]+\n)*$/, "ASCII, one line each");
+  return stdout.split("\n").filter(Boolean).map((line) => JSON.parse(line)).map((
+    { tape_id, state },
+  ) => [tape_id, state]);
+}
+
+test("list shows all tapes, newest first, whoever recorded them", () =>
+  inScratch(async (folder) => {
+    const at = (day: number) => `2026-11-0${day}T00:00:00.000Z`;
+    const put = (id: string, day: number, metadata?: object) => {
+      const created = { created_at: at(day) };
+      return putTape(folder, id, `${JSON.stringify(init(id, created))}\n`, metadata && { ...created, ...metadata });
+    };
+    await put("plain", 3);
+    await put("done", 2, { status: "finalized", checksum: null, stats: null });
+    await put("failed", 4, { status: { error: "disk full" }, tags: ["a", "b"] });
+    await put("stale", 5, { status: "recording", updated_at: at(5) });
+    await put("newer", 6, { status: "archived" });
+    await put("broken-hint", 1);
+    await writeFile(join(folder, "broken-hint.meta.json"), "{");
+    await putTape(folder, "text", "hello\n");
+    await mkdir(join(folder, "folder.jsonl"));
+    await symlink(join(folder, "plain.jsonl"), join(folder, "link.jsonl"));
+    await writeFile(join(folder, "not an id.jsonl"), "");
+    await using writer = await StreamingTapeWriter.create(fileStore(folder), { sessionId: "s", tapeId: "live" });
+    assert.equal(await states(folder), [
+      ["live", "recording"],
+      ["newer", "archived"],
+      ["stale", "interrupted"],
+      ["failed", "error"],
+      ["plain", "unknown"],
+      ["done", "finalized"],
+      ["broken-hint", "unknown"],
+      ["text", "error"],
+    ]);
+    await writer.finalize();
+    assert.equal((await states(folder))[0], ["live", "finalized"]);
+  }));
+
+test("list is a table that keeps within the terminal, whatever the names", () =>
+  inScratch(async (folder) => {
+    const evil = { name: "\u001b[2J\u202e你好".repeat(30), status: "\u009bx", tags: ["\u0007"], created_at: "\u001b" };
+    const stats = { frame_count: 1234567, duration_ms: 187_000, error_count: 3 };
+    await putTape(folder, "evil", new Session("evil").plainText(), evil);
+    await putTape(folder, "01JDCABCDEFGHJKMNPQRSTVWXY", "", {
+      name: "demo",
+      status: "finalized",
+      stats,
+      tags: ["first"],
+    });
+    for (const columns of [60, 80, 120, 200]) {
+      const { code, stdout, stderr } = await tapeline(["list", "--dir", folder], { env: { COLUMNS: `${columns}` } });
+      assert.equal([code, stderr], [0, ""]);
+      const [titles, rule, ...rows] = stdout.trimEnd().split("\n");
+      assert.match(titles!, /^TAPE +.*STATUS +STARTED/);
+      assert.match(rule!, /^[─ ]+$/);
+      assert.is(rows.length, 2);
+      for (const row of rows) {
+        assert.ok(widthOf(row) <= columns, `${columns}: ${row}`);
+        assert.not(/[\p{Cc}\p{Cf}]/u.test(row));
+      }
+    }
+    const { stdout } = await tapeline(["list", "--dir", folder], { env: { COLUMNS: "200" } });
+    assert.match(stdout, /01JDCABCDEFGHJKMNPQRSTVWXY +demo +finalized +– +3m 07s +1,234,567 +3 +0 B +#first/);
+  }));
+
+test("list says on stderr that there is nothing yet", () =>
+  inScratch(async (folder) => {
+    for (const [args, where] of [[[], "tapes"], [["--dir", folder], folder]] as const) {
+      const { code, stdout, stderr } = await tapeline(["list", ...args], { cwd: folder });
+      assert.equal([code, stdout], [0, ""]);
+      assert.is(stderr, `tapeline: there are no tapes in ${where} yet; "tapeline record -- COMMAND" makes one\n`);
+    }
+    assert.equal(await tapeline(["list", "--json"], { cwd: folder }), {
+      code: 0,
+      signal: null,
+      stdout: "",
+      stderr: "",
+    });
+  }));
+
+test.run();

@@ -1,0 +1,21 @@
+import fc from "fast-check";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { decodeUtf8 } from "../../src/lines/utf8.ts";
+
+test("decodeUtf8() gives what a TextDecoder gives, of any bytes and with a byte order mark", () => {
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  const text = fc.string({ unit: "binary" }).map((value) => new TextEncoder().encode(value));
+  const marked = text.map((bytes) => Uint8Array.of(0xef, 0xbb, 0xbf, ...bytes));
+  fc.assert(
+    fc.property(fc.oneof(fc.uint8Array(), text, marked), fc.nat(9), fc.nat(9), (bytes, skip, leave) => {
+      const start = Math.min(skip, bytes.length);
+      const end = Math.max(start, bytes.length - leave);
+      assert.is(decodeUtf8(bytes, start, end), decoder.decode(bytes.subarray(start, end)));
+      assert.is(decodeUtf8(bytes), decoder.decode(bytes));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test.run();

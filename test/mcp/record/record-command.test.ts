@@ -1,0 +1,96 @@
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { onlyTapeIn, tapesIn } from "../../helpers/recorded-server.ts";
+import { inScratch } from "../../helpers/scratch.ts";
+import { command, type CommandLine, recorded, shell, talkWith } from "../../helpers/stdio-client.ts";
+
+const record = (...args: string[]) => command("record", ...args);
+
+/** The server leaves a file behind if it was started after all. */
+const server = (folder: string) => shell(`touch '${folder}/started'`);
+
+test("record says what is wrong with its options, and does not start the server", async () => {
+  await inScratch(async (folder) => {
+    const cases: [args: CommandLine, says: RegExp][] = [
+      [record(), /^tapeline: record needs a command behind --; .*\n$/],
+      [record("--"), /^tapeline: record needs a command behind --; .*\n$/],
+      [record("--", ""), /^tapeline: record needs a command behind --; .*\n$/],
+      [record("sh", "-c", "exit"), /^tapeline: there is no option -c.*\n$/],
+      [record("touch", `${folder}/started`), /^tapeline: put -- before the command: tapeline record -- touch .*\n$/],
+      [recorded(server(folder), ["--nmae", "x"]), /^tapeline: there is no option --nmae, did you mean --name\?.*\n$/],
+      [
+        recorded(server(folder), ["--durability", "\u001b"]),
+        /^tapeline: --durability must be buffered, .* not "\\u\{1b\}"\n$/,
+      ],
+      [recorded(server(folder), ["--dir"]), /^tapeline: .*--dir.*\n$/],
+    ];
+    for (const [line, says] of cases) {
+      const { stdout, stderr, code } = await talkWith(line);
+      assert.match(String(stderr), says);
+      assert.is(String(stdout), "");
+      assert.is(code, 2, String(stderr));
+    }
+    assert.equal(readdirSync(folder), []);
+  });
+});
+
+test("record says that a folder cannot be written, and does not start the server", async () => {
+  await inScratch(async (folder) => {
+    await writeFile(join(folder, "file"), "");
+    for (const dir of [join(folder, "file"), join(folder, "file", "tapes"), "/proc/tapes"]) {
+      const { stdout, stderr, code } = await talkWith(recorded(server(folder), ["--dir", dir]));
+      assert.match(String(stderr), /^tapeline: Cannot [^\n]*\n$/);
+      assert.is(String(stdout), "");
+      assert.is(code, 2);
+    }
+    assert.is(existsSync(join(folder, "started")), false);
+  });
+});
+
+test("record makes a tape of its own for every run, for its owner only, and notes what it was told", async () => {
+  await inScratch(async (folder) => {
+    const dir = join(folder, "tapes");
+    const options = ["--dir", dir, "--name", "a name", "--description", "more", "--tag", "one", "--tag", "two"];
+    const line = recorded(shell('echo "$SECRET"; exit 0'), [...options, "--session", "s-1", "--durability", "synced"]);
+    process.env.SECRET = "hidden from the tape's metadata";
+    await talkWith(line, () => {});
+    delete process.env.SECRET;
+    const tape = await onlyTapeIn(dir);
+    const { metadata } = tape;
+    assert.is(metadata?.name, "a name");
+    assert.is(metadata?.description, "more");
+    assert.equal(metadata?.tags, ["one", "two"]);
+    const { process_id, ...transport } = metadata!.transport!;
+    assert.equal(transport, { type: "stdio", command: "sh", args: ["-c", 'echo "$SECRET"; exit 0'] });
+    assert.ok(process_id! > 0);
+    assert.type(metadata?.environment?.hostname, "string");
+    const [init] = tape.records;
+    assert.ok(init?.type === "init" && init.session_id === "s-1" && init.protocol_version === "unknown");
+    // The server said it, so it is on the tape; that it came from the environment is not.
+    assert.equal(tape.said("server_to_client"), ["hidden from the tape's metadata"]);
+    assert.is(readFileSync(join(dir, `${tape.tapeId}.meta.json`), "utf8").includes("hidden"), false);
+
+    assert.is(statSync(dir).mode & 0o777, 0o700);
+    for (const name of readdirSync(dir)) assert.is(statSync(join(dir, name)).mode & 0o777, 0o600, name);
+    await talkWith(line, () => {});
+    assert.is((await tapesIn(dir)).length, 2);
+  });
+});
+
+test("record keeps a tape of a server that could not be started", async () => {
+  await inScratch(async (folder) => {
+    await talkWith(recorded(["no-such-command"], ["--dir", folder]));
+    const { records, frames, metadata } = await onlyTapeIn(folder);
+    assert.is(frames.length, 0);
+    assert.is(metadata?.status, "finalized");
+    assert.ok(
+      records.some((record) => record.type === "log" && record.text.startsWith("Cannot start no-such-command")),
+    );
+  });
+});
+
+test.run();

@@ -1,0 +1,216 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { deferred } from "../../../src/deferred.ts";
+import {
+  jsonText,
+  memoryStore,
+  StreamingTapeReader,
+  StreamingTapeWriter,
+  TapeError,
+  TapeSink,
+} from "../../../src/mod.ts";
+import type { TapeRecord, TapeStore, WriterOptions } from "../../../src/mod.ts";
+import { TapeFeed } from "../../../src/mcp/record/tape-feed.ts";
+import { eventually, rejection, within } from "../../helpers/within.ts";
+
+/** A store whose disk waits, or fails, as it is told. */
+class ObedientDisk {
+  readonly store: TapeStore;
+  /** Runs before each write. */
+  beforeWrite: () => Promise<void> = () => Promise.resolve();
+
+  constructor() {
+    const store = memoryStore();
+    this.store = {
+      ...store,
+      openSink: async (key, options) => {
+        const sink = await store.openSink(key, options);
+        return new TapeSink({
+          open: () => Promise.resolve(),
+          get offset() {
+            return sink.offset;
+          },
+          write: async (chunks) => {
+            await this.beforeWrite();
+            await sink.append(chunks);
+          },
+          sync: () => sink.sync(),
+          truncate: (offset) => sink.truncate(offset),
+          close: () => sink.close(),
+          abort: (reason) => sink.abort(reason),
+        });
+      },
+    };
+  }
+
+  open(onLoss: WriterOptions["onLoss"]): Promise<StreamingTapeWriter> {
+    return StreamingTapeWriter.create(this.store, {
+      sessionId: "test",
+      tapeId: "tape",
+      durability: "buffered",
+      onLoss,
+    });
+  }
+
+  async records(): Promise<TapeRecord[]> {
+    await using reader = await StreamingTapeReader.open(this.store, "tape");
+    const records: TapeRecord[] = [];
+    for await (const record of reader.records()) records.push(record);
+    return records;
+  }
+}
+
+const full = () =>
+  new TapeError("io", "Cannot write: it is full", { cause: Object.assign(new Error(), { code: "ENOSPC" }) });
+
+/** Feeds messages `from` up to `to`. */
+function say(feed: TapeFeed, from: number, to: number): void {
+  for (let n = from; n < to; n++) {
+    const text = `{"method":"note","params":${n}}`;
+    feed.message({ message: jsonText(text), direction: "client_to_server" }, text.length);
+  }
+}
+
+/** Frames by what they say, gaps by their count, logs by their text. */
+function digest(records: readonly TapeRecord[]): string[] {
+  return records.flatMap((record) => {
+    if (record.type === "frame") return [String((record.env.message as { params: number }).params)];
+    if (record.type === "gap") return [`gap of ${record.count}`];
+    return record.type === "log" ? [`${record.stream}: ${record.text}`] : [];
+  });
+}
+
+test("TapeFeed leaves out what does not fit into its memory, and tells of it when there is room again", async () => {
+  const disk = new ObedientDisk();
+  const troubles: string[] = [];
+  const feed = new TapeFeed({
+    open: (onLoss) => disk.open(onLoss),
+    maxPendingBytes: 10_000,
+    onTrouble: (reason) => troubles.push(reason),
+  });
+  await feed.start(1000);
+  const isThere = deferred();
+  disk.beforeWrite = () => isThere.promise;
+  say(feed, 0, 1000);
+  feed.log("stderr", "too late");
+  const kept = 1000 - feed.losses.messages;
+  assert.ok(kept > 5 && kept < 100, `${kept} kept`);
+  isThere.resolve();
+  await eventually("all is written", () => feed.writer!.pendingBytes === 0);
+  say(feed, 1000, 1002);
+  const result = await feed.finish(10_000);
+
+  const reason = "the tape is too slow: more than 10000 bytes wait to be written";
+  assert.equal(troubles, [reason]);
+  assert.is(result.reason, reason);
+  assert.is(result.lostMessages, 1000 - kept);
+  assert.is(result.lostLogs, 1);
+  const first = Array.from({ length: kept }, (_, n) => String(n));
+  const gap = [`gap of ${1000 - kept}`, `tapeline: 1 lines of stderr are missing here: ${reason}`];
+  assert.equal(digest(await disk.records()), [...first, ...gap, "1000", "1001"]);
+  assert.is(result.metadata?.stats?.lost_frame_count, 1000 - kept);
+});
+
+test("TapeFeed tells of what the disk did not take", async () => {
+  const disk = new ObedientDisk();
+  const feed = new TapeFeed({ open: (onLoss) => disk.open(onLoss), maxPendingBytes: 10_000_000, onTrouble: () => {} });
+  await feed.start(1000);
+  say(feed, 0, 2);
+  await eventually("all is written", () => feed.writer!.pendingBytes === 0);
+  const failed = deferred();
+  disk.beforeWrite = () => {
+    failed.resolve();
+    return Promise.reject(full());
+  };
+  say(feed, 2, 5);
+  feed.log("stderr", "lost as well");
+  await within(failed.promise, "a failed write");
+  disk.beforeWrite = () => Promise.resolve();
+  say(feed, 5, 6);
+  const result = await feed.finish(10_000);
+  assert.is(result.reason, "Cannot write: it is full");
+  assert.is(result.lostMessages, 3);
+  assert.is(result.lostLogs, 1);
+  const seen = digest(await disk.records());
+  assert.ok(seen.includes("gap of 3"), seen.join());
+  assert.equal(seen.filter((entry) => /^\d$/.test(entry)), ["0", "1", "5"]);
+});
+
+test("TapeFeed tries again to make a tape that could not be made for want of room, and loses nothing", async () => {
+  const disk = new ObedientDisk();
+  let tries = 0;
+  const feed = new TapeFeed({
+    open: (onLoss) => ++tries < 3 ? Promise.reject(full()) : disk.open(onLoss),
+    maxPendingBytes: 1_000_000,
+    onTrouble: () => {},
+  });
+  await feed.start(60_000);
+  assert.is(tries, 1);
+  say(feed, 0, 3);
+  feed.log("stderr", "hello");
+  await eventually("the tape is made", () => feed.writer !== undefined);
+  say(feed, 3, 4);
+  const result = await feed.finish(10_000);
+  assert.equal(digest(await disk.records()), ["0", "1", "2", "stderr: hello", "3"]);
+  assert.is(result.reason, undefined);
+});
+
+test("TapeFeed tries a last time at the end, and counts what it could not record", async () => {
+  let tries = 0;
+  const feed = new TapeFeed({
+    open: () => {
+      tries++;
+      return Promise.reject(full());
+    },
+    maxPendingBytes: 1_000_000,
+    onTrouble: () => {},
+  });
+  await feed.start(60_000);
+  say(feed, 0, 3);
+  feed.log("stderr", "hello");
+  const result = await feed.finish(10_000);
+  assert.ok(tries >= 2);
+  assert.equal(result, {
+    metadata: undefined,
+    lostMessages: 3,
+    lostLogs: 1,
+    reason: "Cannot write: it is full",
+    isAbandoned: false,
+  });
+});
+
+test("TapeFeed does not start with a tape that can never be made", async () => {
+  const cause = Object.assign(new Error(), { code: "EACCES" });
+  const feed = new TapeFeed({
+    open: () => Promise.reject(new TapeError("io", "Cannot open it: not yours", { cause })),
+    maxPendingBytes: 1_000_000,
+    onTrouble: () => {},
+  });
+  assert.match((await rejection(feed.start(60_000), "io")).message, "not yours");
+});
+
+test("TapeFeed does not wait long for a disk that does not answer, neither at the start nor at the end", async () => {
+  const feed = new TapeFeed({ open: () => new Promise(() => {}), maxPendingBytes: 1_000_000, onTrouble: () => {} });
+  await feed.start(10);
+  say(feed, 0, 3);
+  const result = await feed.finish(10);
+  assert.is(result.isAbandoned, true);
+  assert.is(result.reason, "the disk did not answer for 10 ms");
+});
+
+test("TapeFeed leaves out a message that is too long for a line only when it is encoded", async () => {
+  const disk = new ObedientDisk();
+  const feed = new TapeFeed({
+    open: (onLoss) =>
+      StreamingTapeWriter.create(disk.store, { sessionId: "test", tapeId: "tape", maxLineBytes: 4096, onLoss }),
+    maxPendingBytes: 1_000_000,
+    onTrouble: () => {},
+  });
+  await feed.start(1000);
+  feed.message({ raw: "\u0001".repeat(1000), direction: "client_to_server" }, 1000);
+  const result = await feed.finish(10_000);
+  assert.is(result.lostMessages, 1);
+  assert.equal(digest(await disk.records()), ["gap of 1"]);
+});
+
+test.run();
