@@ -6,7 +6,9 @@ import { markOf } from "../sinks/file/file-proof.ts";
 import { type FileSystem, systemFiles } from "../sinks/file/file-system.ts";
 import { fileSinkIn, makeFolder, syncFolder } from "../sinks/file/file.ts";
 import { fileSourceIn } from "../sources/file/file.ts";
-import type { OpenSinkOptions, OpenSourceOptions, StoreEntry, TapeStore } from "./store.ts";
+import type { StoreEntry, TapeStore } from "./store.ts";
+import type { OpenSourceOptions } from "../streams/source.ts";
+import type { OpenSinkOptions } from "../streams/sink.ts";
 
 /**
  * Names a store puts files under: a tape id and an ending. Nothing that leads out of the folder, nothing hidden, and not

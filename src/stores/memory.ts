@@ -2,7 +2,9 @@ import type { Bytes } from "../lines/bytes.ts";
 import { TapeError } from "../errors.ts";
 import { TapeSink, type TapeSinkSpec } from "../streams/sink.ts";
 import { source } from "../streams/source.ts";
-import type { OpenSinkOptions, OpenSourceOptions, TapeStore } from "./store.ts";
+import type { TapeStore } from "./store.ts";
+import type { OpenSourceOptions } from "../streams/source.ts";
+import type { OpenSinkOptions } from "../streams/sink.ts";
 
 /** One object: its bytes, who writes it, and who waits for more. */
 interface MemoryObject {

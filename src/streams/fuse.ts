@@ -1,8 +1,4 @@
-import type { Emit, StageSpec } from "./stage.ts";
-
-/** A spec whose chunk types no longer matter: neighbours in a chain have been matched by the type of `compose`. */
-// deno-lint-ignore no-explicit-any
-export type AnySpec = StageSpec<any, any>;
+import type { AnySpec, Emit } from "./stage-spec.ts";
 
 /** Stands for "no chunk": any value can be one. */
 export const NONE: unique symbol = Symbol("none");

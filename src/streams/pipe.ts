@@ -1,4 +1,4 @@
-import type { AnySpec } from "./fuse.ts";
+import type { AnySpec } from "./stage-spec.ts";
 import { Fused, NONE } from "./fuse.ts";
 import { type ChunkReader, chunksOf, Source, source as sourceOf, type SourceSpec } from "./source.ts";
 import { Sink } from "./sink.ts";

@@ -68,6 +68,16 @@ export function sink<T>(spec: SinkSpec<T>): Sink<T> {
   return new Sink(spec);
 }
 
+/** How a sink meets what is already there. */
+export interface OpenSinkOptions {
+  /**
+   * `create` makes a new tape and refuses to touch an old one; `append` goes on with one and refuses to make it.
+   *
+   * @default {"create"}
+   */
+  readonly mode?: "create" | "append" | undefined;
+}
+
 /** A sink of bytes that a tape can be written to: it knows its end, and can promise that bytes survive a power loss. */
 export interface TapeSinkSpec extends SinkSpec<Uint8Array> {
   /** Takes hold of the tape, for this writer alone. Called once, before anything else. */

@@ -31,6 +31,28 @@ export interface ChunkReader<T> {
   cancel(reason: unknown): Promise<void>;
 }
 
+/** Which bytes to read, and whether to wait for more. */
+export interface OpenSourceOptions {
+  /**
+   * First byte, counted from 0.
+   *
+   * @default {0}
+   */
+  readonly start?: number | undefined;
+  /** The byte to stop before. By default the end of the tape. */
+  readonly end?: number | undefined;
+  /**
+   * At the end of the tape, waits for more. Only whole lines are handed out: what follows the last `\n` may still be
+   * cut off by a writer that comes back after a crash. Ends when the tape is deleted, and fails with code `invalid_tape`
+   * when it is replaced by another, or cut back further than it was handed out: each after all that was written before.
+   *
+   * @default {false}
+   */
+  readonly follow?: boolean | undefined;
+  /** Ends the stream: quietly while following, otherwise with the signal's reason as its error. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * A `ReadableStream` over a {@linkcode SourceSpec}. Whoever reads sees single chunks; `pipe` and the async iterator
  * do not pay a promise of the stream for each.

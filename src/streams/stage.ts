@@ -1,23 +1,6 @@
 import { deferred } from "../deferred.ts";
 import { Fused } from "./fuse.ts";
-import type { AnySpec } from "./fuse.ts";
-
-/** Hands a chunk to whatever comes next. */
-export interface Emit<O> {
-  (chunk: O): void;
-  /** Ends the stream behind this stage: later chunks are ignored, the source is cancelled. */
-  terminate(): void;
-}
-
-/** What a stage does. All of it is synchronous; waiting belongs to sources, sinks and ordinary TransformStreams. */
-export interface StageSpec<I, O> {
-  /** Runs once, before the first chunk. */
-  start?(emit: Emit<O>): void;
-  /** Runs for every chunk. What it throws ends the stream; what it emitted before is still delivered. */
-  transform(chunk: I, emit: Emit<O>): void;
-  /** Runs once, after the last chunk, unless the stream failed or was cancelled. */
-  flush?(emit: Emit<O>): void;
-}
+import type { AnySpec, StageSpec } from "./stage-spec.ts";
 
 /** Anything with the two ends of a transform: a `TransformStream`, a `CompressionStream`, a stage. */
 export interface Transform<I, O> {

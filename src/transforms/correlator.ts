@@ -3,7 +3,8 @@ import { batchHeaders, cancelledRequestKey, inputRequiredState, messageHeader } 
 import type { MessageHeader } from "../records/jsonrpc.ts";
 import { OldestFirst } from "../oldest-first.ts";
 import type { CorrelationRecord, Direction, FrameFlags, FrameRecord, TapeRecord } from "../records/record.ts";
-import { type Emit, type Stage, stage } from "../streams/stage.ts";
+import { type Stage, stage } from "../streams/stage.ts";
+import type { Emit } from "../streams/stage-spec.ts";
 
 /** Options of {@linkcode correlator}. */
 export interface CorrelatorOptions {

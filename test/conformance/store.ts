@@ -5,7 +5,8 @@ import { type Bytes, concat } from "../../src/lines/bytes.ts";
 import { TapeError } from "../../src/errors.ts";
 import { pipe } from "../../src/streams/pipe.ts";
 import type { TapeSink } from "../../src/streams/sink.ts";
-import type { OpenSourceOptions, TapeStore } from "../../src/stores/store.ts";
+import type { TapeStore } from "../../src/stores/store.ts";
+import type { OpenSourceOptions } from "../../src/streams/source.ts";
 import { numbersFrom } from "../helpers/random.ts";
 import { eventually, reasonOf, rejection, within } from "../helpers/within.ts";
 

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import type { Bytes } from "../../src/lines/bytes.ts";
-import type { FileHandle, FileStat, FileSystem } from "../../src/sinks/file/file-system.ts";
+import type { FileSystem } from "../../src/sinks/file/file-system.ts";
+import type { FileHandle, FileStat } from "../../src/sinks/file/file-handle.ts";
 import { fileSourceIn } from "../../src/sources/file/file.ts";
 import { fileStoreIn } from "../../src/stores/file.ts";
 import type { TapeStore } from "../../src/stores/store.ts";

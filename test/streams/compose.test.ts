@@ -1,7 +1,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { compose, pipe } from "../../src/streams/pipe.ts";
-import { type Emit, stage, type StageSpec, type Transform } from "../../src/streams/stage.ts";
+import { stage, type Transform } from "../../src/streams/stage.ts";
+import type { Emit, StageSpec } from "../../src/streams/stage-spec.ts";
 import { collect, settled } from "../helpers/streams.ts";
 import { reasonOf } from "../helpers/within.ts";
 

@@ -10,7 +10,8 @@ import * as assert from "uvu/assert";
 import { compose, pipe, type PipeSource } from "../../src/streams/pipe.ts";
 import { sink } from "../../src/streams/sink.ts";
 import { source } from "../../src/streams/source.ts";
-import { type Emit, stage, type StageSpec, type Transform } from "../../src/streams/stage.ts";
+import { stage, type Transform } from "../../src/streams/stage.ts";
+import type { Emit, StageSpec } from "../../src/streams/stage-spec.ts";
 import { settled } from "../helpers/streams.ts";
 import { within } from "../helpers/within.ts";
 

@@ -3,7 +3,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { compose } from "../../src/streams/pipe.ts";
-import { type Emit, stage, type StageSpec } from "../../src/streams/stage.ts";
+import { stage } from "../../src/streams/stage.ts";
+import type { Emit, StageSpec } from "../../src/streams/stage-spec.ts";
 import { collect, settled } from "../helpers/streams.ts";
 import { reasonOf } from "../helpers/within.ts";
 

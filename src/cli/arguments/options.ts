@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import type { Direction } from "../../records/record.ts";
 import { UsageError } from "../command.ts";
 import { escapeControls } from "../terminal/text.ts";
 
@@ -74,6 +75,22 @@ export function choiceOption<const Choice extends string>(
   const found = choices.find((choice) => choice === text);
   if (found !== undefined) return found;
   throw new UsageError(`${name} must be ${choices.join(", ")}, not "${escapeControls(text)}"`);
+}
+
+/**
+ * The direction that `--from` means; undefined for both.
+ *
+ * @throws {UsageError} it is none of client, server, both
+ */
+export function directionOption(from: string | undefined): Direction | undefined {
+  switch (choiceOption("--from", from, ["client", "server", "both"])) {
+    case "client":
+      return "client_to_server";
+    case "server":
+      return "server_to_client";
+    default:
+      return undefined;
+  }
 }
 
 /** The known word that was probably meant. */

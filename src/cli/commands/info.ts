@@ -1,11 +1,10 @@
-import type { TapePerformance, TapeStats } from "../../records/metadata.ts";
 import type { Command, CommandIo } from "../command.ts";
-import { infoReport } from "../report/info-report.ts";
+import { infoReport, type TapeInfo } from "../report/info-report.ts";
 import { numberOption, onlyArgument, parseOptions } from "../arguments/options.ts";
 import { Progress } from "../terminal/progress.ts";
-import { type OpenedTape, openTape, tapeFolder } from "../arguments/tape-argument.ts";
+import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
-import { type TapeState, tapeState } from "../report/tape-state.ts";
+import { tapeState } from "../report/tape-state.ts";
 import { TapeSummary } from "../report/tape-summary.ts";
 import { asciiJson, styleFor } from "../terminal/text.ts";
 
@@ -28,17 +27,6 @@ Examples:
   tapeline info --top 20 session.jsonl
   tapeline info --json latest | jq .performance.p95_rtt_ms
 `;
-
-/** Everything that is known of a tape, for the report and for `--json`. */
-export interface TapeInfo {
-  readonly tape: OpenedTape;
-  readonly state: TapeState;
-  readonly sizeBytes: number;
-  readonly stats: TapeStats;
-  readonly performance: TapePerformance;
-  readonly summary: TapeSummary;
-  readonly reading: TapeReading;
-}
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const { values, positionals } = parseOptions("info", args, {

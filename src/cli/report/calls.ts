@@ -1,6 +1,7 @@
 import { batchHeaders, type MessageHeader, messageHeader } from "../../records/jsonrpc.ts";
 import type { CorrelationRecord, Direction, FrameRecord, TapeRecord } from "../../records/record.ts";
-import { specOf, type StageSpec } from "../../streams/stage.ts";
+import { specOf } from "../../streams/stage.ts";
+import type { StageSpec } from "../../streams/stage-spec.ts";
 import { correlator } from "../../transforms/correlator.ts";
 import { copyOf } from "../terminal/text.ts";
 

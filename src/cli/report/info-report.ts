@@ -1,6 +1,9 @@
-import type { TapeInfo } from "../commands/info.ts";
+import type { TapePerformance, TapeStats } from "../../records/metadata.ts";
+import type { OpenedTape } from "../arguments/tape-argument.ts";
+import type { TapeReading } from "../arguments/tape-reading.ts";
+import type { TapeSummary } from "./tape-summary.ts";
 import { errorsTable, methodsTable, more, openTable, slowestTable } from "./info-tables.ts";
-import { paintState } from "./tape-state.ts";
+import { paintState, type TapeState } from "./tape-state.ts";
 import { cut, escapeControls, pad, type Style, widthOf } from "../terminal/text.ts";
 import {
   formatAgo,
@@ -12,6 +15,17 @@ import {
   formatTime,
   plural,
 } from "../terminal/units.ts";
+
+/** Everything that is known of a tape, for the report and for `--json`. */
+export interface TapeInfo {
+  readonly tape: OpenedTape;
+  readonly state: TapeState;
+  readonly sizeBytes: number;
+  readonly stats: TapeStats;
+  readonly performance: TapePerformance;
+  readonly summary: TapeSummary;
+  readonly reading: TapeReading;
+}
 
 /** All that `info` has to say, in lines for people. */
 export function infoReport(info: TapeInfo, top: number, style: Style, columns: number, nowMs: number): string[] {

@@ -2,7 +2,8 @@ import { constants } from "node:fs";
 import { printable, TapeError } from "../../errors.ts";
 import { codeOf } from "./file-error.ts";
 import type { LockHolder } from "./file-holder.ts";
-import { type FileHandle, type FileSystem, systemFiles } from "./file-system.ts";
+import { type FileSystem, systemFiles } from "./file-system.ts";
+import type { FileHandle } from "./file-handle.ts";
 
 /** A lock that is being written is taken for held for so long; after that its writer must have died. */
 const WRITING_MS = 5_000;

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { codeOf } from "./file-error.ts";
-import type { FileHandle, FileSystem } from "./file-system.ts";
+import type { FileSystem } from "./file-system.ts";
+import type { FileHandle } from "./file-handle.ts";
 import type { PlacedWriter } from "./placed-writer.ts";
 
 const BLOCK_BYTES = 256 * 1024;

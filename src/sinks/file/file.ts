@@ -5,7 +5,8 @@ import { printable, TapeError } from "../../errors.ts";
 import { codeOf, ioError } from "./file-error.ts";
 import { FileLock } from "./file-lock.ts";
 import { markOf, rewrite, UnprovenMark } from "./file-proof.ts";
-import { type FileHandle, type FileSystem, systemFiles } from "./file-system.ts";
+import { type FileSystem, systemFiles } from "./file-system.ts";
+import type { FileHandle } from "./file-handle.ts";
 import type { PlacedWriter } from "./placed-writer.ts";
 import { TapeSink, type TapeSinkSpec } from "../../streams/sink.ts";
 

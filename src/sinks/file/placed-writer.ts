@@ -1,4 +1,4 @@
-import type { FileHandle } from "./file-system.ts";
+import type { FileHandle } from "./file-handle.ts";
 
 /** Writes bytes at a place in a file. */
 export interface PlacedWriter {

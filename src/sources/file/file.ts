@@ -2,8 +2,9 @@ import { constants } from "node:fs";
 import type { Bytes } from "../../lines/bytes.ts";
 import { printable, TapeError } from "../../errors.ts";
 import { codeOf, ioError } from "../../sinks/file/file-error.ts";
-import { type FileHandle, type FileSystem, systemFiles } from "../../sinks/file/file-system.ts";
-import type { OpenSourceOptions } from "../../stores/store.ts";
+import { type FileSystem, systemFiles } from "../../sinks/file/file-system.ts";
+import type { FileHandle } from "../../sinks/file/file-handle.ts";
+import type { OpenSourceOptions } from "../../streams/source.ts";
 import { FileChanges } from "./file-changes.ts";
 import { type Source, source, type SourceSpec } from "../../streams/source.ts";
 

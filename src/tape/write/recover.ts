@@ -4,7 +4,7 @@ import { RunningStats } from "../../records/running-stats.ts";
 import { pipe } from "../../streams/pipe.ts";
 import type { CorrelationRecord, InitRecord, TapeRecord } from "../../records/record.ts";
 import type { TapeSink } from "../../streams/sink.ts";
-import type { StageSpec } from "../../streams/stage.ts";
+import type { StageSpec } from "../../streams/stage-spec.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { tapeKeys } from "../../records/tape-id.ts";
 import { lineSplit } from "../../transforms/line-split.ts";
