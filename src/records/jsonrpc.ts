@@ -62,8 +62,10 @@ export function batchHeaders(message: unknown): MessageHeader[] {
 }
 
 /** The {@linkcode MessageHeader.idKey} of the request that a `notifications/cancelled` (MCP) is about. */
-export function cancelledRequestKey(message: unknown): string | undefined {
-  const { kind, method } = messageHeader(message);
+export function cancelledRequestKey(
+  message: unknown,
+  { kind, method }: MessageHeader = messageHeader(message),
+): string | undefined {
   if (kind !== "notification" || method !== "notifications/cancelled") return undefined;
   const path = ["params", "requestId"];
   let key: string | undefined;

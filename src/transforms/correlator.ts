@@ -133,8 +133,8 @@ export function correlator(options: CorrelatorOptions = {}): Stage<TapeRecord, T
     return record;
   };
 
-  const onCancelled = (frame: FrameRecord) => {
-    const id = cancelledRequestKey(frame.env.message);
+  const onNotification = (frame: FrameRecord, header: MessageHeader) => {
+    const id = cancelledRequestKey(frame.env.message, header);
     const request = id === undefined ? undefined : open.get(requestKey(frame, frame.dir, id));
     if (request !== undefined) request.cancelled = true;
   };
@@ -168,7 +168,7 @@ export function correlator(options: CorrelatorOptions = {}): Stage<TapeRecord, T
           return;
         }
         case "notification":
-          if (header.method === "notifications/cancelled") onCancelled(record);
+          onNotification(record, header);
           flag(record, NOTIFICATION);
           return emit(record);
         case "batch": {
