@@ -10,14 +10,14 @@ const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => P
     "record an MCP server while a client talks to it",
     async () => (await import("./commands/record.ts")).record,
   ],
-  tail: ["watch a tape while it grows", async () => (await import("./commands/tail.ts")).tail],
+  tail: ["watch a tape while it grows", async () => (await import("./commands/tail/tail.ts")).tail],
   cat: ["print all of a tape", async () => (await import("./commands/cat.ts")).cat],
   replay: ["print the messages of a tape, in their time", async () => (await import("./commands/replay.ts")).replay],
   list: ["list the tapes of a folder", async () => (await import("./commands/list.ts")).list],
   info: ["statistics, slowest calls and errors of a tape", async () => (await import("./commands/info.ts")).info],
   verify: ["check a tape for damage", async () => (await import("./commands/verify.ts")).verify],
   repair: ["make a whole tape of a damaged one", async () => (await import("./commands/repair.ts")).repair],
-  demo: ["record, watch and summarise a real MCP session", async () => (await import("./commands/demo.ts")).demo],
+  demo: ["record, watch and summarise a real MCP session", async () => (await import("./commands/demo/demo.ts")).demo],
 };
 
 const HELP = `Records JSON-RPC and MCP sessions as tapes; follows, prints and replays them.

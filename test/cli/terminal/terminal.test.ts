@@ -6,7 +6,7 @@ import { paintHelp } from "../../../src/cli/terminal/help.ts";
 import { info } from "../../../src/cli/commands/info.ts";
 import { list } from "../../../src/cli/commands/list.ts";
 import { replay } from "../../../src/cli/commands/replay.ts";
-import { tail } from "../../../src/cli/commands/tail.ts";
+import { tail } from "../../../src/cli/commands/tail/tail.ts";
 import { styleFor } from "../../../src/cli/terminal/text.ts";
 import { inScratch } from "../../helpers/scratch.ts";
 import { FakeIo } from "../fake-io.ts";

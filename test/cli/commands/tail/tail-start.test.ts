@@ -1,8 +1,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { lineSplit, memorySource, pipe, type TapeLine } from "tapeline";
-import { tailStart } from "../../../src/cli/commands/tail-start.ts";
-import { numbersFrom } from "../../helpers/random.ts";
+import { tailStart } from "../../../../src/cli/commands/tail/tail-start.ts";
+import { numbersFrom } from "../../../helpers/random.ts";
 
 /** Lines `{"type":"a"}` and `{"type":"b",…}`, of every length up to far more than is looked at first. */
 function randomTape(seed: number): string {

@@ -1,4 +1,4 @@
-import type { TapeLine } from "../../lines/line.ts";
+import type { TapeLine } from "../../../lines/line.ts";
 
 /** How much of the end of a tape is looked at first; four times as much when that is not enough. */
 const FIRST_BYTES = 64 * 1024;

@@ -4,9 +4,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { StreamingTapeWriter } from "tapeline";
 import { fileStore } from "tapeline/file";
-import { inScratch } from "../../helpers/scratch.ts";
-import { RunningCommand, tapeline } from "../run-command.ts";
-import { putTape, sampleSession, Session } from "../sample-tape.ts";
+import { inScratch } from "../../../helpers/scratch.ts";
+import { RunningCommand, tapeline } from "../../run-command.ts";
+import { putTape, sampleSession, Session } from "../../sample-tape.ts";
 
 /** A line for people without the space between its parts, its time, and its latency. */
 const gist = (line: string) => line.slice(9).replace(/ [\d.]+ (µs|ms|s) /, " ").replace(/ +/g, " ").trim();

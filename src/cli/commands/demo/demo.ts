@@ -1,13 +1,13 @@
 import { join } from "node:path";
-import { fileStore } from "../../stores/file.ts";
-import { StreamingTapeReader } from "../../tape/read/reader.ts";
-import type { Command, CommandIo } from "../command.ts";
+import { fileStore } from "../../../stores/file.ts";
+import { StreamingTapeReader } from "../../../tape/read/reader.ts";
+import type { Command, CommandIo } from "../../command.ts";
 import { DemoSession, loadDemoParts } from "./demo-session.ts";
-import { info } from "./info.ts";
-import { noArguments, parseOptions } from "../arguments/options.ts";
-import { tail } from "./tail.ts";
-import { tapeFolder } from "../arguments/tape-argument.ts";
-import { escapeControls, styleFor } from "../terminal/text.ts";
+import { info } from "../info.ts";
+import { noArguments, parseOptions } from "../../arguments/options.ts";
+import { tail } from "../tail/tail.ts";
+import { tapeFolder } from "../../arguments/tape-argument.ts";
+import { escapeControls, styleFor } from "../../terminal/text.ts";
 
 const HELP = `Records a real MCP session while you watch.
 

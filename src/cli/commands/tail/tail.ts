@@ -1,13 +1,13 @@
-import type { TapeLine } from "../../lines/line.ts";
-import { parseLine } from "../../transforms/parse-record.ts";
-import { Calls } from "../report/calls.ts";
-import type { Command, CommandIo } from "../command.ts";
-import { describeRecord, isNoteworthy, isNoteworthyLine } from "../report/describe-record.ts";
-import { numberOption, onlyArgument, parseOptions } from "../arguments/options.ts";
-import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
-import { TapeReading } from "../arguments/tape-reading.ts";
+import type { TapeLine } from "../../../lines/line.ts";
+import { parseLine } from "../../../transforms/parse-record.ts";
+import { Calls } from "../../report/calls.ts";
+import type { Command, CommandIo } from "../../command.ts";
+import { describeRecord, isNoteworthy, isNoteworthyLine } from "../../report/describe-record.ts";
+import { numberOption, onlyArgument, parseOptions } from "../../arguments/options.ts";
+import { openTape, tapeFolder } from "../../arguments/tape-argument.ts";
+import { TapeReading } from "../../arguments/tape-reading.ts";
 import { tailStart } from "./tail-start.ts";
-import { harmlessJson, styleFor } from "../terminal/text.ts";
+import { harmlessJson, styleFor } from "../../terminal/text.ts";
 
 const HELP = `Prints the end of a tape, and then each new record as it is recorded.
 
