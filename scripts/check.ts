@@ -34,6 +34,7 @@ const steps: readonly Step[] = [
     ],
     cwd: scratch,
   },
+  { name: "API reference", command: ["tsx", "scripts/docs.ts", "--output", join(scratch, "api")] },
   { name: "JSR package", command: ["deno", "publish", "--dry-run", "--allow-dirty"] },
   { name: "npm package", command: ["publint", "--strict"] },
   // Only that it works: what it measures here means nothing.

@@ -26,7 +26,7 @@ export interface MessageHeader {
  *
  * @example
  * ```ts
- * import { messageHeader } from "./jsonrpc.ts";
+ * import { messageHeader } from "tapeline";
  *
  * messageHeader({ jsonrpc: "2.0", id: 1, method: "ping" });
  * // { kind: "request", idKey: "1", method: "ping", isError: false }
