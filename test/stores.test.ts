@@ -5,12 +5,16 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fileStore } from "../src/stores/file.ts";
 import { memoryStore } from "../src/stores/memory.ts";
-import { storeConformance, type StoreUnderTest } from "./conformance/store.ts";
+import { type StoreUnderTest, testStore } from "../src/testing/test-store.ts";
+import { openHandles } from "./helpers/open-handles.ts";
 import { inScratch } from "./helpers/scratch.ts";
 import { mountSmallDisk } from "./helpers/tmpfs.ts";
-import { rejection } from "./helpers/within.ts";
+import { reasonOf, rejection } from "./helpers/within.ts";
+import type { TapeStore } from "../src/stores/store.ts";
 
-storeConformance("memoryStore()", () => Promise.resolve({ store: memoryStore() }));
+const bytes = new TextEncoder().encode("content\n");
+
+void testStore("memoryStore()", () => memoryStore(), { test });
 
 async function inFolder(): Promise<StoreUnderTest & { readonly folder: string; remove(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), "tapeline-"));
@@ -36,11 +40,77 @@ async function onSmallDisk(): Promise<StoreUnderTest | string> {
   return { ...under, free: disk.free, remove };
 }
 
-storeConformance("fileStore()", inFolder, { makeSmall: onSmallDisk });
+void testStore("fileStore()", inFolder, { test, openSmall: onSmallDisk, openHandles });
+
+// What the suite says of a store that does not keep the promises
+
+test("testStore() runs the checks itself where it has no runner, and counts them", async () => {
+  const { passed, skipped } = await testStore("memoryStore()", () => Promise.resolve({ store: memoryStore() }), {
+    openSmall: () => Promise.resolve("memory has no limit of its own"),
+  });
+  assert.ok(passed > 30);
+  assert.equal([...new Set(skipped)], ["memory has no limit of its own"]);
+});
+
+test("testStore() lists what a store does not keep, and lets the store be removed", async () => {
+  let removed = 0;
+  const open = () => {
+    const store: TapeStore = { ...memoryStore(), async *list() {} };
+    return { store, remove: () => Promise.resolve(void removed++) };
+  };
+  const error = await reasonOf(testStore("mine", open)) as AggregateError;
+  assert.instance(error, AggregateError);
+  assert.ok(error.errors.length >= 2 && error.errors.length < 10, `${error.errors.length} checks failed`);
+  assert.match(
+    error.message,
+    /^\d+ of \d+ checks failed:\n {2}mine put\(\) .*: expected \["demo.meta.json"\], not \[\]/,
+  );
+  assert.ok(removed > 30);
+});
+
+// What our own say where they refuse
+
+for (
+  const [name, open] of [["memoryStore()", () => ({ store: memoryStore(), remove() {} })], [
+    "fileStore()",
+    inFolder,
+  ]] as const
+) {
+  test(`${name} says what it cannot do, to which tape, and why`, async () => {
+    const { store, remove } = await open();
+    try {
+      const appending = await rejection(store.openSink("demo.jsonl", { mode: "append" }), "tape_not_found");
+      assert.match(appending.message, /^Cannot append to .*demo\.jsonl: there is no such tape$/);
+      const reading = await rejection(store.openSource("demo.jsonl").getReader().read(), "tape_not_found");
+      assert.match(reading.message, /^Cannot read .*demo\.jsonl: there is no such tape$/);
+
+      const sink = await store.openSink("demo.jsonl");
+      await sink.append([bytes]);
+      const second = await rejection(store.openSink("demo.jsonl", { mode: "append" }), "locked");
+      assert.match(second.message, /^Cannot write .*demo\.jsonl: .*writ/);
+      await sink.close();
+      const creating = await rejection(store.openSink("demo.jsonl"), "invalid_argument");
+      assert.match(creating.message, /^Cannot create .*demo\.jsonl: it exists already$/);
+
+      const follow = async () => {
+        const reader = store.openSource("demo.jsonl", { follow: true }).getReader();
+        const { value } = await reader.read();
+        return { reader, length: value!.length };
+      };
+      const [first, other] = [await follow(), await follow()];
+      const cutting = await store.openSink("demo.jsonl", { mode: "append" });
+      await cutting.truncate(0);
+      await cutting.close();
+      const cut = await rejection(first.reader.read(), "invalid_tape");
+      assert.match(cut.message, /^Cannot follow .*demo\.jsonl at byte 8: it was cut to 0 bytes$/);
+      await other.reader.cancel();
+    } finally {
+      await remove();
+    }
+  });
+}
 
 // What only files have
-
-const bytes = new TextEncoder().encode("content\n");
 
 test("fileStore() makes nothing until something is put, and lists nothing until then", async () => {
   await inScratch(async (folder) => {

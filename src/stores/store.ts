@@ -14,7 +14,7 @@ export interface StoreEntry {
 
 /**
  * A collection of tapes on one backend, and of the small objects that belong to them. A key is a tape id and an ending,
- * such as `demo.jsonl`. A backend implements these seven calls and passes `test/conformance/store.ts`.
+ * such as `demo.jsonl`. A backend implements these seven calls, and passes `testStore` of `tapeline/testing`.
  */
 export interface TapeStore {
   /**
