@@ -33,13 +33,16 @@ Options:
   -h, --help     help, also of each command: tapeline tail --help
   -V, --version  the version
 
-A TAPE is the id of a tape in DIR, the path of a file, or "latest": the tape of
-DIR that was written last.
+A TAPE is the id of a tape in DIR, or so much of its beginning that no other id
+begins so; the path of a file; the name of a tape, which means the latest one of
+that name; "latest", the tape of DIR that was written last, or "latest-1", the
+one before. Without a TAPE, the latest is meant. Where several of these fit, a
+full id comes first, then a path, "latest", a name, and the beginning of an id.
 
 Examples:
   tapeline record -- npx -y @modelcontextprotocol/server-everything
-  tapeline tail latest
-  tapeline info latest
+  tapeline tail
+  tapeline info latest-1
   tapeline replay --speed 10 --from client session.jsonl
 
 Exit codes:

@@ -57,7 +57,7 @@ test("wrong use is one line on stderr and exit code 2", () =>
     await refused(["--vresion"], /no option "--vresion"; did you mean --version\?/, folder);
     await refused(["--dir"], /--dir needs a folder/, folder);
     await refused(["tail", "--jsn", "x"], /no option --jsn, did you mean --json\?/, folder);
-    await refused(["info"], /info needs a TAPE/, folder);
+    await refused(["info"], /its first line must be an init record/, folder);
     await refused(["info", "a", "b"], /info does not take "b"/, folder);
     await refused(["list", "a"], /list does not take "a"/, folder);
     await refused(["list", "--dir", "nowhere"], /Cannot list nowhere: there is no such folder/, folder);

@@ -28,13 +28,12 @@ export function parseOptions<const Options extends OptionConfig>(
 }
 
 /**
- * The one argument of a command.
+ * The one argument of a command, if it was given.
  *
- * @throws {UsageError} there is none, or more than one
+ * @throws {UsageError} there are more
  */
-export function onlyArgument(command: string, what: string, args: readonly string[]): string {
+export function optionalArgument(command: string, args: readonly string[]): string | undefined {
   const [first, second] = args;
-  if (first === undefined) throw new UsageError(`${command} needs a ${what}; see "tapeline ${command} --help"`);
   if (second !== undefined) throw tooMany(command, second);
   return first;
 }
@@ -93,11 +92,20 @@ export function directionOption(from: string | undefined): Direction | undefined
   }
 }
 
-/** The known word that was probably meant. */
-export function nearest(word: string, known: Iterable<string>): string | undefined {
+/**
+ * The known word that was probably meant.
+ *
+ * @param most so many letters may be missing, wrong or too many; by default half of the word
+ */
+export function nearest(
+  word: string,
+  known: Iterable<string>,
+  most: number = Math.max(1, Math.floor(word.length / 2)),
+): string | undefined {
   let best: string | undefined;
-  let least = Math.max(1, Math.floor(word.length / 2)) + 1;
+  let least = most + 1;
   for (const candidate of known) {
+    if (Math.abs(candidate.length - word.length) >= least && !candidate.startsWith(word)) continue;
     const distance = candidate.startsWith(word) && word.length > 1 ? 1 : editDistance(word, candidate);
     if (distance < least) [best, least] = [candidate, distance];
   }

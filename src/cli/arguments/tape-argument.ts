@@ -1,13 +1,15 @@
 import * as fs from "node:fs/promises";
 import { basename, join } from "node:path";
-import { parseMetadata, type TapeMetadata } from "../../records/metadata.ts";
+import type { TapeMetadata } from "../../records/metadata.ts";
+import { isTapeError, printable } from "../../errors.ts";
 import { pipe } from "../../streams/pipe.ts";
 import type { InitRecord, TapeRecord } from "../../records/record.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { lineSplit } from "../../transforms/line-split.ts";
 import { parseRecord } from "../../transforms/parse-record.ts";
 import { type CommandIo, UsageError } from "../command.ts";
-import { pathStore } from "./path-store.ts";
+import { pathInStore, pathStore } from "./path-store.ts";
+import { idMeant, NoSuchTapeError, readMetadata } from "./tape-names.ts";
 import { escapeControls } from "../terminal/text.ts";
 
 /** The file of a tape. */
@@ -27,6 +29,7 @@ export interface OpenedTape extends TapeFile {
   readonly metadata: TapeMetadata | undefined;
 }
 
+const MAX_PATH = 4096;
 const TAPE_ID = /^[A-Za-z0-9_-]{1,128}$/;
 
 /**
@@ -40,12 +43,14 @@ export function tapeFolder(dir: string | undefined, env: CommandIo["env"]): stri
 }
 
 /**
- * The file that a TAPE argument names: the id of a tape in the folder, the path of a file, or `latest`.
+ * The file that a TAPE argument names. What comes first wins: the id of a tape in the folder, the path of a file, `latest`
+ * or `latest-1`, the name of a tape, the beginning of an id. Without an argument it is the latest.
  *
- * @throws {UsageError} there is no such tape, or it cannot be one
+ * @throws {NoSuchTapeError} there is no such tape
+ * @throws {UsageError} it cannot be one, or could be several
  */
-export async function findTape(argument: string, folder: string): Promise<TapeFile> {
-  const path = await locate(argument, folder);
+export async function findTape(argument: string | undefined, folder: string): Promise<TapeFile> {
+  const path = await locate(argument ?? "latest", folder);
   // The name of a file need not be an id; this one is shown only in messages.
   const stem = basename(path).replace(/\.jsonl$/, "");
   const tapeId = stem.replace(/[^A-Za-z0-9_-]/g, "_").slice(0, 128) || "tape";
@@ -55,18 +60,40 @@ export async function findTape(argument: string, folder: string): Promise<TapeFi
 /**
  * As {@linkcode findTape}, for a tape that is to be read.
  *
- * @throws {UsageError} there is no such tape, or it cannot be one
+ * @throws {NoSuchTapeError} there is no such tape
+ * @throws {UsageError} it cannot be one, or could be several
  * @throws {TapeError} code `invalid_tape`: the file does not start as a tape does; `io`
  */
-export async function openTape(argument: string, folder: string): Promise<OpenedTape> {
+export async function openTape(argument: string | undefined, folder: string): Promise<OpenedTape> {
   const file = await findTape(argument, folder);
   const { store, tapeId, key } = file;
   const first = await firstRecord(store, key);
   return {
     ...file,
-    init: first?.type === "init" ? first : await readInit(store, tapeId),
+    init: first?.type === "init" ? first : await naming(file, () => readInit(store, tapeId)),
     metadata: await readMetadata(store, `${tapeId}.meta.json`),
   };
+}
+
+/**
+ * Does with a tape what the library does. Errors then name the file that was given, and not the id or a key by which it
+ * goes in its store.
+ */
+export async function naming<T>(file: TapeFile, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (isTapeError(error)) error.message = inPaths(error.message, file);
+    throw error;
+  }
+}
+
+/** What the library says of a tape, with the paths of files in place of its keys. */
+export function inPaths(text: string, { path, tapeId }: TapeFile): string {
+  const pathOf = pathInStore(path, tapeId);
+  const key = new RegExp(`(?<![\\w./\\\\-])${tapeId}(\\.[a-z]+){1,3}(?![\\w.-])`, "g");
+  return text.replace(key, (key) => printable(pathOf(key), MAX_PATH))
+    .replace(new RegExp(`^(Cannot \\w+ )${tapeId}(?![\\w.-])`), (_, start) => start + printable(path, MAX_PATH));
 }
 
 /** The record on the first line; undefined if there is none. */
@@ -86,39 +113,25 @@ async function readInit(store: TapeStore, tapeId: string): Promise<InitRecord> {
   return reader.init;
 }
 
-async function readMetadata(store: TapeStore, key: string): Promise<TapeMetadata | undefined> {
-  try {
-    const bytes = await store.get(key);
-    return bytes && parseMetadata(new TextDecoder().decode(bytes), key);
-  } catch {
-    // A hint that cannot be read is one that is missing.
-    return undefined;
-  }
-}
-
 /** The path of the file that an argument names. */
 async function locate(argument: string, folder: string): Promise<string> {
-  const quoted = `"${escapeControls(argument)}"`;
-  if (TAPE_ID.test(argument)) {
-    const path = join(folder, `${argument}.jsonl`);
-    if (await isFile(path)) return path;
-    if (argument !== "latest") {
-      const hint = `there is no ${escapeControls(path)}; "tapeline list" shows what there is`;
-      throw new UsageError(`Cannot find tape ${quoted}: ${hint}`);
-    }
-    const latest = await latestTape(folder);
-    if (latest !== undefined) return latest;
-    throw new UsageError(`Cannot find the latest tape: there is none in ${escapeControls(folder)}`);
+  const isId = TAPE_ID.test(argument);
+  const path = join(folder, `${argument}.jsonl`);
+  if (isId && await isFile(path)) return path;
+  // A folder may be called as a tape is.
+  if (await isFile(argument, isId)) return argument;
+  if (argument.endsWith(".jsonl")) {
+    throw new NoSuchTapeError(`Cannot find tape "${escapeControls(argument)}": there is no such file`);
   }
-  if (await isFile(argument)) return argument;
-  if (argument.endsWith(".jsonl")) throw new UsageError(`Cannot find tape ${quoted}: there is no such file`);
-  throw new UsageError(
-    `Cannot use ${quoted} as a tape: it is neither a file nor an id (1 to 128 of the characters A-Z a-z 0-9 _ -)`,
-  );
+  return join(folder, `${await idMeant(argument, folder)}.jsonl`);
 }
 
-/** Whether there is a file of that path. */
-async function isFile(path: string): Promise<boolean> {
+/**
+ * Whether there is a file of that path.
+ *
+ * @throws {UsageError} there is something else, but for a folder where one does not matter
+ */
+async function isFile(path: string, isFolderFine: boolean = false): Promise<boolean> {
   let stat: Awaited<ReturnType<typeof fs.stat>>;
   try {
     stat = await fs.stat(path);
@@ -126,17 +139,7 @@ async function isFile(path: string): Promise<boolean> {
     return false;
   }
   if (stat.isFile()) return true;
+  if (isFolderFine && stat.isDirectory()) return false;
   const what = stat.isDirectory() ? "it is a folder; --dir names the folder of a tape" : "it is not a regular file";
   throw new UsageError(`Cannot read ${escapeControls(path)}: ${what}`);
-}
-
-/** The tape of a folder that was written last. */
-async function latestTape(folder: string): Promise<string | undefined> {
-  const { fileStore } = await import("../../stores/file.ts");
-  let latest: { readonly path: string; readonly modifiedMs: number } | undefined;
-  for await (const { key, modifiedMs } of fileStore(folder).list()) {
-    if (!key.endsWith(".jsonl") || (latest !== undefined && latest.modifiedMs > modifiedMs)) continue;
-    latest = { path: join(folder, key), modifiedMs };
-  }
-  return latest?.path;
 }

@@ -4,7 +4,7 @@ import { type Command, type CommandIo, UsageError } from "../command.ts";
 import { describeRecord, isNoteworthy } from "../report/describe-record.ts";
 import { writeMessage } from "../terminal/message-output.ts";
 import { directionOption } from "../arguments/options.ts";
-import { onlyArgument, parseOptions } from "../arguments/options.ts";
+import { optionalArgument, parseOptions } from "../arguments/options.ts";
 import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
 import { harmlessJson, styleFor } from "../terminal/text.ts";
@@ -12,7 +12,7 @@ import { harmlessJson, styleFor } from "../terminal/text.ts";
 const HELP = `Prints all of a tape, as far as it is recorded.
 
 Usage:
-  tapeline cat [--from SIDE] [--type TYPES] [--json | --raw] [--dir DIR] TAPE
+  tapeline cat [--from SIDE] [--type TYPES] [--json | --raw] [--dir DIR] [TAPE]
 
 Without --json or --raw the lines are those of "tapeline tail". A damaged line
 is skipped and reported on stderr; its neighbours are printed, and the exit code
@@ -43,7 +43,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   });
   if (values.json === true && values.raw === true) throw new UsageError("--json and --raw exclude each other");
   const accepts = lineFilter(values.from, values.type);
-  const tape = await openTape(onlyArgument("cat", "TAPE", positionals), tapeFolder(values.dir, io.env));
+  const tape = await openTape(optionalArgument("cat", positionals), tapeFolder(values.dir, io.env));
   const reading = new TapeReading(tape, io);
   const style = styleFor(io);
   const calls = new Calls();

@@ -1,6 +1,6 @@
 import type { Command, CommandIo } from "../command.ts";
 import { infoReport, type TapeInfo } from "../report/info-report.ts";
-import { numberOption, onlyArgument, parseOptions } from "../arguments/options.ts";
+import { numberOption, optionalArgument, parseOptions } from "../arguments/options.ts";
 import { Progress } from "../terminal/progress.ts";
 import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
@@ -11,7 +11,7 @@ import { asciiJson, styleFor } from "../terminal/text.ts";
 const HELP = `Tells what is on a tape: counted from the tape itself, in one pass.
 
 Usage:
-  tapeline info [--top N] [--json] [--dir DIR] TAPE
+  tapeline info [--top N] [--json] [--dir DIR] [TAPE]
 
 Methods are listed with their count, errors and latencies: half of the answers
 came within p50, 95 % within p95. Errors are JSON-RPC errors and results of
@@ -35,7 +35,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     dir: { type: "string" },
   });
   const top = numberOption("--top", values.top, "0 or more", (n) => Number.isSafeInteger(n) && n >= 0) ?? 5;
-  const tape = await openTape(onlyArgument("info", "TAPE", positionals), tapeFolder(values.dir, io.env));
+  const tape = await openTape(optionalArgument("info", positionals), tapeFolder(values.dir, io.env));
   const reading = new TapeReading(tape, io);
   const summary = new TapeSummary(top);
   const sizeBytes = await tape.store.size(tape.key) ?? 0;

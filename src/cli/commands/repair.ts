@@ -1,9 +1,9 @@
 import { type RepairResult, repairTape } from "../../tape/repair/repair.ts";
 import type { RecordCounts } from "../../tape/verify/verify.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
-import { onlyArgument, parseOptions } from "../arguments/options.ts";
+import { optionalArgument, parseOptions } from "../arguments/options.ts";
 import { pathInStore } from "../arguments/path-store.ts";
-import { findTape, type TapeFile, tapeFolder } from "../arguments/tape-argument.ts";
+import { findTape, naming, type TapeFile, tapeFolder } from "../arguments/tape-argument.ts";
 import { asciiJson, escapeControls, styleFor } from "../terminal/text.ts";
 import { formatBytes, plural } from "../terminal/units.ts";
 import { resultObject, summary } from "./verify.ts";
@@ -11,7 +11,7 @@ import { resultObject, summary } from "./verify.ts";
 const HELP = `Makes a whole tape of a damaged one.
 
 Usage:
-  tapeline repair [--to ID | --in-place] [--json] [--dir DIR] TAPE
+  tapeline repair [--to ID | --in-place] [--json] [--dir DIR] [TAPE]
 
 Every line that is a record is kept, letter by letter. What is none is left out,
 and kept in a file beside the repaired tape that ends in ".dropped". Frames are
@@ -50,8 +50,9 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   });
   const inPlace = values["in-place"] === true;
   if (inPlace && values.to !== undefined) throw new UsageError("--to and --in-place exclude each other");
-  const tape = await findTape(onlyArgument("repair", "TAPE", positionals), tapeFolder(values.dir, io.env));
-  const result = await repairTape(tape.store, tape.tapeId, { to: values.to, inPlace, signal: io.signal });
+  const tape = await findTape(optionalArgument("repair", positionals), tapeFolder(values.dir, io.env));
+  const options = { to: values.to, inPlace, signal: io.signal };
+  const result = await naming(tape, () => repairTape(tape.store, tape.tapeId, options));
   if (values.json === true) await io.stdout.write(`${asciiJson(resultFields(result, tape))}\n`);
   else await io.stdout.write(`${report(result, tape, io).join("\n")}\n`);
   return isComplete(result) ? 0 : 3;

@@ -6,7 +6,7 @@ import { pace } from "../../transforms/pace.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
 import { writeMessage } from "../terminal/message-output.ts";
 import { directionOption } from "../arguments/options.ts";
-import { numberOption, onlyArgument, parseOptions } from "../arguments/options.ts";
+import { numberOption, optionalArgument, parseOptions } from "../arguments/options.ts";
 import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
 
@@ -15,7 +15,7 @@ it crossed the wire.
 
 Usage:
   tapeline replay [--speed N | --at-once] [--from SIDE] [--max-delay MS]
-                  [--dir DIR] TAPE
+                  [--dir DIR] [TAPE]
 
 The clock starts with the first message that is printed. Frames that the
 recorder lost are missing here too: stderr says so, and the exit code is 3.
@@ -46,7 +46,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const atOnce = values["at-once"] === true;
   if (atOnce && speed !== undefined) throw new UsageError("--speed and --at-once exclude each other");
   const dir = directionOption(values.from);
-  const tape = await openTape(onlyArgument("replay", "TAPE", positionals), tapeFolder(values.dir, io.env));
+  const tape = await openTape(optionalArgument("replay", positionals), tapeFolder(values.dir, io.env));
   const reading = new TapeReading(tape, io);
 
   const messages = stage<TapeLine, FrameRecord>({

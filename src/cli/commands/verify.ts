@@ -1,16 +1,16 @@
 import type { Finding } from "../../tape/verify/verify-finding.ts";
 import { type VerifyResult, verifyTape } from "../../tape/verify/verify.ts";
 import type { Command, CommandIo } from "../command.ts";
-import { onlyArgument, parseOptions } from "../arguments/options.ts";
+import { optionalArgument, parseOptions } from "../arguments/options.ts";
 import { Progress } from "../terminal/progress.ts";
-import { findTape, tapeFolder } from "../arguments/tape-argument.ts";
+import { findTape, inPaths, naming, tapeFolder } from "../arguments/tape-argument.ts";
 import { asciiJson, escapeControls, type Style, styleFor } from "../terminal/text.ts";
 import { formatBytes, formatCount, plural } from "../terminal/units.ts";
 
 const HELP = `Checks a tape from its first line to its last.
 
 Usage:
-  tapeline verify [--json] [--dir DIR] TAPE
+  tapeline verify [--json] [--dir DIR] [TAPE]
 
 Checks that every line is a record, that frames follow each other in number and
 time but for what gap records tell, that correlations fit their frames and
@@ -43,18 +43,20 @@ const MAX_FINDINGS = 10_000;
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const { values, positionals } = parseOptions("verify", args, { json: { type: "boolean" }, dir: { type: "string" } });
-  const tape = await findTape(onlyArgument("verify", "TAPE", positionals), tapeFolder(values.dir, io.env));
+  const tape = await findTape(optionalArgument("verify", positionals), tapeFolder(values.dir, io.env));
   const style = styleFor(io);
   const progress = new Progress(await tape.store.size(tape.key) ?? 0, io);
   const findings: Finding[] = [];
-  const result = await verifyTape(tape.store, tape.tapeId, {
-    signal: io.signal,
-    onProgress: (offset) => progress.at(offset),
-    onFinding(finding) {
-      if (values.json !== true) void io.stdout.write(`${findingLine(finding, style)}\n`);
-      else if (findings.length < MAX_FINDINGS) findings.push(finding);
-    },
-  });
+  const onFinding = ({ message, ...rest }: Finding) => {
+    const finding = { ...rest, message: inPaths(message, tape) };
+    if (values.json !== true) void io.stdout.write(`${findingLine(finding, style)}\n`);
+    else if (findings.length < MAX_FINDINGS) findings.push(finding);
+  };
+  const onProgress = (offset: number) => progress.at(offset);
+  const result = await naming(
+    tape,
+    () => verifyTape(tape.store, tape.tapeId, { signal: io.signal, onProgress, onFinding }),
+  );
   progress.clear();
   if (values.json === true) await io.stdout.write(`${asciiJson(resultObject(result, tape.path, findings))}\n`);
   else await io.stdout.write(`${escapeControls(tape.path)}: ${summary(result, style)}\n`);

@@ -6,7 +6,7 @@ import {
   nearest,
   noArguments,
   numberOption,
-  onlyArgument,
+  optionalArgument,
   parseOptions,
 } from "../../../src/cli/arguments/options.ts";
 
@@ -42,10 +42,10 @@ test("parseOptions() says in one line what is wrong", () => {
   assert.match(usageError(() => parseOptions("tail", ["-n", "-5"], OPTIONS)), /^'-n' argument is ambiguous; see/);
 });
 
-test("onlyArgument() and noArguments() count", () => {
-  assert.is(onlyArgument("tail", "TAPE", ["a"]), "a");
-  assert.is(usageError(() => onlyArgument("tail", "TAPE", [])), 'tail needs a TAPE; see "tapeline tail --help"');
-  assert.match(usageError(() => onlyArgument("tail", "TAPE", ["a", "b\n"])), /^tail does not take "b\\n"/);
+test("optionalArgument() and noArguments() count", () => {
+  assert.is(optionalArgument("tail", ["a"]), "a");
+  assert.is(optionalArgument("tail", []), undefined);
+  assert.match(usageError(() => optionalArgument("tail", ["a", "b\n"])), /^tail does not take "b\\n"/);
   assert.match(usageError(() => noArguments("list", ["a"])), /^list does not take "a"/);
   noArguments("list", []);
 });

@@ -3,7 +3,7 @@ import { parseLine } from "../../../transforms/parse-record.ts";
 import { Calls } from "../../report/calls.ts";
 import type { Command, CommandIo } from "../../command.ts";
 import { describeRecord, isNoteworthy, isNoteworthyLine } from "../../report/describe-record.ts";
-import { numberOption, onlyArgument, parseOptions } from "../../arguments/options.ts";
+import { numberOption, optionalArgument, parseOptions } from "../../arguments/options.ts";
 import { openTape, tapeFolder } from "../../arguments/tape-argument.ts";
 import { TapeReading } from "../../arguments/tape-reading.ts";
 import { tailStart } from "./tail-start.ts";
@@ -12,7 +12,7 @@ import { harmlessJson, styleFor } from "../../terminal/text.ts";
 const HELP = `Prints the end of a tape, and then each new record as it is recorded.
 
 Usage:
-  tapeline tail [-n LINES] [--no-follow] [--json] [--dir DIR] TAPE
+  tapeline tail [-n LINES] [--no-follow] [--json] [--dir DIR] [TAPE]
 
 Each line has the time since the start of the tape, the sequence number, which
 way the message went (→ to the server, ← to the client; ✓ and ✗ mark good and
@@ -47,7 +47,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     dir: { type: "string" },
   });
   const count = numberOption("-n", values.lines, "0 or more", (n) => Number.isSafeInteger(n) && n >= 0) ?? 10;
-  const tape = await openTape(onlyArgument("tail", "TAPE", positionals), tapeFolder(values.dir, io.env));
+  const tape = await openTape(optionalArgument("tail", positionals), tapeFolder(values.dir, io.env));
   const reading = new TapeReading(tape, io);
   const isJson = values.json === true;
   // A tape of an older writer has no mark for its end; what its metadata says is then all there is to know.

@@ -1,0 +1,132 @@
+import { join } from "node:path";
+import { parseMetadata, type TapeMetadata } from "../../records/metadata.ts";
+import { fileStore } from "../../stores/file.ts";
+import type { TapeStore } from "../../stores/store.ts";
+import { UsageError } from "../command.ts";
+import { escapeControls } from "../terminal/text.ts";
+import { formatCount, plural } from "../terminal/units.ts";
+import { nearest } from "./options.ts";
+
+/** A tape of a folder, by what can be told without opening it. */
+export interface FolderTape {
+  readonly id: string;
+  /** When it was last written, in milliseconds since 1970. */
+  readonly modifiedMs: number;
+}
+
+const ID = /^[A-Za-z0-9_-]{1,128}$/;
+const MAX_ID = 128;
+const LATEST = /^latest(?:-(\d{1,9}))?$/;
+/** So many candidates are listed by an error. */
+const MAX_CANDIDATES = 8;
+
+/**
+ * The tapes of a folder, the one that was written last first; none if there is no such folder.
+ *
+ * @throws {TapeError} code `io`
+ */
+export async function tapesIn(folder: string): Promise<FolderTape[]> {
+  const tapes: FolderTape[] = [];
+  for await (const { key, modifiedMs } of fileStore(folder).list()) {
+    const id = key.replace(/\.jsonl$/, "");
+    if (ID.test(id)) tapes.push({ id, modifiedMs });
+  }
+  return tapes.sort((a, b) => b.modifiedMs - a.modifiedMs || (a.id < b.id ? 1 : -1));
+}
+
+/** What stands beside a tape, if anything does that can be read. */
+export async function readMetadata(store: TapeStore, key: string): Promise<TapeMetadata | undefined> {
+  try {
+    const bytes = await store.get(key);
+    return bytes && parseMetadata(new TextDecoder().decode(bytes), key);
+  } catch {
+    // A hint that cannot be read is one that is missing.
+    return undefined;
+  }
+}
+
+/** One sentence about a folder without tapes, and what to do. */
+export function noTapes(folder: string): string {
+  return `there are no tapes in ${escapeControls(folder)} yet; "tapeline record -- COMMAND" makes one`;
+}
+
+/** There is no tape of that name: there may be one later. */
+export class NoSuchTapeError extends UsageError {}
+
+/**
+ * The id of the tape that a word means, which is no id itself: `latest`, `latest-1` for the one before, a name (of several
+ * tapes with it the one that was written last), or how the id of only one tape begins, in capitals or not.
+ *
+ * @throws {NoSuchTapeError} it means none
+ * @throws {UsageError} it means several
+ */
+export async function idMeant(word: string, folder: string): Promise<string> {
+  const back = LATEST.exec(word);
+  const what = word === "latest" ? "the latest tape" : `tape "${escapeControls(word)}"`;
+  const tapes = await tapesIn(folder);
+  if (tapes.length === 0 && ID.test(word)) throw new NoSuchTapeError(`Cannot find ${what}: ${noTapes(folder)}`);
+  if (back !== null) {
+    const tape = tapes[Number(back[1] ?? 0)];
+    if (tape !== undefined) return tape.id;
+    const count = tapes.length === 1 ? "is only 1 tape" : `are only ${plural(tapes.length, "tape")}`;
+    throw new NoSuchTapeError(`Cannot find ${what}: there ${count} in ${escapeControls(folder)}`);
+  }
+
+  const names = await namesOf(tapes, folder);
+  const named = names.get(word);
+  if (named !== undefined) return named;
+  const begun = startingWith(word, tapes);
+  if (begun.length === 1) return begun[0]!;
+  if (begun.length > 1) {
+    const shown = begun.slice(0, MAX_CANDIDATES).join(", ");
+    const more = begun.length > MAX_CANDIDATES ? ` and ${formatCount(begun.length - MAX_CANDIDATES)} more` : "";
+    throw new UsageError(`Cannot tell which tape "${word}" is: so begin ${shown}${more}`);
+  }
+  throw new NoSuchTapeError(notFound(word, folder, tapes, names));
+}
+
+/** The ids that begin with a word, in capitals or not. */
+function startingWith(word: string, tapes: readonly FolderTape[]): string[] {
+  const start = word.toLowerCase();
+  return start === "" ? [] : tapes.map(({ id }) => id).filter((id) => id.toLowerCase().startsWith(start));
+}
+
+/** The id of the tape that was written last, of each name. */
+async function namesOf(tapes: readonly FolderTape[], folder: string): Promise<Map<string, string>> {
+  const store = fileStore(folder);
+  const names = new Map<string, string>();
+  for (const { id } of tapes) {
+    const name = (await readMetadata(store, `${id}.meta.json`))?.name;
+    if (name && !names.has(name)) names.set(name, id);
+  }
+  return names;
+}
+
+function notFound(
+  word: string,
+  folder: string,
+  tapes: readonly FolderTape[],
+  names: ReadonlyMap<string, string>,
+): string {
+  const quoted = `"${escapeControls(word)}"`;
+  const where = escapeControls(folder);
+  const meant = nearest(word, ["latest", ...names.keys()]) ?? nearestId(word, tapes);
+  const hint = meant === undefined ? '"tapeline list" shows what there is' : `did you mean ${escapeControls(meant)}?`;
+  if (!ID.test(word)) {
+    return `Cannot use ${quoted} as a tape: it is neither a file nor an id or a name of a tape in ${where}; ${hint}`;
+  }
+  const path = escapeControls(join(folder, `${word}.jsonl`));
+  return `Cannot find tape ${quoted}: there is no ${path}, nor a tape in ${where} with this name or beginning; ${hint}`;
+}
+
+/** The id that was probably meant by an id, or by the beginning of one, with few letters of it wrong. */
+function nearestId(word: string, tapes: readonly FolderTape[]): string | undefined {
+  if (word === "" || word.length > MAX_ID) return undefined;
+  const beginnings = new Map<string, string>();
+  for (const { id } of tapes) {
+    const start = id.slice(0, word.length).toLowerCase();
+    if (!beginnings.has(start)) beginnings.set(start, id);
+  }
+  const start = nearest(word.toLowerCase(), beginnings.keys(), Math.max(1, Math.floor(word.length / 6)));
+  return start === undefined ? undefined : beginnings.get(start);
+}
