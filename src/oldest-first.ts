@@ -40,6 +40,11 @@ export class OldestFirst<K, V> {
     return this.#map.values();
   }
 
+  /** Oldest first. What is deleted meanwhile does not come any more. */
+  entries(): IterableIterator<[K, V]> {
+    return this.#map.entries();
+  }
+
   clear(): void {
     this.#map.clear();
     this.#head = undefined;

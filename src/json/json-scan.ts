@@ -5,6 +5,8 @@ export type JsonType = "object" | "array" | "string" | "number" | "boolean" | "n
 export interface JsonShape {
   /** The type of the value that the whole text is. */
   readonly type: JsonType;
+  /** `2.0` where the member `jsonrpc` is that string, `other` where it is anything else; undefined without one. */
+  readonly jsonrpc: "2.0" | "other" | undefined;
   /** The type of the member `id`; undefined without one. */
   readonly id: JsonType | undefined;
   /** The very text of the member `id` where that is a string (with its quotes), a number, a boolean or null. */
@@ -40,7 +42,7 @@ export function scanJson(text: string): JsonShape | undefined {
   const { written: length } = ENCODER.encodeInto(text, bytes);
   bytes[length] = 0;
 
-  const starts = [-1, -1, -1, -1, -1]; // where the value of each of MEMBERS starts
+  const starts = [-1, -1, -1, -1, -1, -1]; // where the value of each of MEMBERS starts
   const outer: number[] = []; // `kinds` of the levels further out, 32 to a number
   let kinds = 0; // the innermost levels, a bit each, the last one lowest: 1 for an object, 0 for an array
   let depth = 0;
@@ -120,10 +122,10 @@ for (
   for (const character of characters) CLASS[character.charCodeAt(0)]! |= bit;
 }
 
-const MEMBERS = ["id", "method", "params", "result", "error"];
-const ID = 0, METHOD = 1, PARAMS = 2, RESULT = 3, ERROR = 4;
-/** What a key of MEMBERS takes at most: two quotes, and six characters spelled like `\u006d`. */
-const LONGEST_KEY = 2 + 6 * 6;
+const MEMBERS = ["id", "method", "params", "result", "error", "jsonrpc"];
+const ID = 0, METHOD = 1, PARAMS = 2, RESULT = 3, ERROR = 4, JSONRPC = 5;
+/** What a key of MEMBERS takes at most: two quotes, and seven characters spelled like `\u006d`. */
+const LONGEST_KEY = 2 + 7 * 6;
 const MEMBER_BY_INITIAL = new Int8Array(256).fill(-1);
 MEMBERS.forEach((name, member) => MEMBER_BY_INITIAL[name.charCodeAt(0)] = member);
 
@@ -241,6 +243,7 @@ function unitsBetween(bytes: Uint8Array, start: number, end: number): number {
 
 function shapeOf(text: string, bytes: Uint8Array, isAscii: boolean, starts: readonly number[]): JsonShape {
   const type = typeAt(bytes, skipSpace(bytes, 0))!;
+  const jsonrpc = versionAt(text, bytes, isAscii, starts[JSONRPC]!);
   const id = typeAt(bytes, starts[ID]!);
   const idText = id === undefined || id === "object" || id === "array"
     ? undefined
@@ -253,7 +256,14 @@ function shapeOf(text: string, bytes: Uint8Array, isAscii: boolean, starts: read
   const params = typeAt(bytes, starts[PARAMS]!);
   const result = typeAt(bytes, starts[RESULT]!);
   const error = typeAt(bytes, starts[ERROR]!);
-  return { type, id, idText, method, params, result, error };
+  return { type, jsonrpc, id, idText, method, params, result, error };
+}
+
+function versionAt(text: string, bytes: Uint8Array, isAscii: boolean, start: number): JsonShape["jsonrpc"] {
+  if (start < 0) return undefined;
+  if (skipWord(bytes, start, '"2.0"') >= 0) return "2.0";
+  if (bytes[start] !== QUOTE) return "other";
+  return JSON.parse(scalarText(text, bytes, isAscii, start)) === "2.0" ? "2.0" : "other";
 }
 
 /** The very text of the scalar at `start`: taken from `text`, as UTF-8 has no bytes for lone surrogates. */

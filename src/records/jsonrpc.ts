@@ -8,6 +8,11 @@ export interface MessageHeader {
   /** What the message is. */
   readonly kind: MessageKind;
   /**
+   * The version of JSON-RPC that the message claims in its member `jsonrpc`: `2.0`, or `other` for anything else that
+   * stands there; undefined where it claims none.
+   */
+  readonly version: "2.0" | "other" | undefined;
+  /**
    * The id of a request or response as a key, to find the one by the other: a string in quotes, a number, or `null`.
    * Equal ids have equal keys (so 1 and 1.0) and different ids different ones, past 2^53 too if the message is text.
    */
@@ -21,15 +26,15 @@ export interface MessageHeader {
 /**
  * The header of `message`: of a parsed value, or of a {@linkcode JsonText} without parsing it.
  *
- * Peers are taken as they are: nobody has to say `"jsonrpc": "2.0"`, null will do as an id, and an error object may
- * come without one. An object's members count only if they are its own.
+ * Peers are taken as they are: a message need not say `"jsonrpc": "2.0"` (`version` tells whether it does), null will
+ * do as an id, and an error object may come without one. An object's members count only if they are its own.
  *
  * @example
  * ```ts
  * import { messageHeader } from "tapeline";
  *
  * messageHeader({ jsonrpc: "2.0", id: 1, method: "ping" });
- * // { kind: "request", idKey: "1", method: "ping", isError: false }
+ * // { kind: "request", version: "2.0", idKey: "1", method: "ping", isError: false }
  * ```
  */
 export function messageHeader(message: unknown): MessageHeader {
@@ -38,12 +43,15 @@ export function messageHeader(message: unknown): MessageHeader {
     const shape = message.shape;
     if (shape === undefined) return INVALID;
     if (shape.type === "array") return BATCH;
-    return headerOf(shape.id && idKeyOfText(shape.idText ?? ""), shape.method, shape.result, shape.error);
+    const idKey = shape.id && idKeyOfText(shape.idText ?? "");
+    return headerOf(shape.jsonrpc, idKey, shape.method, shape.result, shape.error);
   }
   if (Array.isArray(message)) return BATCH;
   if (typeof message !== "object" || message === null) return INVALID;
   const method = member(message, "method");
+  const version = member(message, "jsonrpc");
   return headerOf(
+    typeOf(version) === undefined ? undefined : version === "2.0" ? "2.0" : "other",
     idKeyOfValue(member(message, "id")),
     typeof method === "string" ? method : undefined,
     typeOf(member(message, "result")),
@@ -53,12 +61,22 @@ export function messageHeader(message: unknown): MessageHeader {
 
 /** The headers of the messages in a batch, in their order; none if `message` is no batch. Batches do not nest. */
 export function batchHeaders(message: unknown): MessageHeader[] {
+  return batchMessages(message).map(([, header]) => header);
+}
+
+/** The messages in a batch, each with its header; see {@linkcode batchHeaders}. */
+export function batchMessages(message: unknown): (readonly [message: unknown, header: MessageHeader])[] {
   let elements: readonly unknown[] = [];
-  if (Array.isArray(message)) elements = message;
-  else if (message instanceof JsonText && message.shape?.type === "array") {
-    elements = elementSpans(message.text).map((span) => jsonText(message.text.slice(...span)));
-  }
-  return elements.map(messageHeader).map((header) => header.kind === "batch" ? INVALID : header);
+  if (message instanceof JsonText) {
+    if (message.origin !== undefined) return batchMessages(message.origin);
+    if (message.shape?.type === "array") {
+      elements = elementSpans(message.text).map((span) => jsonText(message.text.slice(...span)));
+    }
+  } else if (Array.isArray(message)) elements = message;
+  return elements.map((element) => {
+    const header = messageHeader(element);
+    return [element, header.kind === "batch" ? INVALID : header];
+  });
 }
 
 /** The {@linkcode MessageHeader.idKey} of the request that a `notifications/cancelled` (MCP) is about. */
@@ -119,25 +137,32 @@ export function inputRequiredState(
   }
 }
 
-const BATCH: MessageHeader = { kind: "batch", idKey: undefined, method: undefined, isError: false };
-const INVALID: MessageHeader = { kind: "invalid", idKey: undefined, method: undefined, isError: false };
+const BATCH: MessageHeader = noMessage("batch", undefined);
+const INVALID: MessageHeader = noMessage("invalid", undefined);
+const INVALID_BY_VERSION = { "2.0": noMessage("invalid", "2.0"), other: noMessage("invalid", "other") };
+
+function noMessage(kind: MessageKind, version: MessageHeader["version"]): MessageHeader {
+  return { kind, version, idKey: undefined, method: undefined, isError: false };
+}
 
 /** Stands for an id that JSON-RPC does not know. No key is empty. */
 const UNUSABLE = "";
 
 function headerOf(
+  version: MessageHeader["version"],
   idKey: string | undefined,
   method: string | undefined,
   result: JsonType | undefined,
   error: JsonType | undefined,
 ): MessageHeader {
-  if (idKey === UNUSABLE) return INVALID;
+  const invalid = version === undefined ? INVALID : INVALID_BY_VERSION[version];
+  if (idKey === UNUSABLE) return invalid;
   if (method !== undefined) {
-    return { kind: idKey === undefined ? "notification" : "request", idKey, method, isError: false };
+    return { kind: idKey === undefined ? "notification" : "request", version, idKey, method, isError: false };
   }
   const isResponse = idKey === undefined ? error === "object" : result !== undefined || error !== undefined;
-  if (!isResponse) return INVALID;
-  return { kind: "response", idKey, method, isError: error !== undefined && error !== "null" };
+  if (!isResponse) return invalid;
+  return { kind: "response", version, idKey, method, isError: error !== undefined && error !== "null" };
 }
 
 function idKeyOfValue(id: unknown): string | undefined {

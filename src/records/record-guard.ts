@@ -128,7 +128,8 @@ function isCorrelation(correlation: Unchecked<CorrelationRecord>): boolean {
     isOptionalCount(correlation.response_seq) && isOptionalCount(correlation.request_ts) &&
     isOptionalCount(correlation.response_ts) && isOptionalDuration(correlation.rtt_ms) &&
     isOptionalDuration(correlation.rtt_us) && isOptionalString(correlation.status) &&
-    isOptionalCount(correlation.continues) && isOptionalBoolean(correlation.late);
+    isOptionalCount(correlation.continues) && isOptionalBoolean(correlation.late) &&
+    isOptionalBoolean(correlation.ambiguous);
 }
 
 function isCheckpoint(checkpoint: Unchecked<CheckpointRecord>): boolean {
@@ -168,7 +169,8 @@ function isOptionalFlags(value: unknown): boolean {
   if (!isObject(value)) return false;
   const flags = value as Unchecked<FrameFlags>;
   return isOptionalBoolean(flags.is_error) && isOptionalBoolean(flags.is_notification) &&
-    isOptionalBoolean(flags.requires_response) && isOptionalBoolean(flags.is_invalid);
+    isOptionalBoolean(flags.requires_response) && isOptionalBoolean(flags.is_invalid) &&
+    isOptionalBoolean(flags.is_stray);
 }
 
 function isOptionalTransport(value: unknown): boolean {

@@ -83,6 +83,7 @@ export const FrameFlagsSchema: v.GenericSchema<unknown, FrameFlags> = jsonObject
   is_notification: SwitchSchema,
   requires_response: SwitchSchema,
   is_invalid: SwitchSchema,
+  is_stray: SwitchSchema,
 });
 
 /** Schema of {@linkcode FrameEnv}. The message is not looked into. */
@@ -136,6 +137,7 @@ export const CorrelationRecordSchema: v.GenericSchema<unknown, CorrelationRecord
   status: TextSchema,
   continues: OptionalCountSchema,
   late: SwitchSchema,
+  ambiguous: SwitchSchema,
 });
 
 /** Schema of {@linkcode CheckpointRecord}. */

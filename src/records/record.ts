@@ -85,6 +85,8 @@ export interface FrameFlags {
   requires_response?: boolean | null | undefined;
   /** The frame holds `raw` text in place of a message. */
   is_invalid?: boolean | null | undefined;
+  /** JSON that is no message: it does not say `jsonrpc`, and others in the session do. */
+  is_stray?: boolean | null | undefined;
 }
 
 /** One message on the wire. */
@@ -144,6 +146,8 @@ export interface CorrelationRecord {
   continues?: number | null | undefined;
   /** The answer came after the request had been given up. */
   late?: boolean | null | undefined;
+  /** The id was in use twice: the answer may be that of another request, so there is no round trip. */
+  ambiguous?: boolean | null | undefined;
 }
 
 /** The statistics up to here. */

@@ -1,10 +1,11 @@
 import { TapeError } from "../errors.ts";
-import { batchHeaders, cancelledRequestKey, inputRequiredState, messageHeader } from "../records/jsonrpc.ts";
+import { batchMessages, cancelledRequestKey, inputRequiredState, messageHeader } from "../records/jsonrpc.ts";
 import type { MessageHeader } from "../records/jsonrpc.ts";
 import { OldestFirst } from "../oldest-first.ts";
 import type { CorrelationRecord, Direction, FrameFlags, FrameRecord, TapeRecord } from "../records/record.ts";
 import { type Stage, stage } from "../streams/stage.ts";
 import type { Emit } from "../streams/stage-spec.ts";
+import { type OpenRequest, OpenRequests } from "./open-requests.ts";
 
 /** Options of {@linkcode correlator}. */
 export interface CorrelatorOptions {
@@ -23,17 +24,6 @@ export interface CorrelatorOptions {
   readonly maxPending?: number | undefined;
 }
 
-/** A request that waits for its answer. */
-interface Pending {
-  readonly seq: number;
-  readonly ts: number;
-  readonly us: number | undefined;
-  readonly method: string | undefined;
-  /** `request_seq` of the request that this one goes on from. */
-  readonly continues: number | undefined;
-  cancelled: boolean;
-}
-
 /** How many answers that asked for more input are remembered until the client goes on. */
 const MAX_CONTINUATIONS = 1024;
 
@@ -41,10 +31,16 @@ const MAX_CONTINUATIONS = 1024;
  * Matches answers to requests. Every answered request is followed by a `correlation` record behind the frame of its
  * answer, and both frames get the same `correlation_id` and their `flags`.
  *
- * Ids are compared per connection and per sender, by type and text: `1` and `"1"` differ. Answers in a batch are matched
- * one by one. A request that was cancelled (MCP's `notifications/cancelled`) is reported as `cancelled` when its answer
- * comes or the stream ends; one that is never answered as `timeout`, or as `orphan` at the end. An answer to nothing that
- * was asked passes through without a correlation. Memory is bounded by `maxPending`.
+ * Ids are compared per connection and per sender, by type and text: `1` and `"1"` differ. The messages of a batch are
+ * taken one by one. A request that was cancelled (MCP's `notifications/cancelled`) is reported as `cancelled` when its
+ * answer comes or the stream ends; one that is never answered as `timeout`, or as `orphan` at the end. An answer to
+ * nothing that was asked passes through without a correlation. Memory is bounded by `maxPending`.
+ *
+ * Where an id is used again before its answer, nobody can tell which of the requests an answer is for: all of them are
+ * reported as `ambiguous`, the oldest with the first answer, and without a round trip.
+ *
+ * From the first message on that says `jsonrpc`, of whichever side, JSON that does not say it is no message: it is
+ * flagged `is_stray` and answers nothing. Before that, and in sessions in which nobody ever says it, it counts.
  *
  * A request that a correlation record among the input reports as unanswered is not reported again: a tape that was ended
  * and resumed has those.
@@ -74,77 +70,95 @@ export function correlator(options: CorrelatorOptions = {}): Stage<TapeRecord, T
   if (!(maxPending >= 1)) {
     throw new TapeError("invalid_argument", `Cannot correlate: maxPending must be 1 or more, not ${maxPending}`);
   }
-  const open = new OldestFirst<string, Pending>();
-  const timedOut = new OldestFirst<string, Pending>();
+  const requests = new OpenRequests(maxPending);
   const continuations = new OldestFirst<string, number>();
+  /** Whether a message has said `jsonrpc`. */
+  let isVersioned = false;
 
   const expire = (ts: number, emit: Emit<TapeRecord>) => {
-    for (let oldest = open.oldest(); oldest !== undefined; oldest = open.oldest()) {
-      const [key, request] = oldest;
-      if (ts - request.ts < timeoutMs) return;
-      open.delete(key);
-      remember(timedOut, key, request, maxPending);
-      emit(correlation(request, undefined, request.cancelled ? "cancelled" : "timeout"));
+    for (let oldest = requests.oldest(); oldest !== undefined; oldest = requests.oldest()) {
+      if (ts - oldest.ts < timeoutMs) return;
+      emit(unanswered(requests.timeOutOldest(), "timeout"));
     }
   };
 
-  const onRequest = (frame: FrameRecord, header: MessageHeader, emit: Emit<TapeRecord>) => {
+  const onRequest = (frame: FrameRecord, message: unknown, header: MessageHeader, emit: Emit<TapeRecord>) => {
     const key = requestKey(frame, frame.dir, header.idKey);
-    const before = open.get(key);
-    if (before !== undefined) {
-      open.delete(key);
-      emit(correlation(before, undefined, "orphan"));
-    } else if (open.size >= maxPending) {
-      const [oldestKey, oldest] = open.oldest()!;
-      open.delete(oldestKey);
-      emit(correlation(oldest, undefined, "orphan"));
-    }
-    timedOut.delete(key);
+    if (requests.isFull) emit(unanswered(requests.giveUpOldest(), "orphan"));
     // Only where an answer asked for more input can a request go on from one.
-    const state = continuations.size > 0 ? inputRequiredState(frame.env.message, header) : undefined;
+    const state = continuations.size > 0 ? inputRequiredState(message, header) : undefined;
     const continued = state && continuationKey(frame, header.method, state);
-    open.set(key, {
+    requests.add({
+      key,
       seq: frame.seq,
       ts: frame.ts,
       us: frame.ts_us ?? undefined,
       method: header.method,
       continues: continued === undefined ? undefined : continuations.get(continued),
-      cancelled: false,
+      isVersioned: header.version !== undefined,
+      isCancelled: false,
+      isAmbiguous: false,
     });
     if (continued !== undefined) continuations.delete(continued);
     frame.correlation_id ??= `corr-${frame.seq}`;
   };
 
-  const onResponse = (frame: FrameRecord, header: MessageHeader): CorrelationRecord | undefined => {
+  const onResponse = (frame: FrameRecord, message: unknown, header: MessageHeader): CorrelationRecord | undefined => {
     const asker = frame.dir === "client_to_server" ? "server_to_client" : "client_to_server";
-    const key = requestKey(frame, asker, header.idKey);
-    const request = open.get(key) ?? timedOut.get(key);
-    if (request === undefined) return undefined;
-    const late = !open.delete(key) && timedOut.delete(key);
-    const state = inputRequiredState(frame.env.message, header);
+    const taken = requests.take(requestKey(frame, asker, header.idKey));
+    if (taken === undefined) return undefined;
+    const { request, isLate } = taken;
+    const state = inputRequiredState(message, header);
     if (state !== undefined) {
       const next = continuationKey({ ...frame, dir: asker }, request.method, state);
-      remember(continuations, next, request.seq, MAX_CONTINUATIONS);
+      continuations.set(next, request.seq);
+      if (continuations.size > MAX_CONTINUATIONS) continuations.delete(continuations.oldest()![0]);
     }
     frame.correlation_id ??= `corr-${request.seq}`;
-    const status = request.cancelled ? "cancelled" : header.isError ? "error" : "success";
-    const record = correlation(request, frame, status);
-    if (late) record.late = true;
+    // Whoever could not read a request answers null, too.
+    if (header.isError && header.idKey === "null") request.isAmbiguous = true;
+    const record = correlation(
+      request,
+      frame,
+      request.isCancelled ? "cancelled" : header.isError ? "error" : "success",
+    );
+    if (isLate) record.late = true;
     return record;
   };
 
-  const onNotification = (frame: FrameRecord, header: MessageHeader) => {
-    const id = cancelledRequestKey(frame.env.message, header);
-    const request = id === undefined ? undefined : open.get(requestKey(frame, frame.dir, id));
-    if (request !== undefined) request.cancelled = true;
+  const onNotification = (frame: FrameRecord, message: unknown, header: MessageHeader) => {
+    const id = cancelledRequestKey(message, header);
+    if (id !== undefined) requests.cancel(requestKey(frame, frame.dir, id));
+  };
+
+  const onBatch = (frame: FrameRecord, message: unknown, emit: Emit<TapeRecord>) => {
+    const messages = batchMessages(message).filter(([, { version }]) => !isVersioned || version !== undefined);
+    const matched: CorrelationRecord[] = [];
+    for (const [each, header] of messages) {
+      if (header.kind === "request") onRequest(frame, each, header, emit);
+      else if (header.kind === "notification") onNotification(frame, each, header);
+      else if (header.kind === "response") {
+        const answered = onResponse(frame, each, header);
+        if (answered !== undefined) matched.push(answered);
+      }
+    }
+    if (isVersioned && messages.length === 0) flag(frame, STRAY);
+    if (messages.some(([, { kind }]) => kind === "request")) flag(frame, REQUEST);
+    if (messages.some(([, { isError }]) => isError)) flag(frame, ERROR);
+    emit(frame);
+    for (const each of matched) emit(each);
+    if (messages.some(([, { version }]) => version !== undefined)) onVersion();
+  };
+
+  /** What did not say `jsonrpc` was no message, unless it was answered by one that does. */
+  const onVersion = () => {
+    if (!isVersioned) requests.forgetUnversioned();
+    isVersioned = true;
   };
 
   /** A tape that was ended has reported its open requests, the oldest first: what is reported is not reported again. */
   const onReported = ({ request_seq, response_seq }: CorrelationRecord) => {
-    const [key, request] = open.oldest() ?? [];
-    if (key === undefined || response_seq != null || request?.seq !== request_seq) return;
-    open.delete(key);
-    remember(timedOut, key, request, maxPending);
+    if (response_seq == null && requests.oldest()?.seq === request_seq) requests.timeOutOldest();
   };
 
   return stage<TapeRecord, TapeRecord>({
@@ -153,48 +167,38 @@ export function correlator(options: CorrelatorOptions = {}): Stage<TapeRecord, T
       if (record.type !== "frame") return emit(record);
       expire(record.ts, emit);
       const { message } = record.env;
-      if (message === undefined) return emit(record);
+      if (message === undefined || record.flags?.is_stray === true) return emit(record);
       const header = messageHeader(message);
+      if (header.kind === "batch") return onBatch(record, message, emit);
+      if (header.version === undefined && isVersioned) {
+        flag(record, STRAY);
+        return emit(record);
+      }
       switch (header.kind) {
         case "request":
-          onRequest(record, header, emit);
+          onRequest(record, message, header, emit);
           flag(record, REQUEST);
-          return emit(record);
+          emit(record);
+          break;
         case "response": {
-          const matched = onResponse(record, header);
+          const matched = onResponse(record, message, header);
           if (header.isError) flag(record, ERROR);
           emit(record);
           if (matched !== undefined) emit(matched);
-          return;
+          break;
         }
         case "notification":
-          onNotification(record, header);
+          onNotification(record, message, header);
           flag(record, NOTIFICATION);
-          return emit(record);
-        case "batch": {
-          const headers = batchHeaders(message);
-          const matched: CorrelationRecord[] = [];
-          for (const each of headers) {
-            if (each.kind === "request") onRequest(record, each, emit);
-            else if (each.kind === "response") {
-              matched.push(...[onResponse(record, each)].filter((one) => one !== undefined));
-            }
-          }
-          if (headers.some((each) => each.kind === "request")) flag(record, REQUEST);
-          if (headers.some((each) => each.isError)) flag(record, ERROR);
           emit(record);
-          for (const one of matched) emit(one);
-          return;
-        }
+          break;
         default:
           emit(record);
       }
+      if (header.version !== undefined) onVersion();
     },
     flush(emit) {
-      for (const request of open.values()) {
-        emit(correlation(request, undefined, request.cancelled ? "cancelled" : "orphan"));
-      }
-      open.clear();
+      while (requests.oldest() !== undefined) emit(unanswered(requests.giveUpOldest(), "orphan"));
     },
   });
 }
@@ -202,12 +206,18 @@ export function correlator(options: CorrelatorOptions = {}): Stage<TapeRecord, T
 const REQUEST: FrameFlags = Object.freeze({ requires_response: true });
 const NOTIFICATION: FrameFlags = Object.freeze({ is_notification: true });
 const ERROR: FrameFlags = Object.freeze({ is_error: true });
+const STRAY: FrameFlags = Object.freeze({ is_stray: true });
 
 function flag(frame: FrameRecord, flags: FrameFlags): void {
   frame.flags = frame.flags == null ? flags : { ...frame.flags, ...flags };
 }
 
-function correlation(request: Pending, answer: FrameRecord | undefined, status: string): CorrelationRecord {
+function unanswered(request: OpenRequest, status: "timeout" | "orphan"): CorrelationRecord {
+  return correlation(request, undefined, request.isCancelled ? "cancelled" : status);
+}
+
+function correlation(request: OpenRequest, answer: FrameRecord | undefined, status: string): CorrelationRecord {
+  const isTimed = answer !== undefined && !request.isAmbiguous;
   const record: CorrelationRecord = {
     type: "correlation",
     id: `corr-${request.seq}-${answer?.seq ?? "none"}`,
@@ -215,11 +225,14 @@ function correlation(request: Pending, answer: FrameRecord | undefined, status: 
     response_seq: answer?.seq ?? null,
     request_ts: request.ts,
     response_ts: answer?.ts ?? null,
-    rtt_ms: answer === undefined ? null : Math.max(0, answer.ts - request.ts),
+    rtt_ms: isTimed ? Math.max(0, answer.ts - request.ts) : null,
     status,
   };
-  if (request.us !== undefined && answer?.ts_us != null) record.rtt_us = Math.max(0, answer.ts_us - request.us);
+  if (isTimed && request.us !== undefined && answer.ts_us != null) {
+    record.rtt_us = Math.max(0, answer.ts_us - request.us);
+  }
   if (request.continues !== undefined) record.continues = request.continues;
+  if (request.isAmbiguous) record.ambiguous = true;
   return record;
 }
 
@@ -241,9 +254,4 @@ function continuationKey(
   state: { readonly requestState?: string | undefined },
 ): string {
   return JSON.stringify([frame.transport?.http?.connection, frame.dir, method, state.requestState]);
-}
-
-function remember<T>(map: OldestFirst<string, T>, key: string, value: T, limit: number): void {
-  map.set(key, value);
-  if (map.size > limit) map.delete(map.oldest()![0]);
 }

@@ -39,6 +39,8 @@ function assertShapeOf(text: string, value: Record<string, unknown>): void {
   const typeOfMember = (name: string) => Object.hasOwn(value, name) ? typeOf(value[name]) : undefined;
   assert.is(shape.type, "object");
   for (const name of ["id", "params", "result", "error"] as const) assert.is(shape[name], typeOfMember(name), name);
+  const isVersion = value.jsonrpc === "2.0";
+  assert.is(shape.jsonrpc, typeOfMember("jsonrpc") === undefined ? undefined : isVersion ? "2.0" : "other");
   assert.is(shape.method, typeOfMember("method") === "string" ? value.method : undefined);
   const hasIdText = shape.id !== undefined && shape.id !== "object" && shape.id !== "array";
   assert.is(shape.idText !== undefined, hasIdText);
@@ -93,6 +95,7 @@ const someTokens: fc.Arbitrary<string> = fc.array(
 test("scanJson() tells what JSON-RPC needs to know of an object", () => {
   const none: JsonShape = {
     type: "object",
+    jsonrpc: undefined,
     id: undefined,
     idText: undefined,
     method: undefined,
@@ -120,6 +123,12 @@ test("scanJson() tells what JSON-RPC needs to know of an object", () => {
       params: "number",
     }],
     ['{"ID":1,"idx":1,"i":1,"":1,"result ":1,"\\\\id":1,"erro\\r":1,"\\u0069":1}', {}],
+    ['{"jsonrpc":"2.0","id":0}', { jsonrpc: "2.0", id: "number", idText: "0" }],
+    ['{"json\\u0072pc":"2\\u002e0"}', { jsonrpc: "2.0" }],
+    ['{"jsonrpc":"2.0","jsonrpc":"1.0"}', { jsonrpc: "other" }],
+    ['{"jsonrpc":2.0}', { jsonrpc: "other" }],
+    ['{"jsonrpc":"2.0 ","é":1}', { jsonrpc: "other" }],
+    ['{"jsonrpc":null}', { jsonrpc: "other" }],
     ['{"a":{"id":1},"b":[{"id":2}],"result":true}', { result: "boolean" }],
     ['{"é日🎉\ud800":"é","id":"ü🎉\ud800","method":"日"}', { id: "string", idText: '"ü🎉\ud800"', method: "日" }],
   ];

@@ -16,7 +16,12 @@ const INVALID = headerLike("invalid");
 const BATCH = headerLike("batch");
 
 function headerLike(kind: MessageKind, idKey?: string, method?: string, isError = false): MessageHeader {
-  return { kind, idKey, method, isError };
+  return { kind, version: undefined, idKey, method, isError };
+}
+
+/** The same of a message that says `"jsonrpc":"2.0"`. */
+function header20(...header: Parameters<typeof headerLike>): MessageHeader {
+  return { ...headerLike(...header), version: "2.0" };
 }
 
 /** What must come out the same for a message as text and as the value of that text. */
@@ -27,28 +32,31 @@ function assertBoth<T>(action: (message: unknown) => T, text: string, expected: 
 
 test("messageHeader() tells what a message is", () => {
   const table: [text: string, header: MessageHeader][] = [
-    ['{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{}}', headerLike("request", "1", "tools/call")],
+    ['{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{}}', header20("request", "1", "tools/call")],
     ['{"method":"ping","id":"a"}', headerLike("request", '"a"', "ping")],
     ['{"method":"ping","id":null}', headerLike("request", "null", "ping")],
     ['{"method":"","id":0}', headerLike("request", "0", "")],
     ['{"method":"ping","id":1,"result":{}}', headerLike("request", "1", "ping")],
-    ['{"jsonrpc":"2.0","method":"notifications/x"}', headerLike("notification", undefined, "notifications/x")],
+    ['{"jsonrpc":"2.0","method":"notifications/x"}', header20("notification", undefined, "notifications/x")],
     ['{"method":"é\\n🎉"}', headerLike("notification", undefined, "é\n🎉")],
-    ['{"jsonrpc":"2.0","id":1,"result":{"isError":true}}', headerLike("response", "1")],
+    ['{"jsonrpc":"2.0","id":1,"result":{"isError":true}}', header20("response", "1")],
     ['{"id":"é","result":null}', headerLike("response", '"é"')],
     ['{"id":1,"error":{"code":1,"message":"x"}}', headerLike("response", "1", undefined, true)],
     ['{"id":null,"error":{"code":-32700}}', headerLike("response", "null", undefined, true)],
-    ['{"jsonrpc":"2.0","error":{"code":-32700}}', headerLike("response", undefined, undefined, true)],
+    ['{"jsonrpc":"2.0","error":{"code":-32700}}', header20("response", undefined, undefined, true)],
     ['{"id":1,"result":1,"error":null}', headerLike("response", "1")],
     ['{"id":1,"result":null,"error":"no"}', headerLike("response", "1", undefined, true)],
     ['{"id":1,"method":7,"result":1}', headerLike("response", "1")],
+    ['{"jsonrpc":"1.0","id":1,"method":"x"}', { ...headerLike("request", "1", "x"), version: "other" }],
+    ['{"jsonrpc":2.0,"method":"x"}', { ...headerLike("notification", undefined, "x"), version: "other" }],
+    ['{"jsonrpc":null}', { ...INVALID, version: "other" }],
     ["[]", BATCH],
     ['[{"method":"x"}]', BATCH],
     ["{}", INVALID],
     ['{"id":1}', INVALID],
     ['{"result":1}', INVALID],
     ['{"error":"a line of a log"}', INVALID],
-    ['{"jsonrpc":"2.0","params":{"id":1,"method":"x"}}', INVALID],
+    ['{"jsonrpc":"2.0","params":{"id":1,"method":"x"}}', header20("invalid")],
     ['{"id":true,"method":"x"}', INVALID],
     ['{"id":{},"method":"x"}', INVALID],
     ['{"id":[1],"result":1}', INVALID],
@@ -148,7 +156,7 @@ test("messageHeader() takes a very long id in linear time", () => {
 const someMessage: fc.Arbitrary<unknown> = fc.oneof(
   fc.record(
     {
-      jsonrpc: fc.constant("2.0"),
+      jsonrpc: fc.oneof(fc.constant("2.0"), fc.jsonValue()),
       id: fc.oneof(fc.integer(), fc.string({ unit: "binary" }), fc.double(), fc.constant(null), fc.jsonValue()),
       method: fc.oneof(fc.string({ unit: "binary" }), fc.constant("notifications/cancelled"), fc.jsonValue()),
       params: fc.oneof(
@@ -207,7 +215,7 @@ test("messageHeader() knows every example message of MCP 2026-07-28", () => {
     const type = name.split("/")[0]!;
     const kind = type.endsWith("Request") ? "request" : type.endsWith("Notification") ? "notification" : "response";
     const idKey = typeof value.id === "string" ? `"${value.id}"` : value.id === undefined ? undefined : `${value.id}`;
-    assertBoth(messageHeader, text, headerLike(kind, idKey, value.method, "error" in value));
+    assertBoth(messageHeader, text, header20(kind, idKey, value.method, "error" in value));
     counts[kind] = (counts[kind] ?? 0) + 1;
   }
   for (const kind of ["request", "notification", "response"] as const) assert.ok(counts[kind]! > 3, kind);

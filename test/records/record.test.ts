@@ -27,11 +27,11 @@ const full = [
   `{"type":"frame","seq":0,"ts":1,"dir":"client_to_server","ts_us":1203,"env":{"message":{"id":1},"direction":` +
   `"client_to_server","timestamp":"${ISO}","session_id":"s"},"action":{"type":"delay"},"transport":{"stdio":` +
   `{"process_id":9,"command":"server","args":["-v"]}},"correlation_id":"c1","flags":{"is_error":false,` +
-  `"is_notification":false,"requires_response":true,"is_invalid":false}}`,
+  `"is_notification":false,"requires_response":true,"is_invalid":false,"is_stray":false}}`,
   `{"type":"frame","seq":1,"ts":2,"dir":"server_to_client","env":{"raw":"AP8=","encoding":"base64"},"transport":` +
   `{"http":{"method":"POST","path":"/mcp","status":200,"connection":"a","exchange":4}},"flags":{"is_invalid":true}}`,
   `{"type":"correlation","id":"corr-0-1","request_seq":0,"response_seq":1,"request_ts":1,"response_ts":2,"rtt_ms":1,` +
-  `"status":"success","rtt_us":1490,"continues":0,"late":false}`,
+  `"status":"success","rtt_us":1490,"continues":0,"late":false,"ambiguous":false}`,
   `{"type":"checkpoint","checkpoint_at":"${ISO}","seq":1,"stats":{"frame_count":2,"duration_ms":2,"file_size_bytes":` +
   `500,"last_sequence":1,"message_counts":{"client_to_server":1,"server_to_client":1},"error_count":0,` +
   `"correlation_count":1,"checkpoint_count":0,"lost_frame_count":0},"final":true}`,
@@ -161,6 +161,7 @@ test("isTapeRecord() refuses what is no record", () => {
     { type: "correlation", id: "c", request_seq: 0, rtt_us: Infinity },
     { type: "correlation", id: "c", request_seq: 0, status: 1 },
     { type: "correlation", id: "c", request_seq: 0, late: "no" },
+    { type: "correlation", id: "c", request_seq: 0, ambiguous: 1 },
     { type: "checkpoint", stats: {} },
     { type: "checkpoint", checkpoint_at: NaN, stats: {} },
     { type: "checkpoint", checkpoint_at: ISO },

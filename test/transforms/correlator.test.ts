@@ -44,10 +44,9 @@ async function correlated(session: readonly Sent[], options?: CorrelatorOptions)
 function short(record: TapeRecord): string {
   if (record.type === "frame") return String(record.seq);
   if (record.type !== "correlation") return record.type;
-  const { id, status, late, continues } = record;
-  return `${id.replace("corr-", "")} ${status}${late ? " late" : ""}${
-    continues == null ? "" : ` continues ${continues}`
-  }`;
+  const { id, status, late, ambiguous, continues } = record;
+  const marks = `${late ? " late" : ""}${ambiguous ? " ambiguous" : ""}`;
+  return `${id.replace("corr-", "")} ${status}${marks}${continues == null ? "" : ` continues ${continues}`}`;
 }
 
 /** The same for messages as values and as text. */
@@ -206,7 +205,7 @@ test("correlator() reports an error as one, and flags its frame", async () => {
     client(request(1)),
     server(failure(1)),
     client(request(2)),
-    server({ id: 2, result: {}, error: null }),
+    server({ jsonrpc: "2.0", id: 2, result: {}, error: null }),
     client(request(3)),
     server(answer(3, { isError: true })),
   ]);
@@ -227,7 +226,7 @@ test("correlator() flags requests, notifications and errors, and keeps the flags
     client(request(1), { flags: { is_notification: false, extra: 1 } as FrameRecord["flags"] }),
     client(notification("n"), { flags: null }),
     server(failure(9)),
-    client({}),
+    client({ jsonrpc: "2.0" }),
   ]) as FrameRecord[];
   assert.equal(records.slice(0, 4).map(({ flags }) => flags), [
     { is_notification: false, extra: 1, requires_response: true },
@@ -274,13 +273,131 @@ test("correlator() takes an id again when its request was answered", async () =>
   ], ["0", "1", "0-1 success", "2", "3", "2-3 success"]);
 });
 
-test("correlator() gives up a request whose id is used again before its answer", async () => {
+// Ids that a peer gets wrong
+
+test("correlator() says that it does not know which of two requests with one id an answer is for", async () => {
+  const session = [client(request(1)), client(request(1)), server(answer(1)), server(failure(1)), server(answer(1))];
+  await check(session, ["0", "1", "2", "0-2 success ambiguous", "3", "1-3 error ambiguous", "4"]);
+  for (const { rtt_ms, rtt_us } of correlations(await correlated(session))) {
+    assert.equal([rtt_ms, rtt_us], [null, undefined]);
+  }
+  await check([
+    client([request(1), request(1)]),
+    server([answer(1), answer(1)]),
+    client(request(1)),
+    server(answer(1)),
+  ], ["0", "1", "0-1 success ambiguous", "0-1 success ambiguous", "2", "3", "2-3 success"]);
+});
+
+test("correlator() doubts every request whose id was in use when it came, also when only one is answered", async () => {
   await check([
     client(request(1)),
     client(request(1)),
+    client(request(2)),
+    client(request(1)),
     server(answer(1)),
     server(answer(1)),
-  ], ["0", "0-none orphan", "1", "2", "1-2 success", "3"]);
+    client(request(1)),
+    server(answer(2)),
+  ], [
+    ...["0", "1", "2", "3", "4", "0-4 success ambiguous", "5", "1-5 success ambiguous", "6", "7", "2-7 success"],
+    ...["3-none orphan ambiguous", "6-none orphan ambiguous"],
+  ]);
+});
+
+test("correlator() gives up requests with one id one by one, the oldest first", async () => {
+  const twice = [client(request(1), { ts: 0 }), client(request(1), { ts: 50 })];
+  await check([
+    ...twice,
+    client(notification("n"), { ts: 120 }),
+    client(notification("n"), { ts: 160 }),
+    server(answer(1), { ts: 170 }),
+    server(answer(1), { ts: 180 }),
+  ], [
+    ...["0", "1", "0-none timeout ambiguous", "2", "1-none timeout ambiguous", "3"],
+    ...["4", "1-4 success late ambiguous", "5"],
+  ], { timeoutMs: 100 });
+  await check(
+    [...twice, client(request(2)), client(request(3)), server(answer(1))],
+    [
+      ...["0", "1", "0-none orphan ambiguous", "2", "1-none orphan ambiguous", "3", "4"],
+      ...["2-none orphan", "3-none orphan"],
+    ],
+    { maxPending: 2 },
+  );
+});
+
+test("correlator() takes a null id of an error for a doubt: whoever could not read a request answers null, too", async () => {
+  await check([
+    client(request(null)),
+    server(failure(null)),
+    client(request(null)),
+    server(answer(null)),
+  ], ["0", "1", "0-1 error ambiguous", "2", "3", "2-3 success"]);
+});
+
+// Messages that do not say "jsonrpc"
+
+test("correlator() takes JSON that does not say jsonrpc for no message, once a message has said it", async () => {
+  const session = [
+    client(request(1)),
+    server({ level: 50, id: 1, error: { message: "a line of a log" } }),
+    server({ method: "GET", id: "req-9" }),
+    server({ method: "notifications/progress" }),
+    server({ level: 30 }),
+    server("ready"),
+    server([{ id: 1, result: {} }]),
+    server([{ id: 1, result: {} }, answer(1)]),
+    client({ method: "notifications/cancelled", params: { requestId: 1 } }),
+  ];
+  await check(session, ["0", "1", "2", "3", "4", "5", "6", "7", "0-7 success", "8"]);
+  const flags = (await correlated(session)).flatMap((record) => record.type === "frame" ? [record.flags] : []);
+  const stray = { is_stray: true };
+  assert.equal(flags, [{ requires_response: true }, ...Array(6).fill(stray), undefined, stray]);
+});
+
+test("correlator() takes messages as they are where none says jsonrpc", async () => {
+  await check([
+    client({ id: 1, method: "ping" }),
+    client([{ id: 2, method: "ping" }]),
+    server({ id: 1, error: {} }),
+    server({ id: 2, result: {} }),
+  ], ["0", "1", "2", "0-2 error", "3", "1-3 success"]);
+});
+
+test("correlator() forgets requests that did not say jsonrpc when a message does, but for one that is answered", async () => {
+  await check([
+    server({ method: "GET", id: "req-9" }),
+    client({ method: "initialize", id: 0 }),
+    client({ method: "initialize", id: 0 }),
+    server(answer(0)),
+    client(request(1)),
+    server(answer(1)),
+    client(answer("req-9")),
+  ], ["0", "1", "2", "3", "1-3 success ambiguous", "4", "5", "4-5 success", "6"]);
+  await check(
+    [
+      client({ id: 1, method: "ping" }, { ts: 0 }),
+      client({ method: "n" }, { ts: 200 }),
+      client([notification("n")], { ts: 210 }),
+      server(answer(1), { ts: 220 }),
+    ],
+    ["0", "0-none timeout", "1", "2", "3"],
+    { timeoutMs: 100 },
+  );
+});
+
+test("correlator() takes any version for one: who says it means it", async () => {
+  for (const jsonrpc of ["1.0", 2, null, "2.0 "]) {
+    await check([client({ ...request(1), jsonrpc }), server({ ...answer(1), jsonrpc })], ["0", "1", "0-1 success"]);
+  }
+});
+
+test("correlator() keeps to what a tape says of a frame", async () => {
+  await check([
+    client({ id: 1, method: "ping" }, { flags: { is_stray: true } }),
+    server({ id: 1, result: {} }),
+  ], ["0", "1"]);
 });
 
 test("correlator() reports requests without an answer at the end, oldest first", async () => {
@@ -321,11 +438,11 @@ test("correlator() flags a batch by what is in it", async () => {
     client([request(1), notification("n")]),
     server([answer(1), failure(2)]),
     client([notification("n")]),
-    client([]),
+    client([{ jsonrpc: "2.0" }]),
     client([[request(1)], 5]),
   ]);
   const flags = records.flatMap((record) => record.type === "frame" ? [record.flags] : []);
-  assert.equal(flags, [{ requires_response: true }, { is_error: true }, undefined, undefined, undefined]);
+  assert.equal(flags, [{ requires_response: true }, { is_error: true }, undefined, undefined, { is_stray: true }]);
   const [asked, answered] = records as FrameRecord[];
   assert.equal([asked!.correlation_id, answered!.correlation_id], ["corr-0", "corr-0"]);
 });
@@ -396,7 +513,7 @@ test("correlator() matches the answer to the newer request where an id is used a
       server(answer(1), { ts: 210 }),
       server(answer(1), { ts: 220 }),
     ],
-    ["0", "0-none timeout", "1", "2", "1-2 success", "3"],
+    ["0", "0-none timeout", "1", "2", "1-2 success ambiguous", "3", "0-3 success late ambiguous"],
     { timeoutMs: 100 },
   );
 });
@@ -435,6 +552,34 @@ test("correlator() reports a cancelled request that times out as cancelled", asy
     ["0", "1", "0-none cancelled", "2"],
     { timeoutMs: 100 },
   );
+});
+
+test("correlator() sees a cancellation in a batch, and one that comes after the timeout", async () => {
+  await check([
+    client([request(1), request(2)]),
+    client([notification("n"), cancellation(1)]),
+    server(answer(1)),
+    server(answer(2)),
+  ], ["0", "1", "2", "0-2 cancelled", "3", "0-3 success"]);
+  await check(
+    [
+      client(request(1), { ts: 0 }),
+      client(notification("n"), { ts: 200 }),
+      client(cancellation(1), { ts: 201 }),
+      server(answer(1), { ts: 202 }),
+    ],
+    ["0", "0-none timeout", "1", "2", "3", "0-3 cancelled late"],
+    { timeoutMs: 100 },
+  );
+});
+
+test("correlator() takes a cancellation for all requests that share the id", async () => {
+  await check([
+    client(request(1)),
+    client(request(1)),
+    client(cancellation(1)),
+    server(answer(1)),
+  ], ["0", "1", "2", "3", "0-3 cancelled ambiguous", "1-none cancelled ambiguous"]);
 });
 
 // Bounds
@@ -585,6 +730,7 @@ interface Open {
   readonly key: string;
   readonly seq: number;
   cancelled: boolean;
+  ambiguous: boolean;
 }
 
 /** The same in the plainest way: a list of what is open, searched from its start. */
@@ -592,6 +738,7 @@ function oracle(session: readonly Sent[]): string[] {
   const open: Open[] = [];
   const out: string[] = [];
   const keyOf = (dir: string, id: unknown) => `${dir} ${JSON.stringify(id)}`;
+  const doubt = (open: Open) => open.ambiguous ? " ambiguous" : "";
   const takeOut = (key: string) => {
     const at = open.findIndex((each) => each.key === key);
     return at < 0 ? undefined : open.splice(at, 1)[0]!;
@@ -600,23 +747,25 @@ function oracle(session: readonly Sent[]): string[] {
     const matched: string[] = [];
     for (const each of (Array.isArray(message) ? message : [message]) as Record<string, unknown>[]) {
       if ("id" in each && "method" in each) {
-        const before = takeOut(keyOf(dir!, each.id));
-        if (before) out.push(`${before.seq}-none orphan`);
-        open.push({ key: keyOf(dir!, each.id), seq, cancelled: false });
+        const key = keyOf(dir!, each.id);
+        const same = open.filter((other) => other.key === key);
+        for (const other of same) other.ambiguous = true;
+        open.push({ key, seq, cancelled: false, ambiguous: same.length > 0 });
       } else if ("id" in each) {
         const asked = takeOut(keyOf(dir === "client_to_server" ? "server_to_client" : "client_to_server", each.id));
         if (asked) {
-          matched.push(`${asked.seq}-${seq} ${asked.cancelled ? "cancelled" : "error" in each ? "error" : "success"}`);
+          if (each.id === null && "error" in each) asked.ambiguous = true;
+          const status = asked.cancelled ? "cancelled" : "error" in each ? "error" : "success";
+          matched.push(`${asked.seq}-${seq} ${status}${doubt(asked)}`);
         }
-      } else if (!Array.isArray(message)) {
+      } else {
         const { requestId } = each.params as { requestId: unknown };
-        const cancelled = open.find(({ key }) => key === keyOf(dir!, requestId));
-        if (cancelled) cancelled.cancelled = true;
+        for (const one of open) if (one.key === keyOf(dir!, requestId)) one.cancelled = true;
       }
     }
     out.push(String(seq), ...matched);
   }
-  return [...out, ...open.map(({ seq, cancelled }) => `${seq}-none ${cancelled ? "cancelled" : "orphan"}`)];
+  return [...out, ...open.map((one) => `${one.seq}-none ${one.cancelled ? "cancelled" : "orphan"}${doubt(one)}`)];
 }
 
 test("correlator() matches what belongs together in any session", async () => {

@@ -59,7 +59,7 @@ export class Calls {
     this.#correlate.transform(frame, this.#emit);
     const answers = this.#takeEmitted().filter(({ response_seq }) => response_seq != null);
     const { message } = frame.env;
-    const header = messageHeader(message);
+    const header = messageHeader(frame.flags?.is_stray === true ? undefined : message);
     const messages = header.kind === "batch"
       ? batchHeaders(message).map((each, at) => seenMessage((message as readonly unknown[])[at], each, undefined))
       : [seenMessage(message, header, answers[0] && this.get(answers[0].request_seq))];
