@@ -11,7 +11,7 @@ export { isTapeError, TapeError, type TapeErrorCode, type TapeErrorOptions } fro
 export { JsonText, jsonText } from "./json/json-text.ts";
 export type { JsonShape, JsonType } from "./json/json-scan.ts";
 export { batchHeaders, type MessageHeader, messageHeader, type MessageKind } from "./records/jsonrpc.ts";
-export { messageBytes, messageText } from "./records/recorded-text.ts";
+export { messageBytes, messageText, wireBytes } from "./records/recorded-text.ts";
 export { type LineHeader, type LinePosition, TapeLine } from "./lines/line.ts";
 export * from "./records/record.ts";
 export * from "./records/record-schema.ts";

@@ -91,10 +91,14 @@ export class TapeLine implements LineHeader, LinePosition {
     return this.#end - this.#start;
   }
 
+  /** What ends the line: `\n`, `\r\n`, or nothing. */
+  get ending(): "\n" | "\r\n" | "" {
+    return !this.terminated ? "" : this.#block[this.#end] === CR ? "\r\n" : "\n";
+  }
+
   /** Where the next line starts, in bytes from the start of the tape. */
   get nextOffset(): number {
-    const ending = this.#block[this.#end] === CR ? 2 : 1;
-    return this.offset + this.length + (this.terminated ? ending : 0);
+    return this.offset + this.length + this.ending.length;
   }
 
   /** The record's type; `undefined` for a line that is no record. */

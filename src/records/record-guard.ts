@@ -73,8 +73,8 @@ export function isMessageEnvelope(value: unknown): value is MessageEnvelope {
     : envelope.message === undefined && typeof envelope.raw === "string" && Object.hasOwn(value, "raw") &&
       isEncoding(envelope.encoding);
   return isPayload && isDirection(envelope.direction) && isOptionalString(envelope.timestamp) &&
-    isOptionalString(envelope.session_id) && isOptionalTransport(envelope.transport) &&
-    isOptionalObject(envelope.action) && isOptionalFlags(envelope.flags);
+    isOptionalString(envelope.session_id) && isOptionalString(envelope.line_end) &&
+    isOptionalTransport(envelope.transport) && isOptionalObject(envelope.action) && isOptionalFlags(envelope.flags);
 }
 
 /**
@@ -113,9 +113,10 @@ function isFrame(frame: Unchecked<FrameRecord>): boolean {
 
 function isEnv(env: unknown): boolean {
   if (!isObject(env)) return false;
-  const { message, raw, encoding, direction, timestamp, session_id } = env as Unchecked<FrameEnv>;
+  const { message, raw, encoding, direction, timestamp, session_id, line_end } = env as Unchecked<FrameEnv>;
   return (message !== undefined || typeof raw === "string") && isOptionalString(raw) && isEncoding(encoding) &&
-    (isNullish(direction) || isDirection(direction)) && isOptionalString(timestamp) && isOptionalString(session_id);
+    (isNullish(direction) || isDirection(direction)) && isOptionalString(timestamp) &&
+    isOptionalString(session_id) && isOptionalString(line_end);
 }
 
 function isInit(init: Unchecked<InitRecord>): boolean {

@@ -37,6 +37,8 @@ export interface FrameEnv {
   timestamp?: string | null | undefined;
   /** Names the session; any text. */
   session_id?: string | null | undefined;
+  /** What ended the line on the wire, where that was not `\n`: `\r\n`, or nothing where the stream ended first. */
+  line_end?: string | null | undefined;
 }
 
 /** What an interceptor did with a message: continue, modify, block, mock, pause, delay. Passed on as it is. */
@@ -232,6 +234,8 @@ export interface EnvelopeFields {
   timestamp?: string | null | undefined;
   /** Names the session; any text. */
   session_id?: string | null | undefined;
+  /** What ended the line on the wire, where that was not `\n`. */
+  line_end?: string | null | undefined;
   /** How it travelled. */
   transport?: TransportMetadata | null | undefined;
   /** What an interceptor did with it. */

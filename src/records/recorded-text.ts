@@ -79,6 +79,28 @@ export function messageBytes(frame: Pick<FrameRecord, "env">): Uint8Array {
 }
 
 /**
+ * The bytes of a frame's line as they crossed the wire: {@linkcode messageBytes} and what ended the line, which is `\n`
+ * unless `env.line_end` says otherwise. Those of one direction, one behind the other, are what that side has sent.
+ *
+ * @throws {TapeError} code `serialization`: as {@linkcode messageBytes}
+ *
+ * @example
+ * ```ts
+ * import { wireBytes } from "tapeline";
+ *
+ * wireBytes({ env: { message: { id: 1 }, line_end: "\r\n" } }); // the bytes of `{"id":1}\r\n`
+ * ```
+ */
+export function wireBytes(frame: Pick<FrameRecord, "env">): Uint8Array {
+  const message = messageBytes(frame);
+  const end = new TextEncoder().encode(frame.env.line_end ?? "\n");
+  const bytes = new Uint8Array(message.length + end.length);
+  bytes.set(message);
+  bytes.set(end, message.length);
+  return bytes;
+}
+
+/**
  * The text of `env.message` on one line.
  *
  * @throws {TapeError} code `serialization`: it has none

@@ -48,10 +48,11 @@ export function stopwatch(startUs: number = 0): () => number {
 }
 
 function frameOf(envelope: MessageEnvelope, seq: number, us: number): FrameRecord {
-  const { direction, message, raw, encoding, timestamp, session_id, transport, action, flags } = envelope;
+  const { direction, message, raw, encoding, timestamp, session_id, line_end, transport, action, flags } = envelope;
   const env: FrameEnv = {};
   if (timestamp != null) env.timestamp = timestamp;
   if (session_id != null) env.session_id = session_id;
+  if (line_end != null) env.line_end = line_end;
   if (message !== undefined) env.message = message;
   else {
     if (encoding != null) env.encoding = encoding;

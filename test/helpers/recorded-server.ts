@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { fileStore } from "../../src/file.ts";
-import { messageBytes, type TapeMetadata, type TapeRecord } from "../../src/mod.ts";
+import { messageBytes, type TapeMetadata, type TapeRecord, wireBytes } from "../../src/mod.ts";
 import { StreamingTapeReader } from "../../src/tape/read/reader.ts";
 import type { Direction, FrameRecord } from "../../src/records/record.ts";
 
@@ -12,6 +12,8 @@ export interface RecordedTape {
   readonly tapeId: string;
   /** What one side has said, line by line; a character stands for a byte. */
   said(direction: Direction): string[];
+  /** All bytes that one side has sent, as the tape tells them. */
+  wire(direction: Direction): Buffer;
   /** What the server said on stderr. */
   readonly log: readonly string[];
 }
@@ -36,6 +38,7 @@ export async function tapesIn(folder: string): Promise<RecordedTape[]> {
         frames.filter(({ dir }) => dir === direction).map((frame) =>
           Buffer.from(messageBytes(frame)).toString("latin1")
         ),
+      wire: (direction) => Buffer.concat(frames.filter(({ dir }) => dir === direction).map(wireBytes)),
       log: records.flatMap((record) => record.type === "log" && record.stream === "stderr" ? [record.text] : []),
     });
   }

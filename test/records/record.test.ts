@@ -28,7 +28,8 @@ const full = [
   `"client_to_server","timestamp":"${ISO}","session_id":"s"},"action":{"type":"delay"},"transport":{"stdio":` +
   `{"process_id":9,"command":"server","args":["-v"]}},"correlation_id":"c1","flags":{"is_error":false,` +
   `"is_notification":false,"requires_response":true,"is_invalid":false,"is_stray":false}}`,
-  `{"type":"frame","seq":1,"ts":2,"dir":"server_to_client","env":{"raw":"AP8=","encoding":"base64"},"transport":` +
+  `{"type":"frame","seq":1,"ts":2,"dir":"server_to_client","env":{"raw":"AP8=","encoding":"base64","line_end":"\\r\\n"},` +
+  `"transport":` +
   `{"http":{"method":"POST","path":"/mcp","status":200,"connection":"a","exchange":4}},"flags":{"is_invalid":true}}`,
   `{"type":"correlation","id":"corr-0-1","request_seq":0,"response_seq":1,"request_ts":1,"response_ts":2,"rtt_ms":1,` +
   `"status":"success","rtt_us":1490,"continues":0,"late":false,"ambiguous":false}`,
@@ -223,6 +224,7 @@ const envelopes = [
     direction: "client_to_server",
     timestamp: ISO,
     session_id: "s",
+    line_end: "\r\n",
     transport: { http: { method: "POST" } },
     action: {},
     flags: { is_error: false },
@@ -241,6 +243,8 @@ const more = [
   "env.raw",
   "env.encoding",
   "env.direction",
+  "env.line_end",
+  "line_end",
   "transport.stdio",
   "transport.http",
   "flags.is_error",

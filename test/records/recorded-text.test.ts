@@ -4,7 +4,7 @@ import { isTapeError } from "../../src/errors.ts";
 import { jsonText } from "../../src/json/json-text.ts";
 import { pipe } from "../../src/streams/pipe.ts";
 import type { FrameRecord } from "../../src/records/record.ts";
-import { messageBytes, messageText } from "../../src/records/recorded-text.ts";
+import { messageBytes, messageText, wireBytes } from "../../src/records/recorded-text.ts";
 import { frames } from "../../src/transforms/frames.ts";
 import { lineSplit } from "../../src/transforms/line-split.ts";
 import { parseRecord } from "../../src/transforms/parse-record.ts";
@@ -135,6 +135,22 @@ test("messageBytes() are the bytes on the wire", async () => {
   assert.is(latin1Text(messageBytes({ env: { message: { id: 1 } } })), '{"id":1}');
   assert.is(latin1Text(messageBytes({ env: { raw: "é" } })), "\xc3\xa9");
   assert.is(latin1Text(messageBytes({ env: { raw: btoa("a\xffb\x00"), encoding: "base64" } })), "a\xffb\x00");
+});
+
+test("wireBytes() are the bytes of the line, with what ended it", async () => {
+  const ends: [line_end: string | null | undefined, end: string][] = [
+    [undefined, "\n"],
+    [null, "\n"],
+    ["\r\n", "\r\n"],
+    ["\r\r\n", "\r\r\n"],
+    ["", ""],
+  ];
+  for (const [line_end, end] of ends) {
+    assert.is(latin1Text(wireBytes({ env: { message: { id: 1 }, line_end } })), `{"id":1}${end}`);
+    assert.is(latin1Text(wireBytes({ env: { raw: btoa("\xff"), encoding: "base64", line_end } })), `\xff${end}`);
+    const env = (message: string) => `"env":{"line_end":${JSON.stringify(end)},"message":${message}}`;
+    assert.is(latin1Text(wireBytes(await recorded(' {"n":1.0}\t', env))), ` {"n":1.0}\t${end}`);
+  }
 });
 
 test("messageBytes() throws serialization where raw is not the base64 it says it is", () => {

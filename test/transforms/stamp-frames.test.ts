@@ -41,19 +41,22 @@ test("stampFrames() keeps the message itself, a jsonText too", async () => {
 
 test("stampFrames() puts each field of an envelope in its place, and leaves out what is null", async () => {
   const [transport, action, flags] = [{ stdio: { process_id: 5 } }, { type: "delay" }, { is_error: false }];
-  assert.equal(await stamped([{ message: 1, direction, timestamp: "t", session_id: "s", transport, action, flags }]), [
-    {
-      type: "frame",
-      seq: 0,
-      ts: 1,
-      dir: direction,
-      ts_us: 1999,
-      env: { timestamp: "t", session_id: "s", message: 1 },
-      transport,
-      action,
-      flags,
-    },
-  ]);
+  assert.equal(
+    await stamped([{ message: 1, direction, timestamp: "t", session_id: "s", line_end: "", transport, action, flags }]),
+    [
+      {
+        type: "frame",
+        seq: 0,
+        ts: 1,
+        dir: direction,
+        ts_us: 1999,
+        env: { timestamp: "t", session_id: "s", line_end: "", message: 1 },
+        transport,
+        action,
+        flags,
+      },
+    ],
+  );
   const nothing = {
     timestamp: null,
     session_id: null,

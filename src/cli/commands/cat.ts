@@ -2,7 +2,7 @@ import type { TapeLine } from "../../lines/line.ts";
 import { Calls } from "../report/calls.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
 import { describeRecord, isNoteworthy } from "../report/describe-record.ts";
-import { writeMessage } from "../terminal/message-output.ts";
+import { MessageOutput } from "../terminal/message-output.ts";
 import { directionOption } from "../arguments/options.ts";
 import { optionalArgument, parseOptions } from "../arguments/options.ts";
 import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
@@ -23,7 +23,8 @@ Options:
   --type TYPES  only records of these types, with commas between them: frame,
                 log, gap, correlation, checkpoint, init …
   --json        the lines of the tape itself, as they stand there
-  --raw         nothing but the messages, as they crossed the wire, one a line
+  --raw         nothing but the messages, to the letter as they crossed the wire,
+                line endings and all
   --dir DIR     where tapes are kept; by default $TAPELINE_DIR or ./tapes
 
 Examples:
@@ -47,6 +48,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const reading = new TapeReading(tape, io);
   const style = styleFor(io);
   const calls = new Calls();
+  const messages = new MessageOutput(io);
 
   for await (const line of reading.lines()) {
     const isAccepted = accepts(line);
@@ -58,7 +60,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     if (values.json === true) {
       if (isAccepted) await io.stdout.write(`${io.isTty ? harmlessJson(line.text()) : line.text()}\n`);
     } else if (values.raw === true) {
-      if (isAccepted && record.type === "frame") await writeMessage(record, io);
+      if (isAccepted && record.type === "frame") await messages.write(record);
     } else {
       const text = describeRecord(line, record, calls, style, io.columns);
       if (isAccepted && (values.type !== undefined || isNoteworthy(record))) await io.stdout.write(`${text}\n`);

@@ -4,14 +4,14 @@ import { type Stage, stage } from "../../streams/stage.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import { pace } from "../../transforms/pace.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
-import { writeMessage } from "../terminal/message-output.ts";
+import { MessageOutput } from "../terminal/message-output.ts";
 import { directionOption } from "../arguments/options.ts";
 import { numberOption, optionalArgument, parseOptions } from "../arguments/options.ts";
 import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
 
-const HELP = `Prints the messages of a tape, one a line, each at its time and to the letter as
-it crossed the wire.
+const HELP = `Prints the messages of a tape, each at its time and to the letter as it crossed
+the wire, with what ended its line there.
 
 Usage:
   tapeline replay [--speed N | --at-once] [--from SIDE] [--max-delay MS]
@@ -49,6 +49,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const tape = await openTape(optionalArgument("replay", positionals), tapeFolder(values.dir, io.env));
   const reading = new TapeReading(tape, io);
 
+  const output = new MessageOutput(io);
   const messages = stage<TapeLine, FrameRecord>({
     transform(line, emit) {
       // What the other side has sent is not parsed.
@@ -57,7 +58,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
       if (record?.type === "frame") emit(record);
     },
   });
-  for await (const frame of inTime(reading.lines(), messages)) await writeMessage(frame, io);
+  for await (const frame of inTime(reading.lines(), messages)) await output.write(frame);
   return await reading.finish();
 
   function inTime(lines: ReadableStream<TapeLine>, frames: Stage<TapeLine, FrameRecord>): ReadableStream<FrameRecord> {

@@ -1,13 +1,29 @@
 import type { FrameRecord } from "../../records/record.ts";
-import { messageBytes, messageText } from "../../records/recorded-text.ts";
+import { messageText, wireBytes } from "../../records/recorded-text.ts";
 import type { CommandIo } from "../command.ts";
 import { harmlessJson } from "./text.ts";
 
-const LINE_END = Uint8Array.of(0x0a);
+const LINE_FEED = 0x0a;
 
-/** Writes a frame's message as it crossed the wire, on a line of its own; to a terminal only what cannot steer it. */
-export async function writeMessage(frame: FrameRecord, io: CommandIo): Promise<void> {
-  if (io.isTty) return await io.stdout.write(`${harmlessJson(messageText(frame))}\n`);
-  void io.stdout.write(messageBytes(frame));
-  await io.stdout.write(LINE_END);
+/**
+ * Writes messages to stdout as they crossed the wire, each with what ended its line. To a terminal only what cannot steer
+ * it, on a line each.
+ */
+export class MessageOutput {
+  readonly #io: CommandIo;
+  /** Whether the last message had no line ending. It must not run into the next one, which is another stream's. */
+  #isOpen = false;
+
+  constructor(io: CommandIo) {
+    this.#io = io;
+  }
+
+  async write(frame: FrameRecord): Promise<void> {
+    const { isTty, stdout } = this.#io;
+    if (isTty) return await stdout.write(`${harmlessJson(messageText(frame))}\n`);
+    const bytes = wireBytes(frame);
+    if (this.#isOpen) void stdout.write("\n");
+    this.#isOpen = bytes.at(-1) !== LINE_FEED;
+    await stdout.write(bytes);
+  }
 }

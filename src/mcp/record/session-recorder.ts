@@ -59,16 +59,33 @@ export class SessionRecorder {
   }
 }
 
-/** The message on a line: as the very text where it is JSON, else what stands there, in base64 where it is no text. */
+/**
+ * The message on a line: as the very text where it is JSON, else what stands there, in base64 where it is no text; and
+ * what ends the line, where that is not `\n`.
+ */
 function envelopeOf(line: TapeLine, direction: Direction): MessageEnvelope {
   let text: string;
   try {
     text = line.text();
   } catch {
-    return { raw: base64(line.bytes), encoding: "base64", direction };
+    return { raw: base64(line.bytes), encoding: "base64", direction, line_end: notable(line.ending) };
   }
-  const message = new JsonText(text);
-  return message.shape === undefined ? { raw: text, direction } : { message, direction };
+  const [said, line_end] = splitReturns(text, line.ending);
+  const message = new JsonText(said);
+  return message.shape === undefined
+    ? { raw: said, direction, line_end: notable(line_end) }
+    : { message, direction, line_end: notable(line_end) };
+}
+
+/** Carriage returns before the end of a line belong to its end: in a message they could not stand as they are. */
+function splitReturns(text: string, ending: string): [text: string, ending: string] {
+  let end = text.length;
+  while (text.charCodeAt(end - 1) === 0x0d) end--;
+  return end === text.length ? [text, ending] : [text.slice(0, end), text.slice(end) + ending];
+}
+
+function notable(ending: string): string | undefined {
+  return ending === "\n" ? undefined : ending;
 }
 
 function base64(bytes: Uint8Array): string {

@@ -27,21 +27,22 @@ export class EnvelopeCheck {
     if (!isMessageEnvelope(envelope)) {
       throw new TapeError("invalid_argument", `Cannot record a message: ${explainEnvelope(envelope)}`);
     }
-    const { message, direction, timestamp, session_id, action, flags, raw, encoding } = envelope;
+    const { message, direction, timestamp, session_id, line_end, action, flags, raw, encoding } = envelope;
     let bytes = LINE_OVERHEAD_BYTES;
     if (timestamp != null) bytes += timestamp.length * 6;
     if (session_id != null) bytes += session_id.length * 6;
+    if (line_end != null) bytes += line_end.length * 6;
     if (transport != null) bytes += this.#transportLength(transport);
     if (action != null) bytes += 3 * stringify(action, "the action of a message").length;
     if (flags != null) bytes += 3 * stringify(flags, "the flags of a message").length;
     if (message === undefined) {
       this.#checkLength(bytes + utf8Length(JSON.stringify(raw)));
-      return { raw: raw!, encoding, direction, timestamp, session_id, transport, action, flags };
+      return { raw: raw!, encoding, direction, timestamp, session_id, line_end, transport, action, flags };
     }
     const text = message instanceof JsonText ? message : textOf(message);
     const flat = checkedText(text);
     if (flat.length * 3 + bytes > this.#maxLineBytes) this.#checkLength(utf8Length(flat) + bytes);
-    return { message: text, direction, timestamp, session_id, transport, action, flags };
+    return { message: text, direction, timestamp, session_id, line_end, transport, action, flags };
   }
 
   /** The most bytes that it takes on a line. Often the same object comes with every message. */

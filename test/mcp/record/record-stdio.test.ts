@@ -43,7 +43,11 @@ async function compare({ server, talk, sent, code }: Case): Promise<Seen> {
 
     const tape = await onlyTapeIn(folder);
     assert.equal(tape.said("server_to_client"), linesOf(seen.stdout));
-    if (sent !== undefined) assert.equal(tape.said("client_to_server"), linesOf(sent));
+    assert.is(tape.wire("server_to_client").compare(seen.stdout), 0, "the tape has every byte of stdout");
+    if (sent !== undefined) {
+      assert.equal(tape.said("client_to_server"), linesOf(sent));
+      assert.is(tape.wire("client_to_server").compare(sent), 0, "the tape has every byte of stdin");
+    }
     // A log record has text only.
     assert.equal(tape.log, linesOf(seen.stderr).map((line) => new TextDecoder().decode(Buffer.from(line, "latin1"))));
     assert.is(tape.metadata?.status, "finalized");
