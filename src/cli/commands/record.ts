@@ -19,26 +19,31 @@ const HELP = `Runs an MCP server and records what it and its client say to each 
 Usage:
   tapeline record [--dir DIR] [--name NAME] [--tag TAG …] -- COMMAND ARGS…
 
-Put it in front of a server's command in the configuration of an MCP client. Bytes pass through at once and as they came;
-the session never waits for the tape. Every run makes a tape of its own. The server's stderr is passed on and recorded;
-its environment is not recorded.
+Put it in front of a server's command in the configuration of an MCP client.
+Bytes pass through at once and as they came; the session never waits for the
+tape. Every run makes a tape of its own. The server's stderr is passed on and
+recorded; its environment is not recorded.
 
 Options:
-  --dir DIR            where tapes are kept; by default $TAPELINE_DIR, or else ./tapes
-  --name NAME          a name for the tape, for people
-  --description TEXT   more about it
-  --tag TAG            a word to find it by; may be given several times
-  --session ID         the id of the session; by default a new UUID
-  --durability LEVEL   buffered (kept in memory for a moment), flushed (survives a killed process; the default)
-                       or synced (survives a power loss)
+  --dir DIR           where tapes are kept; by default $TAPELINE_DIR or ./tapes
+  --name NAME         a name for the tape, for people
+  --description TEXT  more about it
+  --tag TAG           a word to find it by; may be given several times
+  --session ID        the id of the session; by default a new UUID
+  --durability LEVEL  buffered: kept in memory for a moment;
+                      flushed: survives a killed process (the default);
+                      synced: survives a power loss
 
 Examples:
   tapeline record -- npx -y @modelcontextprotocol/server-everything
   tapeline record --dir ~/tapes --name search --tag nightly -- python server.py
 
-Exit code:
-  that of COMMAND, 128 + n where signal n ended it; 126 and 127 if it cannot be started; 3 if it ended with 0 and the tape
-  is not whole; 2 for wrong use, such as a folder that cannot be written: then COMMAND was not started
+Exit codes:
+  that of COMMAND, or 128 + n where signal n ended it
+  2         wrong use, such as a folder that cannot be written: COMMAND was not
+            started
+  3         COMMAND ended with 0, but the tape is not whole
+  126, 127  COMMAND cannot be started
 `;
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {

@@ -14,12 +14,14 @@ const HELP = `Records a real MCP session while you watch.
 Usage:
   tapeline demo [--dir DIR]
 
-Starts @modelcontextprotocol/server-everything behind "tapeline record", and the MCP SDK's own client in front of it. The
-client lists tools, calls some of them, two of which fail, and waits for one that tells of its progress. The tape is shown
-line by line while it grows, then summed up. It takes a few seconds and needs no network.
+Starts @modelcontextprotocol/server-everything behind "tapeline record", and the
+MCP SDK's own client in front of it. The client lists tools, calls some of them,
+two of which fail, and waits for one that tells of its progress. The tape is
+shown line by line while it grows, then summed up. It takes a few seconds and
+needs no network.
 
 Options:
-  --dir DIR  where the tape is kept; by default $TAPELINE_DIR, or else ./tapes
+  --dir DIR  where the tape is kept; by default $TAPELINE_DIR or ./tapes
 
 Examples:
   tapeline demo
