@@ -39,6 +39,7 @@ export { compose, pipe, type PipeSource } from "./streams/pipe.ts";
 export { type Source, source, type SourceSpec } from "./streams/source.ts";
 export { type Sink, sink, type SinkSpec, TapeSink, type TapeSinkSpec } from "./streams/sink.ts";
 export { memorySource, type MemorySourceOptions } from "./sources/memory.ts";
+export { type TapeBytes, tapeSource } from "./sources/tape-source.ts";
 export { type MemorySink, memorySink } from "./sinks/memory.ts";
 export { memoryStore } from "./stores/memory.ts";
 export type { StoreEntry, TapeStore } from "./stores/store.ts";

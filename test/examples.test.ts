@@ -17,6 +17,7 @@ if (!("command" in runtime)) throw new Error(runtime.missing);
 const EXPECTED: Record<string, RegExp> = {
   "custom-filter.ts": /"name":"login","arguments":"\(hidden\)"/,
   "follow-live.ts": /("result":\{\}[^]*answered after[^]*){3}/,
+  "own-store.ts": /keeps all \d\d promises of a store/,
   "record-and-read.ts": /"id":12345678901234567890,"method":"tools\/list"[^]*1 request was answered/,
   "std-streams.ts": /bytes, gzipped[^]*(text: "ready"|text: 'ready'|skip: )/,
   "swap-store.ts": /(2000 frames,[^]*id: 617[^]*){2}/,
