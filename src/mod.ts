@@ -10,6 +10,7 @@ export type { Bytes } from "./lines/bytes.ts";
 export { isTapeError, TapeError, type TapeErrorCode, type TapeErrorOptions } from "./errors.ts";
 export { JsonText, jsonText } from "./json/json-text.ts";
 export type { JsonShape, JsonType } from "./json/json-scan.ts";
+export { type Failure, failureOf } from "./records/failure.ts";
 export { batchHeaders, type MessageHeader, messageHeader, type MessageKind } from "./records/jsonrpc.ts";
 export { messageBytes, messageText, wireBytes } from "./records/recorded-text.ts";
 export { type LineHeader, type LinePosition, TapeLine } from "./lines/line.ts";

@@ -137,6 +137,15 @@ export function inputRequiredState(
   }
 }
 
+/**
+ * Whether `message` is the result of a tool that says `isError` (MCP): the call came through, and what was called failed.
+ * A JSON-RPC error is none.
+ */
+export function isToolError(message: unknown, header: MessageHeader = messageHeader(message)): boolean {
+  if (header.kind !== "response" || header.isError || !mayHold(message, "isError")) return false;
+  return valueAt(message, ["result", "isError"]) === true;
+}
+
 const BATCH: MessageHeader = noMessage("batch", undefined);
 const INVALID: MessageHeader = noMessage("invalid", undefined);
 const INVALID_BY_VERSION = { "2.0": noMessage("invalid", "2.0"), other: noMessage("invalid", "other") };

@@ -34,7 +34,7 @@ export class RunningCommand implements AsyncDisposable {
 
   constructor(args: readonly string[], { cwd, env, stdout }: RunOptions = {}) {
     const [program, ...before] = thisRuntime().command;
-    const { TAPELINE_DIR: _, COLUMNS: __, ...inherited } = process.env;
+    const { TAPELINE_DIR: _, COLUMNS: __, NO_COLOR: ___, FORCE_COLOR: ____, ...inherited } = process.env;
     const file = stdout === undefined ? undefined : openSync(stdout, "w");
     const child = spawn(program, [...before, main, ...args], {
       cwd,

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import type { Direction } from "../../records/record.ts";
-import { UsageError } from "../command.ts";
-import { escapeControls } from "../terminal/text.ts";
+import { type CommandIo, UsageError } from "../command.ts";
+import { escapeControls, type Style, styleFor } from "../terminal/text.ts";
 
 /** The options of a command, in the shape of `node:util`. */
 export type OptionConfig = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>["options"]>;
@@ -90,6 +90,15 @@ export function directionOption(from: string | undefined): Direction | undefined
     default:
       return undefined;
   }
+}
+
+/**
+ * The colours that `--color` asks for.
+ *
+ * @throws {UsageError} it is none of auto, always, never
+ */
+export function styleOption(color: string | undefined, io: Pick<CommandIo, "isTty" | "env">): Style {
+  return styleFor(io, choiceOption("--color", color, ["auto", "always", "never"]));
 }
 
 /**

@@ -1,18 +1,19 @@
 import type { TapeLine } from "../../lines/line.ts";
 import { Calls } from "../report/calls.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
-import { describeRecord, isNoteworthy } from "../report/describe-record.ts";
+import { describeRecord, isNoteworthy, lineWidth } from "../report/describe-record.ts";
 import { MessageOutput } from "../terminal/message-output.ts";
 import { directionOption } from "../arguments/options.ts";
-import { optionalArgument, parseOptions } from "../arguments/options.ts";
+import { optionalArgument, parseOptions, styleOption } from "../arguments/options.ts";
 import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
-import { harmlessJson, styleFor } from "../terminal/text.ts";
+import { harmlessJson } from "../terminal/text.ts";
 
 const HELP = `Prints all of a tape, as far as it is recorded.
 
 Usage:
-  tapeline cat [--from SIDE] [--type TYPES] [--json | --raw] [--dir DIR] [TAPE]
+  tapeline cat [--from SIDE] [--type TYPES] [--json | --raw | --wide]
+               [--color WHEN] [--dir DIR] [TAPE]
 
 Without --json or --raw the lines are those of "tapeline tail". A damaged line
 is skipped and reported on stderr; its neighbours are printed, and the exit code
@@ -25,6 +26,9 @@ Options:
   --json        the lines of the tape itself, as they stand there
   --raw         nothing but the messages, to the letter as they crossed the wire,
                 line endings and all
+  --wide        lines as long as they are, on a terminal too
+  --color WHEN  auto, always or never; auto, the default, asks the terminal,
+                NO_COLOR and FORCE_COLOR
   --dir DIR     where tapes are kept; by default $TAPELINE_DIR or ./tapes
 
 Examples:
@@ -40,13 +44,15 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     type: { type: "string", multiple: true },
     json: { type: "boolean" },
     raw: { type: "boolean" },
+    wide: { type: "boolean" },
+    color: { type: "string" },
     dir: { type: "string" },
   });
   if (values.json === true && values.raw === true) throw new UsageError("--json and --raw exclude each other");
   const accepts = lineFilter(values.from, values.type);
+  const style = styleOption(values.color, io);
   const tape = await openTape(optionalArgument("cat", positionals), tapeFolder(values.dir, io.env));
   const reading = new TapeReading(tape, io);
-  const style = styleFor(io);
   const calls = new Calls();
   const messages = new MessageOutput(io);
 
@@ -62,7 +68,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     } else if (values.raw === true) {
       if (isAccepted && record.type === "frame") await messages.write(record);
     } else {
-      const text = describeRecord(line, record, calls, style, io.columns);
+      const text = describeRecord(line, record, calls, style, lineWidth(io, values.wide));
       if (isAccepted && (values.type !== undefined || isNoteworthy(record))) await io.stdout.write(`${text}\n`);
     }
   }

@@ -1,26 +1,29 @@
 import type { Command, CommandIo } from "../command.ts";
 import { infoReport, type TapeInfo } from "../report/info-report.ts";
-import { numberOption, optionalArgument, parseOptions } from "../arguments/options.ts";
+import { numberOption, optionalArgument, parseOptions, styleOption } from "../arguments/options.ts";
 import { Progress } from "../terminal/progress.ts";
 import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
 import { tapeState } from "../report/tape-state.ts";
 import { TapeSummary } from "../report/tape-summary.ts";
-import { asciiJson, styleFor } from "../terminal/text.ts";
+import { asciiJson } from "../terminal/text.ts";
 
 const HELP = `Tells what is on a tape: counted from the tape itself, in one pass.
 
 Usage:
-  tapeline info [--top N] [--json] [--dir DIR] [TAPE]
+  tapeline info [--top N] [--json] [--color WHEN] [--dir DIR] [TAPE]
 
 Methods are listed with their count, errors and latencies: half of the answers
 came within p50, 95 % within p95. Errors are JSON-RPC errors and results of
 tools that say "isError". A tape that is damaged or has gaps gives exit code 3.
 
 Options:
-  --top N    how many slow calls, errors and other things to list; by default 5
-  --json     all of it as one JSON object on one line; times in milliseconds
-  --dir DIR  where tapes are kept; by default $TAPELINE_DIR or ./tapes
+  --top N       how many slow calls, errors and other things to list; by default
+                5
+  --json        all of it as one JSON object on one line; times in milliseconds
+  --color WHEN  auto, always or never; auto, the default, asks the terminal,
+                NO_COLOR and FORCE_COLOR
+  --dir DIR     where tapes are kept; by default $TAPELINE_DIR or ./tapes
 
 Examples:
   tapeline info latest
@@ -32,9 +35,11 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const { values, positionals } = parseOptions("info", args, {
     top: { type: "string" },
     json: { type: "boolean" },
+    color: { type: "string" },
     dir: { type: "string" },
   });
   const top = numberOption("--top", values.top, "0 or more", (n) => Number.isSafeInteger(n) && n >= 0) ?? 5;
+  const style = styleOption(values.color, io);
   const tape = await openTape(optionalArgument("info", positionals), tapeFolder(values.dir, io.env));
   const reading = new TapeReading(tape, io);
   const summary = new TapeSummary(top);
@@ -58,7 +63,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     reading,
   };
   if (values.json === true) await io.stdout.write(`${asciiJson(infoObject(known))}\n`);
-  else await io.stdout.write(`${infoReport(known, top, styleFor(io), io.columns, Date.now()).join("\n")}\n`);
+  else await io.stdout.write(`${infoReport(known, top, style, io.columns, Date.now()).join("\n")}\n`);
   return await reading.finish();
 }
 

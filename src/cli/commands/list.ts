@@ -4,17 +4,17 @@ import type { TapeMetadata } from "../../records/metadata.ts";
 import { fileStore } from "../../stores/file.ts";
 import { TapeManager } from "../../tape/manager.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
-import { noArguments, parseOptions } from "../arguments/options.ts";
+import { noArguments, parseOptions, styleOption } from "../arguments/options.ts";
 import { type Column, tableLines } from "../terminal/table.ts";
 import { tapeFolder } from "../arguments/tape-argument.ts";
 import { paintState, type TapeState, tapeState } from "../report/tape-state.ts";
-import { asciiJson, escapeControls, type Style, styleFor } from "../terminal/text.ts";
+import { asciiJson, escapeControls, type Style } from "../terminal/text.ts";
 import { formatAgo, formatBytes, formatCount, formatDuration, formatTime } from "../terminal/units.ts";
 
 const HELP = `Lists the tapes of a folder, newest first.
 
 Usage:
-  tapeline list [--json] [--dir DIR]
+  tapeline list [--json] [--color WHEN] [--dir DIR]
 
 What it prints comes from the metadata beside each tape, which may be some
 seconds old; "tapeline info" counts the tape itself. A tape is "interrupted"
@@ -22,9 +22,11 @@ when its recorder has ended without finishing it, "recording?" when that cannot
 be told from here, and "unknown" when it has no metadata.
 
 Options:
-  --json     the metadata of each tape with its "path" and "state", as one JSON
-             object a line
-  --dir DIR  where tapes are kept; by default $TAPELINE_DIR or ./tapes
+  --json        the metadata of each tape with its "path" and "state", as one
+                JSON object a line
+  --color WHEN  auto, always or never; auto, the default, asks the terminal,
+                NO_COLOR and FORCE_COLOR
+  --dir DIR     where tapes are kept; by default $TAPELINE_DIR or ./tapes
 
 Examples:
   tapeline list
@@ -40,8 +42,13 @@ interface Entry {
 }
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
-  const { values, positionals } = parseOptions("list", args, { json: { type: "boolean" }, dir: { type: "string" } });
+  const { values, positionals } = parseOptions("list", args, {
+    json: { type: "boolean" },
+    color: { type: "string" },
+    dir: { type: "string" },
+  });
   noArguments("list", positionals);
+  const style = styleOption(values.color, io);
   const folder = tapeFolder(values.dir, io.env);
   if (values.dir !== undefined) await checkFolder(folder);
   const entries: Entry[] = [];
@@ -58,7 +65,6 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     await io.stderr.write(`tapeline: there are no tapes in ${where} yet; "tapeline record -- COMMAND" makes one\n`);
     return 0;
   }
-  const style = styleFor(io);
   const lines = tableLines(entries, columnsOf(style, Date.now()), style, io.columns);
   await io.stdout.write(`${lines.join("\n")}\n`);
   return 0;

@@ -1,17 +1,18 @@
 import { type RepairResult, repairTape } from "../../tape/repair/repair.ts";
 import type { RecordCounts } from "../../tape/verify/verify.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
-import { optionalArgument, parseOptions } from "../arguments/options.ts";
+import { optionalArgument, parseOptions, styleOption } from "../arguments/options.ts";
 import { pathInStore } from "../arguments/path-store.ts";
 import { findTape, naming, type TapeFile, tapeFolder } from "../arguments/tape-argument.ts";
-import { asciiJson, escapeControls, styleFor } from "../terminal/text.ts";
+import { asciiJson, escapeControls, type Style } from "../terminal/text.ts";
 import { formatBytes, plural } from "../terminal/units.ts";
 import { resultObject, summary } from "./verify.ts";
 
 const HELP = `Makes a whole tape of a damaged one.
 
 Usage:
-  tapeline repair [--to ID | --in-place] [--json] [--dir DIR] [TAPE]
+  tapeline repair [--to ID | --in-place] [--json] [--color WHEN] [--dir DIR]
+                  [TAPE]
 
 Every line that is a record is kept, letter by letter. What is none is left out,
 and kept in a file beside the repaired tape that ends in ".dropped". Frames are
@@ -22,12 +23,14 @@ final checkpoint, and is verified before it takes anybody's place. A tape
 without damage is left as it is.
 
 Options:
-  --to ID     id of the repaired tape, which is put beside the damaged one; by
-              default the id of the damaged one and "-repaired"
-  --in-place  puts the repaired tape in the place of the damaged one, which is
-              kept in a file that ends in ".jsonl.bak"
-  --json      what was done as one JSON object on one line
-  --dir DIR   where tapes are kept; by default $TAPELINE_DIR or ./tapes
+  --to ID       id of the repaired tape, which is put beside the damaged one; by
+                default the id of the damaged one and "-repaired"
+  --in-place    puts the repaired tape in the place of the damaged one, which is
+                kept in a file that ends in ".jsonl.bak"
+  --json        what was done as one JSON object on one line
+  --color WHEN  auto, always or never; auto, the default, asks the terminal,
+                NO_COLOR and FORCE_COLOR
+  --dir DIR     where tapes are kept; by default $TAPELINE_DIR or ./tapes
 
 Exit codes:
   0  the tape is whole: it had no damage, or all of it is there again
@@ -46,15 +49,17 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     to: { type: "string" },
     "in-place": { type: "boolean" },
     json: { type: "boolean" },
+    color: { type: "string" },
     dir: { type: "string" },
   });
+  const style = styleOption(values.color, io);
   const inPlace = values["in-place"] === true;
   if (inPlace && values.to !== undefined) throw new UsageError("--to and --in-place exclude each other");
   const tape = await findTape(optionalArgument("repair", positionals), tapeFolder(values.dir, io.env));
   const options = { to: values.to, inPlace, signal: io.signal };
   const result = await naming(tape, () => repairTape(tape.store, tape.tapeId, options));
   if (values.json === true) await io.stdout.write(`${asciiJson(resultFields(result, tape))}\n`);
-  else await io.stdout.write(`${report(result, tape, io).join("\n")}\n`);
+  else await io.stdout.write(`${report(result, tape, style).join("\n")}\n`);
   return isComplete(result) ? 0 : 3;
 }
 
@@ -63,9 +68,8 @@ function isComplete({ dropped, unreadableLines, missingFrames, unverified }: Rep
   return missingFrames + unreadableLines + unverified.length + total(dropped) === 0;
 }
 
-function report(result: RepairResult, tape: TapeFile, io: CommandIo): string[] {
+function report(result: RepairResult, tape: TapeFile, style: Style): string[] {
   const { before, after, dropped, unreadableLines, missingFrames, movedFrames, retimedFrames, unverified } = result;
-  const style = styleFor(io);
   const pathOf = pathInStore(tape.path, tape.tapeId);
   const name = (key: string) => escapeControls(pathOf(key));
   const finished = result.isFinished ? ["An earlier repair was interrupted; it has been brought to its end."] : [];

@@ -1,16 +1,16 @@
 import type { Finding } from "../../tape/verify/verify-finding.ts";
 import { type VerifyResult, verifyTape } from "../../tape/verify/verify.ts";
 import type { Command, CommandIo } from "../command.ts";
-import { optionalArgument, parseOptions } from "../arguments/options.ts";
+import { optionalArgument, parseOptions, styleOption } from "../arguments/options.ts";
 import { Progress } from "../terminal/progress.ts";
 import { findTape, inPaths, naming, tapeFolder } from "../arguments/tape-argument.ts";
-import { asciiJson, escapeControls, type Style, styleFor } from "../terminal/text.ts";
+import { asciiJson, escapeControls, type Style } from "../terminal/text.ts";
 import { formatBytes, formatCount, plural } from "../terminal/units.ts";
 
 const HELP = `Checks a tape from its first line to its last.
 
 Usage:
-  tapeline verify [--json] [--dir DIR] [TAPE]
+  tapeline verify [--json] [--color WHEN] [--dir DIR] [TAPE]
 
 Checks that every line is a record, that frames follow each other in number and
 time but for what gap records tell, that correlations fit their frames and
@@ -22,9 +22,11 @@ What stands behind the last checkpoint has no checksum yet, and tapes of other
 programs have none: that is no damage. Notes are no damage either.
 
 Options:
-  --json     the result as one JSON object on one line, with the first 10,000
-             findings
-  --dir DIR  where tapes are kept; by default $TAPELINE_DIR or ./tapes
+  --json        the result as one JSON object on one line, with the first 10,000
+                findings
+  --color WHEN  auto, always or never; auto, the default, asks the terminal,
+                NO_COLOR and FORCE_COLOR
+  --dir DIR     where tapes are kept; by default $TAPELINE_DIR or ./tapes
 
 Exit codes:
   0  there is no damage
@@ -42,9 +44,13 @@ Examples:
 const MAX_FINDINGS = 10_000;
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
-  const { values, positionals } = parseOptions("verify", args, { json: { type: "boolean" }, dir: { type: "string" } });
+  const { values, positionals } = parseOptions("verify", args, {
+    json: { type: "boolean" },
+    color: { type: "string" },
+    dir: { type: "string" },
+  });
+  const style = styleOption(values.color, io);
   const tape = await findTape(optionalArgument("verify", positionals), tapeFolder(values.dir, io.env));
-  const style = styleFor(io);
   const progress = new Progress(await tape.store.size(tape.key) ?? 0, io);
   const findings: Finding[] = [];
   const onFinding = ({ message, ...rest }: Finding) => {

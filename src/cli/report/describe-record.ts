@@ -3,16 +3,16 @@ import type { TapeLine } from "../../lines/line.ts";
 import type { TapeStats } from "../../records/metadata.ts";
 import type { CorrelationRecord, FrameRecord, TapeRecord } from "../../records/record.ts";
 import { messageText } from "../../records/recorded-text.ts";
+import { failureOf } from "../../records/failure.ts";
+import type { CommandIo } from "../command.ts";
 import { type Calls, roundTripUs, type SeenFrame } from "./calls.ts";
-import { failureOf } from "../failure.ts";
+import { previewOf } from "./message-preview.ts";
 import { cut, escapeControls, pad, type Style, widthOf } from "../terminal/text.ts";
 import { formatDuration, formatLatency, formatOffset, formatTime, plural } from "../terminal/units.ts";
 
-/** Longer text is cut before anything else is done with it. */
-const MAX_PREVIEW = 500;
 const LABEL_WIDTH = 34;
 
-/** What one line says, before it is laid out. All of it escaped. */
+/** What one line says, before it is laid out. Foreign text in it is escaped and cut only there. */
 interface Description {
   readonly ts?: number | undefined;
   readonly seq?: number | undefined;
@@ -27,9 +27,14 @@ interface Description {
   readonly tone: keyof Style | undefined;
 }
 
+/** How wide a line may be: as wide as the terminal, and without an end where there is none or somebody asks for it. */
+export function lineWidth(io: Pick<CommandIo, "isTty" | "columns">, isWide: boolean = false): number {
+  return io.isTty && !isWide ? io.columns : Infinity;
+}
+
 /**
- * A record as one line for people. Every record of the tape must pass here in order, so that answers are known to their
- * requests.
+ * A record as one line for people, cut to `columns` places. Every record of the tape must pass here in order, so that
+ * answers are known to their requests.
  */
 export function describeRecord(
   line: TapeLine,
@@ -77,7 +82,7 @@ function describe(line: TapeLine, record: TapeRecord, calls: Calls): Description
   switch (record.type) {
     case "init": {
       const preview = `${formatTime(record.created_at)}, session ${record.session_id}`;
-      return { mark: "▷", label: "start of the tape", preview: short(preview), tone: "dim" };
+      return { mark: "▷", label: "start of the tape", preview, tone: "dim" };
     }
     case "checkpoint": {
       const label = record.final === true ? "end of the tape" : "checkpoint";
@@ -93,21 +98,21 @@ function describe(line: TapeLine, record: TapeRecord, calls: Calls): Description
         seq: record.from_seq ?? undefined,
         mark: "✂",
         label: `${plural(record.count, "frame")} lost`,
-        preview: short(record.reason ?? ""),
+        preview: record.reason ?? "",
         tone: "bad",
       };
     case "log":
       return {
         ts: record.ts,
         mark: "·",
-        label: short(record.stream),
-        preview: short(record.text.trimEnd()),
+        label: record.stream,
+        preview: record.text.trimEnd(),
         tone: "warn",
       };
     default: {
       const { type, ...rest } = record;
       const ts = typeof rest.ts === "number" ? rest.ts : undefined;
-      return { ts, mark: "?", label: short(type), preview: short(JSON.stringify(rest)), tone: "dim" };
+      return { ts, mark: "?", label: type, preview: restText(line, rest), tone: "dim" };
     }
   }
 }
@@ -115,37 +120,37 @@ function describe(line: TapeLine, record: TapeRecord, calls: Calls): Description
 function describeFrame(line: TapeLine, frame: FrameRecord, { messages, answers }: SeenFrame): Description {
   const arrow = frame.dir === "client_to_server" ? "→" : "←";
   const [only] = messages;
-  const id = only?.header.idKey === undefined ? undefined : short(only.header.idKey);
+  const id = only?.header.idKey;
   const common = { ts: frame.ts, seq: frame.seq, mark: arrow };
   if (only === undefined || Array.isArray(frame.env.message)) {
-    const isError = messages.some(({ header }) => header.isError);
+    const isError = messages.some(({ header, message }) => failureOf(message, header) !== undefined);
     const preview = messages.map(({ header, label }) => label ?? header.kind).join(", ");
     return {
       ...common,
       label: `batch of ${messages.length}`,
-      preview: short(preview),
+      preview,
       tone: isError ? "bad" : undefined,
     };
   }
   const { header, label } = only;
-  const failure = header.kind === "response" ? failureOf(only.message) : undefined;
+  const failure = failureOf(only.message, header);
   switch (header.kind) {
     case "request":
-    case "notification": {
-      const preview = label === header.method ? textAt(line, ["params"]) : textAt(line, ["params", "arguments"]);
-      return { ...common, label: short(label!), id, preview, tone: undefined };
-    }
+    case "notification":
+      return { ...common, label: label!, id, preview: previewOf(only, (path) => textAt(line, path)), tone: undefined };
     case "response": {
       const latency = answers[0] && roundTripUs(answers[0]);
-      const shown = short(label ?? (failure === undefined ? "result" : "error"));
+      const shown = label ?? (failure === undefined ? "result" : "error");
       const answer = { ...common, isFailure: failure !== undefined, label: shown, id, latency };
-      if (failure === undefined) return { ...answer, preview: textAt(line, ["result"]), tone: undefined };
-      const what = failure.code === "tool" ? "tool error" : `error ${failure.code}`;
-      return { ...answer, preview: short(`${what}: ${failure.message}`), tone: "bad" };
+      if (failure === undefined) {
+        return { ...answer, preview: previewOf(only, (path) => textAt(line, path)), tone: undefined };
+      }
+      const what = failure.kind === "tool_error" ? "tool error" : `error ${failure.code}`;
+      return { ...answer, preview: `${what}: ${failure.message}`, tone: "bad" };
     }
     default: {
       const isRaw = frame.env.message === undefined;
-      return { ...common, label: isRaw ? "not JSON" : "no message", preview: short(messageText(frame)), tone: "warn" };
+      return { ...common, label: isRaw ? "not JSON" : "no message", preview: messageText(frame), tone: "warn" };
     }
   }
 }
@@ -153,9 +158,9 @@ function describeFrame(line: TapeLine, frame: FrameRecord, { messages, answers }
 function describeCorrelation(record: CorrelationRecord, calls: Calls): Description {
   const { request_seq, response_seq, status } = record;
   const call = calls.get(request_seq);
-  const label = call === undefined ? `request ${request_seq}` : short(call.label);
+  const label = call === undefined ? `request ${request_seq}` : call.label;
   if (response_seq != null) {
-    const preview = `frame ${response_seq} answers frame ${request_seq}: ${short(status ?? "")}`;
+    const preview = `frame ${response_seq} answers frame ${request_seq}: ${status ?? ""}`;
     return { mark: "↔", label, latency: roundTripUs(record), preview, tone: "dim" };
   }
   const why = status === "timeout"
@@ -176,15 +181,21 @@ function describeStats({ frame_count, duration_ms, error_count }: TapeStats): st
   return parts.filter((part) => part !== "").join(", ");
 }
 
+/** A record without its type, as JSON. */
+function restText(line: TapeLine, rest: object): string {
+  try {
+    return JSON.stringify(rest);
+  } catch {
+    // It is nested too deeply to be written anew.
+    return line.text();
+  }
+}
+
 /** The very text of a part of the message. */
 function textAt(line: TapeLine, path: readonly string[]): string {
   const text = line.text();
   const span = valueSpan(text, ["env", "message", ...path]);
-  return span === undefined ? "" : short(text.slice(span[0], Math.min(span[1], span[0] + MAX_PREVIEW)));
-}
-
-function short(text: string): string {
-  return escapeControls(text.length > MAX_PREVIEW ? text.slice(0, MAX_PREVIEW) : text);
+  return span === undefined ? "" : text.slice(...span);
 }
 
 function layOut(description: Description, style: Style, columns: number): string {
@@ -192,15 +203,23 @@ function layOut(description: Description, style: Style, columns: number): string
   const time = pad(ts === undefined ? "" : formatOffset(ts), 9, "right");
   const number = pad(seq === undefined ? "" : String(seq), 6, "right");
   const labelWidth = Math.min(LABEL_WIDTH, Math.max(12, columns - 55));
-  const tag = id === undefined ? "" : ` #${cut(id, 9)}`;
-  const name = cut(label, labelWidth - widthOf(tag));
-  const fill = " ".repeat(labelWidth - widthOf(name) - widthOf(tag));
+  const isEndless = columns === Infinity;
+  const tag = id === undefined ? "" : ` #${fit(id, isEndless ? Infinity : 9)}`;
+  const name = fit(label, isEndless ? Infinity : labelWidth - widthOf(tag));
+  const fill = " ".repeat(Math.max(0, labelWidth - widthOf(name) - widthOf(tag)));
   const took = pad(latency == null ? "" : formatLatency(latency), 8, "right");
-  const rest = cut(preview, columns - 9 - 6 - labelWidth - 8 - 9);
+  const rest = fit(preview, columns - 9 - 6 - labelWidth - 8 - 9);
   const paint = tone === undefined ? (text: string) => text : style[tone];
   const arrow = mark === "→" ? style.out(mark) : mark === "←" ? style.good(mark) : paint(mark);
   const outcome = isFailure === undefined ? " " : isFailure ? style.bad("✗") : style.good("✓");
   const quiet = tone === undefined ? style.dim(rest) : paint(rest);
   const start = `${style.dim(time)} ${style.dim(number)} ${arrow}${outcome} `;
   return `${start}${paint(name)}${style.dim(tag)}${fill} ${took}  ${quiet}`.trimEnd();
+}
+
+/** Foreign text, escaped, and cut to `width` places. */
+function fit(text: string, width: number): string {
+  if (width === Infinity) return escapeControls(text);
+  // What is cut off need not be escaped; letters without width could go on forever.
+  return cut(escapeControls(text.slice(0, Math.max(0, width) * 8 + 1)), width);
 }

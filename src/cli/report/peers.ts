@@ -1,3 +1,4 @@
+import { member } from "../../json/member.ts";
 import type { SeenMessage } from "./calls.ts";
 import { copyOf } from "../terminal/text.ts";
 
@@ -39,10 +40,4 @@ function implementation(value: unknown): string | undefined {
 
 function text(value: unknown): string | undefined {
   return typeof value === "string" ? copyOf(value, MAX_NAME) : undefined;
-}
-
-function member(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null && Object.hasOwn(value, name)
-    ? (value as Record<string, unknown>)[name]
-    : undefined;
 }

@@ -1,8 +1,8 @@
+import { type Failure, failureOf } from "../../records/failure.ts";
 import { LatencyHistogram } from "../../records/latency-histogram.ts";
 import { RunningStats } from "../../records/running-stats.ts";
 import type { CorrelationRecord, Direction, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
 import { type Call, Calls, roundTripUs, type SeenFrame } from "./calls.ts";
-import { failureOf } from "../failure.ts";
 import { Peers } from "./peers.ts";
 import { copyOf } from "../terminal/text.ts";
 
@@ -30,6 +30,7 @@ export interface TimedCall {
 /** Errors of one kind. */
 export interface ErrorSummary {
   readonly label: string;
+  /** The code of a JSON-RPC error; `tool` for the results of tools that say `isError`. */
   readonly code: number | string;
   readonly message: string;
   readonly firstSeq: number;
@@ -50,6 +51,8 @@ const MAX_KINDS = 500;
 const OTHERS = "(others)";
 /** Longer messages are cut: they are kept in memory, and told apart by their beginning. */
 const MAX_MESSAGE = 500;
+/** Codes are numbers; longer text in their place is cut. */
+const MAX_CODE = 40;
 /** So many answers wait for the tape to confirm them, and so many open requests are remembered. */
 const MAX_WAITING = 32_768;
 const MAX_GAPS = 1000;
@@ -118,10 +121,10 @@ export class TapeSummary {
       this.peers.see(seen);
       if (header.kind === "request" || header.kind === "notification") this.#method(label!, frame.dir).count++;
       else if (header.kind === "invalid") this.invalid++;
-      const failure = header.kind === "response" ? failureOf(message) : undefined;
+      const failure = failureOf(message, header);
       if (failure === undefined) continue;
-      if (failure.code === "tool") this.toolErrors++;
-      this.#addError(label ?? "(unknown request)", failure.code, copyOf(failure.message, MAX_MESSAGE), frame.seq);
+      if (failure.kind === "tool_error") this.toolErrors++;
+      this.#addError(label ?? "(unknown request)", failure, frame.seq);
       const asker = frame.dir === "client_to_server" ? "server_to_client" : "client_to_server";
       if (label !== undefined) this.#method(label, asker).errors++;
     }
@@ -178,12 +181,15 @@ export class TapeSummary {
     this.#open.set(seq, { label: call?.label ?? "(unknown request)", seq, ts: call?.ts, status });
   }
 
-  #addError(label: string, code: number | string, message: string, seq: number): void {
-    const key = JSON.stringify([label, code, message]);
+  #addError(label: string, failure: Failure, seq: number): void {
+    const code = typeof failure.code === "string" ? copyOf(failure.code, MAX_CODE) : failure.code ?? "tool";
+    const message = copyOf(failure.message, MAX_MESSAGE);
+    const key = JSON.stringify([label, failure.kind, code, message]);
     const known = this.#errors.get(key);
     if (known !== undefined) known.count++;
-    else if (this.#errors.size >= MAX_KINDS && label !== OTHERS) this.#addError(OTHERS, "", "", seq);
-    else this.#errors.set(key, { label, code, message, firstSeq: seq, count: 1 });
+    else if (this.#errors.size < MAX_KINDS || label === OTHERS) {
+      this.#errors.set(key, { label, code, message, firstSeq: seq, count: 1 });
+    } else this.#addError(OTHERS, { kind: "error", code: "", message: "" }, seq);
   }
 
   #method(label: string, dir: Direction): MethodSummary {

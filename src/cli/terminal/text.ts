@@ -1,3 +1,5 @@
+import type { CommandIo } from "../command.ts";
+
 /** The escapes that everybody reads; all others are spelled `\u{…}`. */
 const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
@@ -79,12 +81,15 @@ export interface Style {
   readonly out: (text: string) => string;
 }
 
-/** Colours for a terminal, none where nobody looks or somebody set `NO_COLOR`. */
-export function styleFor(io: {
-  readonly isTty: boolean;
-  readonly env: Readonly<Record<string, string | undefined>>;
-}): Style {
-  const isColoured = io.isTty && !io.env.NO_COLOR && io.env.TERM !== "dumb";
+/** When to colour: `auto` asks the terminal and the environment. */
+export type ColorChoice = "auto" | "always" | "never";
+
+/**
+ * The colours for what is printed. Of those who have a say the first one decides: the `--color` option, `NO_COLOR`,
+ * `FORCE_COLOR`, and whether stdout is a terminal that knows colours.
+ */
+export function styleFor(io: Pick<CommandIo, "isTty" | "env">, color: ColorChoice = "auto"): Style {
+  const isColoured = color === "auto" ? wantsColor(io) : color === "always";
   const paint = (on: number, off: number) => (text: string) =>
     isColoured && text !== "" ? `\x1b[${on}m${text}\x1b[${off}m` : text;
   return {
@@ -95,4 +100,10 @@ export function styleFor(io: {
     warn: paint(33, 39),
     out: paint(36, 39),
   };
+}
+
+function wantsColor({ isTty, env: { NO_COLOR, FORCE_COLOR, TERM } }: Pick<CommandIo, "isTty" | "env">): boolean {
+  if (NO_COLOR) return false;
+  if (FORCE_COLOR) return FORCE_COLOR !== "0" && FORCE_COLOR !== "false";
+  return isTty && TERM !== "dumb";
 }

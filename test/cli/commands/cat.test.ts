@@ -36,6 +36,19 @@ test("cat prints a line for each record that says something", () =>
     assert.match(fromServer, /^ +0\.004 +1 ←✓ ping #1 +3\.00 ms {2}\{\}\n$/);
   }));
 
+test("cat into a pipe cuts nothing, and colours only if it is told to", () =>
+  inScratch(async (folder) => {
+    const text = "long ".repeat(1000).trim();
+    const session = new Session("demo").server(1, { id: 1, result: { content: [{ type: "text", text }] } });
+    const path = await putTape(folder, "demo", session.plainText());
+    const { stdout } = await tapeline(["cat", path], { env: { COLUMNS: "80" } });
+    assert.ok(stdout.endsWith(` ${text}\n`));
+    assert.not(stdout.includes("\x1b"));
+    assert.ok((await tapeline(["cat", "--color=always", path])).stdout.includes("\x1b[32m✓"));
+    const { code, stderr } = await tapeline(["cat", "--color", "sometimes", path]);
+    assert.equal([code, stderr], [2, 'tapeline: --color must be auto, always, never, not "sometimes"\n']);
+  }));
+
 test("cat --json prints the lines of the tape, to the byte", () =>
   inScratch(async (folder) => {
     const text = (await sampleSession("demo").text()).replace('"id":3', '"id": 3.0').replace("\n", " \n");

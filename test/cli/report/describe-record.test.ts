@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Calls } from "../../../src/cli/report/calls.ts";
-import { describeRecord, isNoteworthy, isNoteworthyLine } from "../../../src/cli/report/describe-record.ts";
+import { describeRecord, isNoteworthy, isNoteworthyLine, lineWidth } from "../../../src/cli/report/describe-record.ts";
 import { styleFor, widthOf } from "../../../src/cli/terminal/text.ts";
 import { linesOf } from "../lines-of.ts";
 import { sampleSession, Session } from "../sample-tape.ts";
@@ -115,6 +115,34 @@ test("describeRecord() keeps within the terminal, and lets nothing through that 
       assert.not(/[\p{Cc}\p{Cf}]/u.test(line), JSON.stringify(line));
     }
   }
+});
+
+test("describeRecord() cuts nothing where there is no end to the line", async () => {
+  const long = "x".repeat(5000);
+  const name = "a-method-with-a-name-that-is-longer-than-its-column";
+  const session = new Session("demo").client(1, { id: long, method: name, params: { text: `${long}\n` } });
+  const [, line] = await describeAll(session.plainText(), Infinity);
+  assert.ok(line!.endsWith(` →  ${name} #"${long}"           {"text":"${long}\\n"}`));
+});
+
+test("describeRecord() marks a batch in which a tool failed, and takes no error code for a tool", async () => {
+  const style = styleFor({ isTty: true, env: {} });
+  const failed = { id: 1, result: { isError: true, content: [] } };
+  const [, line] = await linesOf(new Session("demo").server(1, [failed]).plainText());
+  assert.ok(describeRecord(line!.line, line!.record, new Calls(), style, 100).includes("\x1b[31mbatch of 1"));
+  const code = { id: 1, error: { code: "tool", message: "no" } };
+  assert.match(await describeLast(new Session("demo").server(1, code)), /error tool: no$/);
+});
+
+test("describeRecord() shows a record that is nested too deeply to be written anew", async () => {
+  const deep = `{"type":"note","ts":5,"x":${"[".repeat(100_000)}${"]".repeat(100_000)}}\n`;
+  assert.match((await describeAll(new Session("demo").plainText() + deep)).at(-1)!, /\? {2}note .*\[\[\[/);
+});
+
+test("lineWidth() is that of a terminal, and none elsewhere or where none is wanted", () => {
+  assert.is(lineWidth({ isTty: true, columns: 80 }), 80);
+  assert.is(lineWidth({ isTty: true, columns: 80 }, true), Infinity);
+  assert.is(lineWidth({ isTty: false, columns: 80 }), Infinity);
 });
 
 test("isNoteworthyLine() agrees with isNoteworthy()", async () => {

@@ -2,6 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
   asciiJson,
+  type ColorChoice,
   copyOf,
   cut,
   escapeControls,
@@ -76,6 +77,19 @@ test("styleFor() colours only a terminal, and not against NO_COLOR", () => {
   assert.is(isColoured(true, { NO_COLOR: "1" }), false);
   assert.is(isColoured(true, { TERM: "dumb" }), false);
   assert.is(isColoured(false, {}), false);
+});
+
+test("styleFor() asks --color first, then NO_COLOR, FORCE_COLOR and the terminal", () => {
+  const isColoured = (isTty: boolean, env: Record<string, string>, color?: ColorChoice) =>
+    styleFor({ isTty, env }, color).bad("x") !== "x";
+  assert.is(isColoured(false, { FORCE_COLOR: "1" }), true);
+  assert.is(isColoured(true, { FORCE_COLOR: "0" }), false);
+  assert.is(isColoured(true, { FORCE_COLOR: "false" }), false);
+  assert.is(isColoured(true, { FORCE_COLOR: "" }), true);
+  assert.is(isColoured(false, { FORCE_COLOR: "1", NO_COLOR: "1" }), false);
+  assert.is(isColoured(false, { NO_COLOR: "1", TERM: "dumb" }, "always"), true);
+  assert.is(isColoured(true, { FORCE_COLOR: "1" }, "never"), false);
+  assert.is(isColoured(true, {}, "auto"), true);
 });
 
 test.run();

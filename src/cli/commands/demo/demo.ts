@@ -4,15 +4,15 @@ import { StreamingTapeReader } from "../../../tape/read/reader.ts";
 import type { Command, CommandIo } from "../../command.ts";
 import { DemoSession, loadDemoParts } from "./demo-session.ts";
 import { info } from "../info.ts";
-import { noArguments, parseOptions } from "../../arguments/options.ts";
+import { noArguments, parseOptions, styleOption } from "../../arguments/options.ts";
 import { tail } from "../tail/tail.ts";
 import { tapeFolder } from "../../arguments/tape-argument.ts";
-import { escapeControls, styleFor } from "../../terminal/text.ts";
+import { escapeControls } from "../../terminal/text.ts";
 
 const HELP = `Records a real MCP session while you watch.
 
 Usage:
-  tapeline demo [--dir DIR]
+  tapeline demo [--color WHEN] [--dir DIR]
 
 Starts @modelcontextprotocol/server-everything behind "tapeline record", and the
 MCP SDK's own client in front of it. The client lists tools, calls some of them,
@@ -21,7 +21,9 @@ shown line by line while it grows, then summed up. It takes a few seconds and
 needs no network.
 
 Options:
-  --dir DIR  where the tape is kept; by default $TAPELINE_DIR or ./tapes
+  --color WHEN  auto, always or never; auto, the default, asks the terminal,
+                NO_COLOR and FORCE_COLOR
+  --dir DIR     where the tape is kept; by default $TAPELINE_DIR or ./tapes
 
 Examples:
   tapeline demo
@@ -34,11 +36,12 @@ const TIMEOUT_MS = 60_000;
 const LAST_WORDS_MS = 10_000;
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
-  const { values, positionals } = parseOptions("demo", args, { dir: { type: "string" } });
+  const { values, positionals } = parseOptions("demo", args, { color: { type: "string" }, dir: { type: "string" } });
   noArguments("demo", positionals);
+  const style = styleOption(values.color, io);
+  const look = values.color === undefined ? [] : ["--color", values.color];
   const folder = tapeFolder(values.dir, io.env);
   const parts = await loadDemoParts();
-  const style = styleFor(io);
   const say = (text: string) => io.stdout.write(`${style.bold(text)}\n`);
 
   const over = new AbortController();
@@ -59,7 +62,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
       tapeId = await tapeOf(folder, sessionId);
       const stop = new AbortController();
       over.signal.addEventListener("abort", () => stop.abort());
-      watching = tail.run(["-n", "1000", "--dir", folder, tapeId], {
+      watching = tail.run([...look, "-n", "1000", "--dir", folder, tapeId], {
         ...io,
         signal: AbortSignal.any([signal, stop.signal]),
       });
@@ -75,7 +78,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
 
     await say("\nThe session is over. This is what was recorded:");
     await io.stdout.write("\n");
-    const code = await info.run(["--dir", folder, tapeId], io);
+    const code = await info.run([...look, "--dir", folder, tapeId], io);
     const path = escapeControls(join(folder, `${tapeId}.jsonl`));
     await say(`\nThe tape is ${path}. What you can do now:`);
     await io.stdout.write(

@@ -2,23 +2,25 @@ import type { TapeLine } from "../../../lines/line.ts";
 import { parseLine } from "../../../transforms/parse-record.ts";
 import { Calls } from "../../report/calls.ts";
 import type { Command, CommandIo } from "../../command.ts";
-import { describeRecord, isNoteworthy, isNoteworthyLine } from "../../report/describe-record.ts";
-import { numberOption, optionalArgument, parseOptions } from "../../arguments/options.ts";
+import { describeRecord, isNoteworthy, isNoteworthyLine, lineWidth } from "../../report/describe-record.ts";
+import { numberOption, optionalArgument, parseOptions, styleOption } from "../../arguments/options.ts";
 import { openTape, tapeFolder } from "../../arguments/tape-argument.ts";
 import { TapeReading } from "../../arguments/tape-reading.ts";
 import { tailStart } from "./tail-start.ts";
-import { harmlessJson, styleFor } from "../../terminal/text.ts";
+import { harmlessJson } from "../../terminal/text.ts";
 
 const HELP = `Prints the end of a tape, and then each new record as it is recorded.
 
 Usage:
-  tapeline tail [-n LINES] [--no-follow] [--json] [--dir DIR] [TAPE]
+  tapeline tail [-n LINES] [--no-follow] [--json | --wide] [--color WHEN]
+                [--dir DIR] [TAPE]
 
 Each line has the time since the start of the tape, the sequence number, which
 way the message went (→ to the server, ← to the client; ✓ and ✗ mark good and
-bad answers), the method, the id, the latency of an answer, and the beginning of
-what it carries. What the server said on stderr, output that is not JSON,
-requests without an answer and gaps have lines of their own.
+bad answers), the method, the id, the latency of an answer, and what it carries:
+the text of a tool's result, the arguments of a call. A terminal shows the
+beginning, a pipe or file gets all of it. What the server said on stderr, output
+that is not JSON, requests without an answer and gaps have lines of their own.
 
 It ends when the recording does. Ctrl-C ends it too, with exit code 0.
 
@@ -27,6 +29,9 @@ Options:
   --no-follow        end at the end of what is recorded so far
   -f, --follow       wait for more (the default)
   --json             the records as they stand on the tape, one a line
+  --wide             lines as long as they are, on a terminal too
+  --color WHEN       auto, always or never; auto, the default, asks the
+                     terminal, NO_COLOR and FORCE_COLOR
   --dir DIR          where tapes are kept; by default $TAPELINE_DIR or ./tapes
 
 Examples:
@@ -44,9 +49,12 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     follow: { type: "boolean", short: "f" },
     "no-follow": { type: "boolean" },
     json: { type: "boolean" },
+    wide: { type: "boolean" },
+    color: { type: "string" },
     dir: { type: "string" },
   });
   const count = numberOption("-n", values.lines, "0 or more", (n) => Number.isSafeInteger(n) && n >= 0) ?? 10;
+  const style = styleOption(values.color, io);
   const tape = await openTape(optionalArgument("tail", positionals), tapeFolder(values.dir, io.env));
   const reading = new TapeReading(tape, io);
   const isJson = values.json === true;
@@ -60,13 +68,12 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const calls = new Calls();
   if (!isJson) await learnCalls(calls, linesBetween(Math.max(0, start - CONTEXT_BYTES), start));
 
-  const style = styleFor(io);
   for await (const line of reading.lines({ start, follow })) {
     const record = reading.parse(line);
     if (record === undefined) continue;
     if (isJson) await io.stdout.write(`${io.isTty ? harmlessJson(line.text()) : line.text()}\n`);
     else {
-      const text = describeRecord(line, record, calls, style, io.columns);
+      const text = describeRecord(line, record, calls, style, lineWidth(io, values.wide));
       if (isNoteworthy(record)) await io.stdout.write(`${text}\n`);
     }
     if (!follow || record.type !== "checkpoint" || record.final !== true) continue;
