@@ -115,6 +115,11 @@ export class Peer {
     await this.until(JSON.stringify(text), () => this.stdout.includes(text));
   }
 
+  /** Waits until text has come on stderr. */
+  async errorText(text: string): Promise<void> {
+    while (!this.stderr.includes(text)) await within(this.#news.promise, `${JSON.stringify(text)} on stderr`, 60_000);
+  }
+
   /** Waits until the server has closed its output. */
   async outputEnd(): Promise<void> {
     await this.until("the end of stdout", () => this.#isEnded);

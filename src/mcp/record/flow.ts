@@ -49,6 +49,9 @@ export class Flow {
     });
     to.on("error", () => this.stop());
     to.on("close", () => this.stop());
+    // A client may have gone before there was a server.
+    if (to.destroyed) this.stop();
+    else if (from.destroyed || from.readableEnded) this.#end();
   }
 
   /** Settles when nothing more will be passed on and all that was is in the hands of the system, or of nobody. */

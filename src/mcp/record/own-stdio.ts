@@ -37,11 +37,31 @@ const { Deno, Bun } = globalThis as {
   Bun?: { file(descriptor: number): { writer(options: { highWaterMark: number }): BunFileSink } };
 };
 
+/**
+ * A stream of Deno's own. It closes its descriptor itself: when the other side has ended or gone, and when it is destroyed.
+ * The number is free then, and the next file that is opened would get it: a tape, or the pipe to a server.
+ */
+class DenoStream extends Socket {
+  readonly #descriptor: Descriptor;
+
+  constructor(descriptor: Descriptor) {
+    super({ fd: descriptor, readable: descriptor === 0, writable: descriptor !== 0 });
+    this.#descriptor = descriptor;
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    super._destroy(error, done);
+    takePlaceOf(this.#descriptor);
+  }
+}
+
 function ownInput(): Readable {
-  if (Deno !== undefined && isPipe(0)) return new Socket({ fd: 0, readable: true, writable: false });
+  if (Deno !== undefined && isPipe(0)) return new DenoStream(0);
   const { stdin } = process;
-  // While a client that has gone is not read to its end, it must learn that nobody reads.
-  stdin.once("close", () => letGoOf(0));
+  // A client that may still send must learn that nobody reads.
+  stdin.once("close", () => {
+    if (!stdin.readableEnded) letGoOf(0);
+  });
   return stdin;
 }
 
@@ -51,7 +71,7 @@ function ownOutput(descriptor: 1 | 2): Writable {
   // To a file, or to a terminal, every runtime writes at once and waits until that is done.
   if (!isPipe(descriptor)) return own();
   // Deno's own stdout waits for its reader, and everything else with it.
-  if (Deno !== undefined) return new Socket({ fd: descriptor, readable: false, writable: true });
+  if (Deno !== undefined) return new DenoStream(descriptor);
   const output = Bun === undefined ? own() : bunOutput(Bun.file(descriptor).writer({ highWaterMark: 1 }));
   return output.once("finish", () => letGoOf(descriptor));
 }
@@ -74,11 +94,21 @@ function settle(work: () => Promise<void>, done: (error?: Error) => void): void 
   work().then(() => done(), done);
 }
 
-/** Node and Bun never close these three by themselves. Their place is taken, so that no tape gets their number. */
+/** Node and Bun never close these three by themselves. */
 function letGoOf(descriptor: Descriptor): void {
   if (!isPipe(descriptor)) return;
   closeSync(descriptor);
-  openSync(devNull, descriptor === 0 ? "r" : "w");
+  takePlaceOf(descriptor);
+}
+
+/**
+ * The system gives the lowest number that is free, so nothing else gets that of a stream which was closed just now. Those
+ * that were closed before this process started are no matter: every runtime opens the null device in their place.
+ */
+function takePlaceOf(descriptor: Descriptor): void {
+  const taken = openSync(devNull, descriptor === 0 ? "r" : "w");
+  // Another thread was faster, with a file that nothing writes to by this number.
+  if (taken !== descriptor) closeSync(taken);
 }
 
 function isPipe(descriptor: Descriptor): boolean {

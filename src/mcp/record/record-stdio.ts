@@ -97,6 +97,8 @@ export async function recordStdio(options: RecordStdioOptions): Promise<StdioSes
   const transport = () => transportOf(options, server);
   const feed = feedFor(options, tapeId, transport);
 
+  // Of a client that goes before there is a server the flows will know.
+  for (const stream of [client.stdin, client.stdout, client.stderr]) stream.on("error", () => {});
   const early: NodeJS.Signals[] = [];
   const isGivenUp = deferred();
   const unlisten = onSignals((signal) => {
