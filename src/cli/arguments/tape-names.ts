@@ -17,6 +17,7 @@ export interface FolderTape {
 const ID = /^[A-Za-z0-9_-]{1,128}$/;
 const MAX_ID = 128;
 const LATEST = /^latest(?:-(\d{1,9}))?$/;
+const MIN_BRIEF = 6;
 /** So many candidates are listed by an error. */
 const MAX_CANDIDATES = 8;
 
@@ -83,6 +84,26 @@ export async function idMeant(word: string, folder: string): Promise<string> {
     throw new UsageError(`Cannot tell which tape "${word}" is: so begin ${shown}${more}`);
   }
   throw new NoSuchTapeError(notFound(word, folder, tapes, names));
+}
+
+/**
+ * Ids in as few letters as {@linkcode idMeant} needs to tell them apart, and no fewer than 6. What is also the beginning
+ * of another id stays whole.
+ */
+export function briefIds(ids: Iterable<string>): Map<string, string> {
+  const sorted = [...ids].map((id) => ({ id, folded: id.toLowerCase() }))
+    .sort((a, b) => a.folded < b.folded ? -1 : a.folded > b.folded ? 1 : 0);
+  const brief = sorted.map(({ id, folded }, at) => {
+    const shared = [sorted[at - 1], sorted[at + 1]].map((other) => sharedLength(folded, other?.folded ?? ""));
+    return [id, id.slice(0, Math.max(MIN_BRIEF, 1 + Math.max(...shared)))] as const;
+  });
+  return new Map(brief);
+}
+
+function sharedLength(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length++;
+  return length;
 }
 
 /** The ids that begin with a word, in capitals or not. */

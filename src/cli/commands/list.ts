@@ -5,23 +5,28 @@ import { fileStore } from "../../stores/file.ts";
 import { TapeManager } from "../../tape/manager.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
 import { noArguments, parseOptions, styleOption } from "../arguments/options.ts";
+import { briefIds, noTapes } from "../arguments/tape-names.ts";
 import { type Column, tableLines } from "../terminal/table.ts";
 import { tapeFolder } from "../arguments/tape-argument.ts";
 import { paintState, type TapeState, tapeState } from "../report/tape-state.ts";
 import { asciiJson, escapeControls, type Style } from "../terminal/text.ts";
-import { formatAgo, formatBytes, formatCount, formatDuration, formatTime } from "../terminal/units.ts";
+import { formatAgo, formatBytes, formatCount, formatDuration, formatTime, plural } from "../terminal/units.ts";
 
 const HELP = `Lists the tapes of a folder, newest first.
 
 Usage:
-  tapeline list [--json] [--color WHEN] [--dir DIR]
+  tapeline list [--name TEXT] [--tag TAG …] [--json] [--color WHEN] [--dir DIR]
 
 What it prints comes from the metadata beside each tape, which may be some
 seconds old; "tapeline info" counts the tape itself. A tape is "interrupted"
 when its recorder has ended without finishing it, "recording?" when that cannot
 be told from here, and "unknown" when it has no metadata.
 
+On a narrow terminal ids are shortened to a beginning that no other tape has.
+
 Options:
+  --name TEXT   only tapes with this in their name, in capitals or not
+  --tag TAG     only tapes with this tag; with several, only those that have all
   --json        the metadata of each tape with its "path" and "state", as one
                 JSON object a line
   --color WHEN  auto, always or never; auto, the default, asks the terminal,
@@ -30,7 +35,8 @@ Options:
 
 Examples:
   tapeline list
-  tapeline list --dir ~/tapes
+  tapeline list --dir ~/tapes --name search
+  tapeline list --tag nightly
   tapeline list --json | jq 'select(.state == "interrupted") | .path'
 `;
 
@@ -43,6 +49,8 @@ interface Entry {
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const { values, positionals } = parseOptions("list", args, {
+    name: { type: "string" },
+    tag: { type: "string", multiple: true },
     json: { type: "boolean" },
     color: { type: "string" },
     dir: { type: "string" },
@@ -51,8 +59,9 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const style = styleOption(values.color, io);
   const folder = tapeFolder(values.dir, io.env);
   if (values.dir !== undefined) await checkFolder(folder);
+  const tapes = await new TapeManager(fileStore(folder)).list();
   const entries: Entry[] = [];
-  for (const tape of await new TapeManager(fileStore(folder)).list()) {
+  for (const tape of tapes.filter(filterOf(values.name, values.tag))) {
     const path = join(folder, `${tape.tape_id}.jsonl`);
     entries.push({ tape, path, state: await tapeState(tape, path) });
   }
@@ -61,11 +70,12 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     return 0;
   }
   if (entries.length === 0) {
-    const where = escapeControls(folder);
-    await io.stderr.write(`tapeline: there are no tapes in ${where} yet; "tapeline record -- COMMAND" makes one\n`);
+    const others = `of ${plural(tapes.length, "tape")} in ${escapeControls(folder)} none is like that`;
+    await io.stderr.write(`tapeline: ${tapes.length === 0 ? noTapes(folder) : others}\n`);
     return 0;
   }
-  const lines = tableLines(entries, columnsOf(style, Date.now()), style, io.columns);
+  const columns = columnsOf(briefIds(tapes.map(({ tape_id }) => tape_id)), style, Date.now());
+  const lines = tableLines(entries, columns, style, io.columns);
   await io.stdout.write(`${lines.join("\n")}\n`);
   return 0;
 }
@@ -81,12 +91,19 @@ async function checkFolder(folder: string): Promise<void> {
   if (!isFolder) throw new UsageError(`Cannot list ${escapeControls(folder)}: there is no such folder`);
 }
 
-function columnsOf(style: Style, nowMs: number): readonly Column<Entry>[] {
+/** Whether a tape is one of those that were asked for. */
+function filterOf(name: string = "", tags: readonly string[] = []): (tape: TapeMetadata) => boolean {
+  const part = name.toLowerCase();
+  return (tape) =>
+    (tape.name ?? "").toLowerCase().includes(part) && tags.every((tag) => tape.tags?.includes(tag) === true);
+}
+
+function columnsOf(brief: ReadonlyMap<string, string>, style: Style, nowMs: number): readonly Column<Entry>[] {
   const number = (value: number | null | undefined, format: (value: number) => string) =>
     value == null ? "–" : format(value);
   return [
-    { title: "TAPE", cell: ({ tape }) => tape.tape_id },
-    { title: "NAME", cell: ({ tape }) => escapeControls(tape.name ?? ""), minWidth: 10, dropOrder: 1 },
+    { title: "TAPE", cell: ({ tape }) => tape.tape_id, brief: ({ tape }) => brief.get(tape.tape_id)! },
+    { title: "NAME", cell: ({ tape }) => escapeControls(tape.name ?? ""), minWidth: 10, dropOrder: 3 },
     {
       title: "STATUS",
       cell: ({ state }) => escapeControls(state),
@@ -97,29 +114,29 @@ function columnsOf(style: Style, nowMs: number): readonly Column<Entry>[] {
       title: "AT",
       cell: ({ tape }) => escapeControls(formatTime(tape.created_at ?? "")),
       paint: style.dim,
-      dropOrder: 6,
+      dropOrder: 7,
     },
     {
       title: "DURATION",
       cell: ({ tape }) => number(tape.stats?.duration_ms, formatDuration),
       align: "right",
-      dropOrder: 3,
+      dropOrder: 5,
     },
-    { title: "FRAMES", cell: ({ tape }) => number(tape.stats?.frame_count, formatCount), align: "right", dropOrder: 2 },
+    { title: "FRAMES", cell: ({ tape }) => number(tape.stats?.frame_count, formatCount), align: "right", dropOrder: 4 },
     {
       title: "ERRORS",
       cell: ({ tape }) => number(tape.stats?.error_count, formatCount),
       align: "right",
       paint: (text, { tape }) => tape.stats?.error_count ? style.bad(text) : style.dim(text),
-      dropOrder: 5,
+      dropOrder: 1,
     },
     {
       title: "SIZE",
       cell: ({ tape }) => number(tape.stats?.file_size_bytes, formatBytes),
       align: "right",
-      dropOrder: 4,
+      dropOrder: 2,
     },
-    { title: "NOTES", cell: notesOf, paint: style.dim, minWidth: 10, dropOrder: 7 },
+    { title: "NOTES", cell: notesOf, paint: style.dim, minWidth: 10, dropOrder: 6 },
   ];
 }
 

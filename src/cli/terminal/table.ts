@@ -5,6 +5,8 @@ export interface Column<Row> {
   readonly title: string;
   /** What stands in the cell; escaped, without colours. */
   readonly cell: (row: Row) => string;
+  /** The same in fewer letters, where cutting other cells does not make enough room. */
+  readonly brief?: (row: Row) => string;
   readonly align?: "left" | "right";
   /** Paints a cell that was laid out. */
   readonly paint?: (text: string, row: Row) => string;
@@ -23,15 +25,17 @@ export function tableLines<Row>(
   style: Style,
   maxWidth: number,
 ): string[] {
+  const sized = (column: Column<Row>, cells: readonly string[]): Sized<Row> => {
+    const width = cells.reduce((most, cell) => Math.max(most, widthOf(cell)), widthOf(column.title));
+    return { column, cells, width };
+  };
   const filled = columns
-    .map((column) => ({ column, cells: rows.map((row) => column.cell(row)) }))
-    .filter(({ column, cells }) => column.dropOrder === undefined || cells.some((cell) => cell !== ""))
-    .map(({ column, cells }) => ({
-      column,
-      cells,
-      width: cells.reduce((most, cell) => Math.max(most, widthOf(cell)), widthOf(column.title)),
-    }));
-  const laidOut = fit(filled, maxWidth);
+    .map((column) => sized(column, rows.map(column.cell)))
+    .filter(({ column, cells }) => column.dropOrder === undefined || cells.some((cell) => cell !== ""));
+  const shortened = excessOf(filled, maxWidth) <= spareIn(filled)
+    ? filled
+    : filled.map((full) => full.column.brief === undefined ? full : sized(full.column, rows.map(full.column.brief)));
+  const laidOut = fit(shortened, maxWidth);
   const line = (texts: readonly string[]) => texts.join(GAP).trimEnd();
   const titles = laidOut.map(({ column, width }) => style.bold(pad(column.title, width, column.align)));
   const rules = laidOut.map(({ width }) => style.dim("─".repeat(width)));
@@ -54,14 +58,19 @@ interface Sized<Row> {
 function fit<Row>(columns: readonly Sized<Row>[], maxWidth: number): readonly Sized<Row>[] {
   let kept = columns;
   for (;;) {
-    const excess = kept.reduce((sum, { width }) => sum + width + GAP.length, -GAP.length) - maxWidth;
-    const spare = kept.reduce((sum, sized) => sum + spareOf(sized), 0);
+    const excess = excessOf(kept, maxWidth);
+    const spare = spareIn(kept);
     if (excess <= 0) return kept;
     if (excess <= spare) return narrow(kept, excess);
     const [victim] = kept.filter(({ column }) => column.dropOrder !== undefined).sort(byDropOrder);
     if (victim === undefined) return narrow(kept, spare);
     kept = kept.filter((sized) => sized !== victim);
   }
+}
+
+/** By how much the columns are too wide. */
+function excessOf<Row>(columns: readonly Sized<Row>[], maxWidth: number): number {
+  return columns.reduce((sum, { width }) => sum + width + GAP.length, -GAP.length) - maxWidth;
 }
 
 function byDropOrder<Row>(a: Sized<Row>, b: Sized<Row>): number {
@@ -77,6 +86,11 @@ function narrow<Row>(columns: readonly Sized<Row>[], excess: number): readonly S
     widest.width--;
   }
   return narrowed;
+}
+
+/** By how much they could be narrower all together. */
+function spareIn<Row>(columns: readonly Sized<Row>[]): number {
+  return columns.reduce((sum, sized) => sum + spareOf(sized), 0);
 }
 
 function spareOf<Row>({ column, width }: Sized<Row>): number {

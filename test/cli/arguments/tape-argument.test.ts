@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { findTape, openTape } from "../../../src/cli/arguments/tape-argument.ts";
-import { NoSuchTapeError } from "../../../src/cli/arguments/tape-names.ts";
+import { briefIds, NoSuchTapeError } from "../../../src/cli/arguments/tape-names.ts";
 import { repair } from "../../../src/cli/commands/repair.ts";
 import { verify } from "../../../src/cli/commands/verify.ts";
 import { UsageError } from "../../../src/cli/command.ts";
@@ -115,6 +115,15 @@ test("findTape() says what to do where there are no tapes yet", () =>
     await mkdir(join(folder, "sub"));
     assert.match(await messageOf(() => findTape(join(folder, "sub"), folder)), /it is a folder; --dir names/);
   }));
+
+test("briefIds() makes ids so short that each still means one tape", () => {
+  const brief = (...ids: string[]) => [...briefIds(ids)].sort().map(([, short]) => short);
+  assert.equal(brief(), []);
+  assert.equal(brief("01JDCABCDEF"), ["01JDCA"]);
+  assert.equal(brief("01JDCABCDEF", "01JDCABXDEF", "02"), ["01JDCABC", "01JDCABX", "02"]);
+  assert.equal(brief("session-1", "session-1-repaired", "session-2"), ["session-1", "session-1-", "session-2"]);
+  assert.equal(brief("ABCDEFGH", "abcdefgh"), ["ABCDEFGH", "abcdefgh"]);
+});
 
 test("errors name the file that was given, whatever it is called in its store", () =>
   inScratch(async (folder) => {

@@ -1,11 +1,14 @@
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { StreamingTapeWriter } from "tapeline";
 import { fileStore } from "tapeline/file";
+import { findTape } from "../../../src/cli/arguments/tape-argument.ts";
+import { list } from "../../../src/cli/commands/list.ts";
 import { widthOf } from "../../../src/cli/terminal/text.ts";
 import { inScratch } from "../../helpers/scratch.ts";
+import { FakeIo } from "../fake-io.ts";
 import { tapeline } from "../run-command.ts";
 import { init, putTape, Session } from "../sample-tape.ts";
 
@@ -77,6 +80,81 @@ test("list is a table that keeps within the terminal, whatever the names", () =>
     }
     const { stdout } = await tapeline(["list", "--dir", folder], { env: { COLUMNS: "200" } });
     assert.match(stdout, /01JDCABCDEFGHJKMNPQRSTVWXY +demo +finalized +– +3m 07s +1,234,567 +3 +0 B +#first/);
+  }));
+
+test("list --name and --tag show only tapes that are like that", () =>
+  inScratch(async (folder) => {
+    const put = (id: string, name: string, tags: string[]) => putTape(folder, id, "", { name, tags });
+    await put("a", "Web Search", ["nightly", "ci"]);
+    await put("b", "search", ["ci"]);
+    await put("c", "files", ["nightly"]);
+    await putTape(folder, "d", "");
+    const ids = async (...args: string[]) => {
+      const io = new FakeIo();
+      assert.is(await list.run(["--json", "--dir", folder, ...args], io), 0);
+      assert.is(io.err, "");
+      return io.out.split("\n").filter(Boolean).map((line) => JSON.parse(line).tape_id).sort().join("");
+    };
+    assert.is(await ids(), "abcd");
+    assert.is(await ids("--name", "SEARCH"), "ab");
+    assert.is(await ids("--tag", "nightly"), "ac");
+    assert.is(await ids("--tag", "nightly", "--tag=ci"), "a");
+    assert.is(await ids("--name", "search", "--tag", "ci"), "ab");
+    assert.is(await ids("--tag", "night"), "");
+    const io = new FakeIo();
+    assert.is(await list.run(["--dir", folder, "--tag", "night"], io), 0);
+    assert.equal([io.out, io.err], ["", `tapeline: of 4 tapes in ${folder} none is like that\n`]);
+  }));
+
+test("list keeps errors and size on a narrow terminal, and shortens ids so far that they still name a tape", () =>
+  inScratch(async (folder) => {
+    const stats = { frame_count: 1234, duration_ms: 187_000, error_count: 3 };
+    const ids = [
+      "01JDCABCDEFGHJKMNPQRSTVWXY",
+      "01JDCABCDXFGHJKMNPQRSTVWXY",
+      "01JDCABCDXFGHJKMNPQRSTVWXY-repaired",
+      "x",
+    ];
+    const created_at = new Date().toISOString();
+    for (const id of ids) {
+      await putTape(folder, id, "x".repeat(2000), {
+        name: "search",
+        status: "finalized",
+        stats,
+        created_at,
+        tags: ["ci"],
+      });
+    }
+    const at = async (columns: number) => {
+      const io = new FakeIo({ columns });
+      await list.run(["--dir", folder], io);
+      const [titles, _, ...rows] = io.out.trimEnd().split("\n");
+      assert.ok(rows.every((row) => widthOf(row) <= columns), io.out);
+      return { titles: titles!.split(/ +/), rows: rows.map((row) => row.split(/ +/)) };
+    };
+    const wide = await at(200);
+    assert.equal(wide.titles, [
+      "TAPE",
+      "NAME",
+      "STATUS",
+      "STARTED",
+      "AT",
+      "DURATION",
+      "FRAMES",
+      "ERRORS",
+      "SIZE",
+      "NOTES",
+    ]);
+    assert.equal(wide.rows.map(([id]) => id).sort(), ids);
+    const narrow = await at(80);
+    assert.equal(narrow.titles.filter((title) => ["NAME", "STATUS", "ERRORS", "SIZE"].includes(title)).length, 4);
+    assert.ok(narrow.rows.every((row) => row.includes("3") && row.includes("KiB")));
+    for (const [brief] of narrow.rows) assert.ok(ids.includes((await findTape(brief, folder)).tapeId));
+    assert.equal(narrow.rows.map(([id]) => id).sort(), ["01JDCABCDE", ids[1], `${ids[1]}-`, "x"]);
+    assert.equal((await at(60)).titles, ["TAPE", "STATUS", "STARTED", "ERRORS"]);
+    await rm(join(folder, `${ids[2]}.jsonl`));
+    assert.equal((await at(80)).titles, ["TAPE", "NAME", "STATUS", "STARTED", "DURATION", "FRAMES", "ERRORS", "SIZE"]);
+    assert.equal((await at(60)).titles, ["TAPE", "NAME", "STATUS", "STARTED", "ERRORS", "SIZE"]);
   }));
 
 test("list says on stderr that there is nothing yet", () =>

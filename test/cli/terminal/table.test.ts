@@ -70,4 +70,18 @@ test("tableLines() paints cells after it laid them out", () => {
   assert.is(lines[2], "\u001b[31m   1\u001b[39m");
 });
 
+test("tableLines() shortens cells where cutting others is not enough, before it leaves any out", () => {
+  const columns: Column<string>[] = [
+    { title: "ID", cell: () => "0123456789", brief: () => "0123" },
+    { title: "NAME", cell: () => "a longer name", minWidth: 8 },
+    { title: "N", cell: () => "7", dropOrder: 1 },
+  ];
+  const at = (width: number) => tableLines(["x"], columns, plain, width)[2];
+  assert.is(at(28), "0123456789  a longer name  7");
+  assert.is(at(23), "0123456789  a longe…  7");
+  assert.is(at(22), "0123  a longer name  7");
+  assert.is(at(17), "0123  a longe…  7");
+  assert.is(at(16), "0123  a longer …");
+});
+
 test.run();
