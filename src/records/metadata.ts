@@ -74,6 +74,35 @@ export interface TapePerformance {
   p99_rtt_ms?: number | null | undefined;
 }
 
+/** That a stream of a session was closed. */
+export interface StreamClosed {
+  /** Which one: `stdin`, `stdout`, `stderr`; other transports name theirs. */
+  stream: string;
+  /** Who closed it first: `client` or `server`. */
+  by?: string | null | undefined;
+  /** Milliseconds since the tape started. */
+  ts?: number | null | undefined;
+}
+
+/** How a recorded session has ended, as far as the recorder saw it. */
+export interface SessionEnd {
+  /** Milliseconds since the tape started. */
+  ts?: number | null | undefined;
+  /**
+   * What the server ended with; 126 or 127, as in a shell, for one that could not be started. Null where a signal ended it,
+   * where there is no process, and where it went on when the recording ended.
+   */
+  exit_code?: number | null | undefined;
+  /** The signal that ended the server, such as `SIGSEGV`. */
+  signal?: string | null | undefined;
+  /** When the server ended, in milliseconds since the tape started. Its output may come to its end later. */
+  exit_ts?: number | null | undefined;
+  /** Why there was no session, or why it broke off. */
+  error?: string | null | undefined;
+  /** Who closed which stream, the first one first. One that is not named was open until the end. */
+  closed?: StreamClosed[] | null | undefined;
+}
+
 /** Where a recording stands. A status that is not known here comes from a newer writer and is passed on. */
 export type TapeStatus = "recording" | "paused" | "finalized" | (string & Record<never, never>) | { error: string };
 
@@ -130,6 +159,8 @@ export interface TapeMetadata {
   finalized_at?: string | null | undefined;
   /** Where the recording stands. */
   status?: TapeStatus | null | undefined;
+  /** How the session has ended; the tape's `end` record says so too. */
+  end?: SessionEnd | null | undefined;
   /** How the session was connected. */
   transport?: TapeTransport | null | undefined;
   /** Where the recording was made. */
@@ -173,6 +204,7 @@ export function jsonObject<Entries extends v.ObjectEntries>(
 export const CountSchema: v.GenericSchema<unknown, number> = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
 const TextSchema = v.nullish(v.string());
+const OptionalCountSchema = v.nullish(CountSchema);
 const NumberSchema = v.nullish(v.pipe(v.number(), v.finite()));
 
 /** Schema of {@linkcode TapeStats}. */
@@ -201,6 +233,25 @@ export const TapePerformanceSchema: v.GenericSchema<unknown, TapePerformance> = 
   p99_rtt_ms: NumberSchema,
 });
 
+/**
+ * The fields of {@linkcode SessionEnd}.
+ *
+ * @internal
+ */
+export const SessionEndEntries: {
+  readonly [Field in keyof Required<SessionEnd>]: v.GenericSchema<unknown, SessionEnd[Field]>;
+} = {
+  ts: OptionalCountSchema,
+  exit_code: OptionalCountSchema,
+  signal: TextSchema,
+  exit_ts: OptionalCountSchema,
+  error: TextSchema,
+  closed: v.nullish(v.array(jsonObject({ stream: v.string(), by: TextSchema, ts: OptionalCountSchema }))),
+};
+
+/** Schema of {@linkcode SessionEnd}. */
+export const SessionEndSchema: v.GenericSchema<unknown, SessionEnd> = jsonObject(SessionEndEntries);
+
 /** Schema of {@linkcode TapeStatus}. */
 export const TapeStatusSchema: v.GenericSchema<unknown, TapeStatus> = v.union(
   [v.string(), jsonObject({ error: v.string() })],
@@ -217,6 +268,7 @@ export const TapeMetadataSchema: v.GenericSchema<unknown, TapeMetadata> = jsonOb
   updated_at: TextSchema,
   finalized_at: TextSchema,
   status: v.nullish(TapeStatusSchema),
+  end: v.nullish(SessionEndSchema),
   transport: v.nullish(
     jsonObject({
       type: TextSchema,

@@ -1,7 +1,8 @@
-import { explainIssue, type MessageCounts, type TapeStats } from "./metadata.ts";
+import { explainIssue, type MessageCounts, type StreamClosed, type TapeStats } from "./metadata.ts";
 import type {
   CheckpointRecord,
   CorrelationRecord,
+  EndRecord,
   FrameEnv,
   FrameFlags,
   FrameRecord,
@@ -56,6 +57,8 @@ export function isParsedRecord(value: unknown): value is TapeRecord {
       return isGap(value);
     case "log":
       return isLog(value);
+    case "end":
+      return isEnd(value);
     default:
       return true;
   }
@@ -146,6 +149,24 @@ function isGap(gap: Unchecked<GapRecord>): boolean {
 
 function isLog(log: Unchecked<LogRecord>): boolean {
   return isCount(log.ts) && typeof log.stream === "string" && typeof log.text === "string";
+}
+
+function isEnd(end: Unchecked<EndRecord>): boolean {
+  return isCount(end.ts) && isOptionalCount(end.exit_code) && isOptionalString(end.signal) &&
+    isOptionalCount(end.exit_ts) && isOptionalString(end.error) && isOptionalClosed(end.closed);
+}
+
+function isOptionalClosed(value: unknown): boolean {
+  if (isNullish(value)) return true;
+  if (!Array.isArray(value)) return false;
+  for (const item of value) if (!isStreamClosed(item)) return false;
+  return true;
+}
+
+function isStreamClosed(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { stream, by, ts } = value as Unchecked<StreamClosed>;
+  return typeof stream === "string" && isOptionalString(by) && isOptionalCount(ts);
 }
 
 function isStats(value: unknown): boolean {

@@ -1,9 +1,10 @@
 import * as v from "valibot";
-import { CountSchema, jsonObject, TapeStatsSchema } from "./metadata.ts";
+import { CountSchema, jsonObject, SessionEndEntries, TapeStatsSchema } from "./metadata.ts";
 import type {
   CheckpointRecord,
   CorrelationRecord,
   Direction,
+  EndRecord,
   FrameEnv,
   FrameFlags,
   FrameRecord,
@@ -24,7 +25,7 @@ import type {
 // than valibot's output, which is a copy without fields named `constructor`, `prototype` or `__proto__`. Where every
 // frame passes, use `isTapeRecord` of record-guard.ts.
 
-const RECORD_TYPES: ReadonlySet<unknown> = new Set(["init", "frame", "correlation", "checkpoint", "gap", "log"]);
+const RECORD_TYPES: ReadonlySet<unknown> = new Set(["init", "frame", "correlation", "checkpoint", "gap", "log", "end"]);
 
 const TextSchema = v.nullish(v.string());
 const SwitchSchema = v.nullish(v.boolean());
@@ -169,6 +170,13 @@ export const LogRecordSchema: v.GenericSchema<unknown, LogRecord> = record({
   text: v.string(),
 });
 
+/** Schema of {@linkcode EndRecord}. */
+export const EndRecordSchema: v.GenericSchema<unknown, EndRecord> = record({
+  ...SessionEndEntries,
+  type: v.literal("end"),
+  ts: CountSchema,
+});
+
 /** Schema of {@linkcode UnknownRecord}. */
 export const UnknownRecordSchema: v.GenericSchema<unknown, UnknownRecord> = record({
   type: v.custom<UnknownRecordType>((type) => !RECORD_TYPES.has(type), "Expected a type that is not known"),
@@ -189,6 +197,8 @@ function schemaFor(input: unknown): v.GenericSchema<unknown, TapeRecord> {
       return GapRecordSchema;
     case "log":
       return LogRecordSchema;
+    case "end":
+      return EndRecordSchema;
     default:
       return UnknownRecordSchema;
   }

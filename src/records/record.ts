@@ -1,4 +1,4 @@
-import type { TapeStats } from "./metadata.ts";
+import type { SessionEnd, TapeStats } from "./metadata.ts";
 
 // A record in memory is the object that stands on the line: snake_case, unknown fields and all. The schemas are in
 // record-schema.ts. Optional fields may be missing, null (older tapes) or undefined (under `exactOptionalPropertyTypes`
@@ -196,6 +196,14 @@ export interface LogRecord {
   text: string;
 }
 
+/** How the session has ended. Behind it stands the final checkpoint, and more only where the tape was gone on with. */
+export interface EndRecord extends SessionEnd {
+  /** Always `end`. */
+  type: "end";
+  /** Milliseconds since the tape started. */
+  ts: number;
+}
+
 // Erased like every `declare`. An enum, because the compiler narrows a union by a string that is an enum and gives up
 // on one that is `string` or a branded string.
 /** Any type but those listed in this file: a string like any other, see {@linkcode UnknownRecord}. */
@@ -224,6 +232,7 @@ export type TapeRecord =
   | CheckpointRecord
   | GapRecord
   | LogRecord
+  | EndRecord
   | UnknownRecord;
 
 /** What every envelope has. */

@@ -8,6 +8,7 @@ import type { MessageEnvelope, TapeRecord, UnknownRecordType } from "../../src/r
 import {
   CheckpointRecordSchema,
   CorrelationRecordSchema,
+  EndRecordSchema,
   FrameRecordSchema,
   GapRecordSchema,
   InitRecordSchema,
@@ -38,6 +39,8 @@ const full = [
   `"correlation_count":1,"checkpoint_count":0,"lost_frame_count":0},"final":true}`,
   `{"type":"gap","ts":3,"from_seq":2,"to_seq":4,"count":3,"reason":"disk full"}`,
   `{"type":"log","ts":4,"stream":"stderr","text":"listening"}`,
+  `{"type":"end","ts":9,"exit_code":3,"signal":"SIGSEGV","exit_ts":8,"error":"no such command","closed":` +
+  `[{"stream":"stdin","by":"client","ts":5},{"stream":"stdout","by":"server","ts":8}]}`,
   `{"type":"note","text":"from a newer writer","seq":-1}`,
 ];
 
@@ -59,6 +62,9 @@ const older = [
   `{"type":"checkpoint","checkpoint_at":1760000000000,"seq":null,"stats":{}}`,
   `{"type":"checkpoint","checkpoint_at":"${ISO}","stats":{"frame_count":null,"message_counts":null}}`,
   `{"type":"gap","ts":3,"from_seq":null,"to_seq":null,"count":3,"reason":null}`,
+  `{"type":"end","ts":0}`,
+  `{"type":"end","ts":0,"exit_code":null,"signal":null,"exit_ts":null,"error":null,"closed":null}`,
+  `{"type":"end","ts":0,"closed":[{"stream":"socket","by":null,"ts":null,"code":1006},{"stream":"stdin"}]}`,
   `{"type":""}`,
   `{"type":"__proto__","__proto__":{"type":"frame"}}`,
 ];
@@ -71,6 +77,7 @@ const schemas = new Map<string, v.GenericSchema<unknown, unknown>>([
   ["checkpoint", CheckpointRecordSchema],
   ["gap", GapRecordSchema],
   ["log", LogRecordSchema],
+  ["end", EndRecordSchema],
 ]);
 
 test("TapeRecordSchema takes every record as written and as found on older tapes", () => {
@@ -457,6 +464,7 @@ test("TapeRecord narrows by its type, also with unknown records in the union", (
     if (record.type === "correlation") return record.request_seq;
     if (record.type === "checkpoint") return record.stats.frame_count ?? undefined;
     if (record.type === "init" || record.type === "gap" || record.type === "log") return undefined;
+    if (record.type === "end") return record.exit_code ?? undefined;
     return typeof record.seq === "number" ? record.seq : record.type.length;
   }
   const envelope: MessageEnvelope = { message: { id: 1 }, direction: "client_to_server" };

@@ -59,7 +59,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   for await (const line of reading.lines()) {
     const isAccepted = accepts(line);
     // What is left out is not parsed, unless somebody needs to know it: answers their requests, the exit code the gaps.
-    const isNeeded = isAccepted || line.type === undefined || line.type === "gap" ||
+    const isNeeded = isAccepted || line.type === undefined || line.type === "gap" || line.type === "end" ||
       (line.type === "frame" && values.json !== true && values.raw !== true);
     const record = isNeeded ? reading.parse(line) : undefined;
     if (record === undefined) continue;

@@ -3,6 +3,7 @@ import { infoReport, type TapeInfo } from "../report/info-report.ts";
 import { numberOption, optionalArgument, parseOptions, styleOption } from "../arguments/options.ts";
 import { Progress } from "../terminal/progress.ts";
 import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
+import type { SessionEnd } from "../../records/metadata.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
 import { tapeState } from "../report/tape-state.ts";
 import { TapeSummary } from "../report/tape-summary.ts";
@@ -82,6 +83,7 @@ function infoObject({ tape, state, stats, performance, summary, reading }: TapeI
     protocol_version: summary.peers.protocolVersion ?? tape.init.protocol_version ?? null,
     stats,
     performance,
+    end: endObject(summary.sessionEnd ?? tape.metadata?.end),
     methods: summary.methods().map(({ label, dir, count, errors, latencies }) => ({
       method: label,
       dir,
@@ -111,6 +113,13 @@ function infoObject({ tape, state, stats, performance, summary, reading }: TapeI
     }),
     unfinished_line: unfinished === undefined ? null : { offset: unfinished.offset, length: unfinished.length },
   };
+}
+
+/** How the session has ended, without what is not about that. */
+function endObject(end: SessionEnd | null | undefined): SessionEnd | null {
+  if (end == null) return null;
+  const { ts = null, exit_code = null, signal = null, exit_ts = null, error = null, closed = [] } = end;
+  return { ts, exit_code, signal, exit_ts, error, closed };
 }
 
 /** `tapeline info` */

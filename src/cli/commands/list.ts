@@ -8,6 +8,7 @@ import { noArguments, parseOptions, styleOption } from "../arguments/options.ts"
 import { briefIds, noTapes } from "../arguments/tape-names.ts";
 import { type Column, tableLines } from "../terminal/table.ts";
 import { tapeFolder } from "../arguments/tape-argument.ts";
+import { outcomeOf } from "../report/session-end.ts";
 import { paintState, type TapeState, tapeState } from "../report/tape-state.ts";
 import { asciiJson, escapeControls, type Style } from "../terminal/text.ts";
 import { formatAgo, formatBytes, formatCount, formatDuration, formatTime, plural } from "../terminal/units.ts";
@@ -20,7 +21,8 @@ Usage:
 What it prints comes from the metadata beside each tape, which may be some
 seconds old; "tapeline info" counts the tape itself. A tape is "interrupted"
 when its recorder has ended without finishing it, "recording?" when that cannot
-be told from here, and "unknown" when it has no metadata.
+be told from here, and "unknown" when it has no metadata. Of a server that
+crashed or failed it tells how: "SIGSEGV", "exit 3", "not started".
 
 On a narrow terminal ids are shortened to a beginning that no other tape has.
 
@@ -106,8 +108,9 @@ function columnsOf(brief: ReadonlyMap<string, string>, style: Style, nowMs: numb
     { title: "NAME", cell: ({ tape }) => escapeControls(tape.name ?? ""), minWidth: 10, dropOrder: 3 },
     {
       title: "STATUS",
-      cell: ({ state }) => escapeControls(state),
-      paint: (text, { state }) => paintState(text, state, style),
+      cell: (entry) => escapeControls(serverFailure(entry) ?? entry.state),
+      paint: (text, entry) =>
+        serverFailure(entry) === undefined ? paintState(text, entry.state, style) : style.bad(text),
     },
     { title: "STARTED", cell: ({ tape }) => tape.created_at == null ? "–" : formatAgo(tape.created_at, nowMs) || "–" },
     {
@@ -138,6 +141,13 @@ function columnsOf(brief: ReadonlyMap<string, string>, style: Style, nowMs: numb
     },
     { title: "NOTES", cell: notesOf, paint: style.dim, minWidth: 10, dropOrder: 6 },
   ];
+}
+
+/** How the server failed, of a tape that was finished as it should be. */
+function serverFailure({ tape, state }: Entry): string | undefined {
+  if (state !== "finalized" || tape.end == null) return undefined;
+  const outcome = outcomeOf(tape.end);
+  return outcome?.isFailure === true ? outcome.short : undefined;
 }
 
 /** The tags, and what went wrong. */

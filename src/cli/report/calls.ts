@@ -1,4 +1,5 @@
 import { batchHeaders, type MessageHeader, messageHeader } from "../../records/jsonrpc.ts";
+import type { SessionEnd } from "../../records/metadata.ts";
 import type { CorrelationRecord, Direction, FrameRecord, TapeRecord } from "../../records/record.ts";
 import { specOf } from "../../streams/stage.ts";
 import type { StageSpec } from "../../streams/stage-spec.ts";
@@ -39,6 +40,8 @@ const MIN_CALLS = 32_768;
  * Memory is bounded.
  */
 export class Calls {
+  /** How the session has ended, as long as no frame has come behind that. */
+  sessionEnd: SessionEnd | undefined;
   #latest = new Map<number, Call>();
   /** Forgotten as a whole: to take single entries from the front of a map is slow. */
   #earlier = new Map<number, Call>();
@@ -56,6 +59,7 @@ export class Calls {
 
   /** Takes in the next frame. Its flags and its `correlation_id` are filled in where the tape left them out. */
   see(frame: FrameRecord): SeenFrame {
+    this.sessionEnd = undefined;
     this.#correlate.transform(frame, this.#emit);
     const answers = this.#takeEmitted().filter(({ response_seq }) => response_seq != null);
     const { message } = frame.env;

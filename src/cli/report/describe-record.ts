@@ -1,12 +1,13 @@
 import { valueSpan } from "../../json/json-text.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import type { TapeStats } from "../../records/metadata.ts";
-import type { CorrelationRecord, FrameRecord, TapeRecord } from "../../records/record.ts";
+import type { CorrelationRecord, EndRecord, FrameRecord, TapeRecord } from "../../records/record.ts";
 import { messageText } from "../../records/recorded-text.ts";
 import { failureOf } from "../../records/failure.ts";
 import type { CommandIo } from "../command.ts";
 import { type Calls, roundTripUs, type SeenFrame } from "./calls.ts";
 import { previewOf } from "./message-preview.ts";
+import { causeOf, outcomeOf } from "./session-end.ts";
 import { cut, escapeControls, pad, type Style, widthOf } from "../terminal/text.ts";
 import { formatDuration, formatLatency, formatOffset, formatTime, plural } from "../terminal/units.ts";
 
@@ -86,7 +87,10 @@ function describe(line: TapeLine, record: TapeRecord, calls: Calls): Description
     }
     case "checkpoint": {
       const label = record.final === true ? "end of the tape" : "checkpoint";
-      return { seq: record.seq ?? undefined, mark: "□", label, preview: describeStats(record.stats), tone: "dim" };
+      const outcome = record.final === true && calls.sessionEnd ? outcomeOf(calls.sessionEnd) : undefined;
+      const parts = [outcome?.text ?? "", describeStats(record.stats)].filter((part) => part !== "");
+      const tone = outcome?.isFailure === true ? "bad" : "dim";
+      return { seq: record.seq ?? undefined, mark: "□", label, preview: parts.join(", "), tone };
     }
     case "frame":
       return describeFrame(line, record, calls.see(record));
@@ -109,6 +113,9 @@ function describe(line: TapeLine, record: TapeRecord, calls: Calls): Description
         preview: record.text.trimEnd(),
         tone: "warn",
       };
+    case "end":
+      calls.sessionEnd = record;
+      return describeEnd(record);
     default: {
       const { type, ...rest } = record;
       const ts = typeof rest.ts === "number" ? rest.ts : undefined;
@@ -170,6 +177,13 @@ function describeCorrelation(record: CorrelationRecord, calls: Calls): Descripti
     : "no answer";
   const since = call === undefined ? "" : `, sent at ${formatOffset(call.ts)}`;
   return { mark: "∅", label, preview: `${why} to frame ${request_seq}${since}`, tone: "warn" };
+}
+
+function describeEnd(record: EndRecord): Description {
+  const outcome = outcomeOf(record);
+  const label = outcome?.text ?? "end of the session";
+  const tone = outcome?.isFailure === true ? "bad" : "dim";
+  return { ts: record.ts, mark: "■", label, preview: causeOf(record), tone };
 }
 
 function describeStats({ frame_count, duration_ms, error_count }: TapeStats): string {

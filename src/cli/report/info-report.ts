@@ -3,6 +3,7 @@ import type { OpenedTape } from "../arguments/tape-argument.ts";
 import type { TapeReading } from "../arguments/tape-reading.ts";
 import type { TapeSummary } from "./tape-summary.ts";
 import { errorsTable, methodsTable, more, openTable, slowestTable } from "./info-tables.ts";
+import { causeOf, outcomeOf } from "./session-end.ts";
 import { paintState, type TapeState } from "./tape-state.ts";
 import { cut, escapeControls, pad, type Style, widthOf } from "../terminal/text.ts";
 import {
@@ -64,6 +65,7 @@ function head(info: TapeInfo, style: Style, columns: number, nowMs: number): str
     frames: framesLine(info, style),
     answers: answersLine(info),
     errors: errorsLine(info, style),
+    ended: endedLine(info, style),
   };
   const lines = Object.entries(facts).filter(([, value]) => value.length > 0).map(([name, value]) => {
     const parts = typeof value === "string" ? [[escapeControls(value)] as const] : value;
@@ -145,6 +147,17 @@ function errorsLine({ stats, summary }: TapeInfo, style: Style): Part[] {
   ];
   const found = parts.filter(([text]) => text !== "");
   return found.length > 0 ? found : [["none", style.good]];
+}
+
+function endedLine({ summary, tape }: TapeInfo, style: Style): Part[] {
+  const end = summary.sessionEnd ?? tape.metadata?.end;
+  if (end == null) return [];
+  const outcome = outcomeOf(end);
+  const parts: Part[] = [
+    [escapeControls(outcome?.text ?? ""), outcome?.isFailure === true ? style.bad : style.good],
+    [escapeControls(causeOf(end))],
+  ];
+  return parts.filter(([text]) => text !== "");
 }
 
 /** What is missing from the tape, and what cannot be read of it. */

@@ -1,5 +1,6 @@
 import { type Failure, failureOf } from "../../records/failure.ts";
 import { LatencyHistogram } from "../../records/latency-histogram.ts";
+import type { SessionEnd } from "../../records/metadata.ts";
 import { RunningStats } from "../../records/running-stats.ts";
 import type { CorrelationRecord, Direction, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
 import { type Call, Calls, roundTripUs, type SeenFrame } from "./calls.ts";
@@ -69,6 +70,8 @@ export class TapeSummary {
   /** Frames, and members of batches, that are no JSON-RPC. */
   invalid = 0;
   logs = 0;
+  /** How the session has ended, if no frame has come behind that. */
+  sessionEnd: SessionEnd | undefined;
   readonly #top: number;
   readonly #calls = new Calls();
   readonly #methods = new Map<string, MethodSummary>();
@@ -84,6 +87,8 @@ export class TapeSummary {
 
   /** Counts the next record of the tape. */
   add(record: TapeRecord): void {
+    if (record.type === "end") this.sessionEnd = record;
+    else if (record.type === "frame") this.sessionEnd = undefined;
     // First the frame, which may get its flags there.
     if (record.type === "frame") this.#addFrame(record, this.#calls.see(record));
     else if (record.type === "correlation") this.#addCorrelation(record);

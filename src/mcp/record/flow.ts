@@ -8,6 +8,8 @@ export interface FlowOptions {
   readonly onChunk: (chunk: Uint8Array) => void;
   /** The source has come to its end: nothing follows. */
   readonly onEnd: () => void;
+  /** One of the two ends was closed, by whoever is there: not by {@linkcode Flow.stop}. */
+  readonly onClosed?: ((by: "from" | "to") => void) | undefined;
   /**
    * Whether the target ends with the source.
    *
@@ -40,18 +42,15 @@ export class Flow {
     this.#to = to;
     this.#options = options;
     from.on("data", this.#onData);
-    from.on("end", this.#end);
-    from.on("close", this.#end);
-    from.on("error", this.#end);
+    for (const event of ["end", "close", "error"]) from.on(event, this.#onSourceEnd);
     to.on("drain", () => {
       this.#isBlocked = false;
       from.resume();
     });
-    to.on("error", () => this.stop());
-    to.on("close", () => this.stop());
+    for (const event of ["error", "close"]) to.on(event, this.#onTargetEnd);
     // A client may have gone before there was a server.
-    if (to.destroyed) this.stop();
-    else if (from.destroyed || from.readableEnded) this.#end();
+    if (to.destroyed) this.#onTargetEnd();
+    else if (from.destroyed || from.readableEnded) this.#onSourceEnd();
   }
 
   /** Settles when nothing more will be passed on and all that was is in the hands of the system, or of nobody. */
@@ -99,12 +98,22 @@ export class Flow {
     this.#finish();
   };
 
-  readonly #end = (): void => {
+  readonly #onSourceEnd = (): void => {
+    if (!this.#isEnded) this.#options.onClosed?.("from");
+    this.#end();
+  };
+
+  readonly #onTargetEnd = (): void => {
+    if (!this.#isEnded) this.#options.onClosed?.("to");
+    this.stop();
+  };
+
+  #end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#options.onEnd();
     this.#finish();
-  };
+  }
 
   #finish(): void {
     if (!this.#isEnded || this.#unwritten > 0) return;

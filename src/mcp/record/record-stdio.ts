@@ -8,6 +8,7 @@ import { Flow } from "./flow.ts";
 import { hostEnvironment } from "./host-environment.ts";
 import { ownStdio, type StdioStreams } from "./own-stdio.ts";
 import { CommandError, type ProcessEnding, type ServerCommand, ServerProcess } from "./server-process.ts";
+import { SessionEnding } from "./session-end.ts";
 import { type RecordedStream, SessionRecorder } from "./session-recorder.ts";
 import { onSignals } from "./signals.ts";
 import { silence } from "./silence.ts";
@@ -99,6 +100,8 @@ export async function recordStdio(options: RecordStdioOptions): Promise<StdioSes
 
   // Of a client that goes before there is a server the flows will know.
   for (const stream of [client.stdin, client.stdout, client.stderr]) stream.on("error", () => {});
+  const sessionEnding = new SessionEnding();
+  const endAt = (elapsedMs: number) => sessionEnding.end(elapsedMs);
   const early: NodeJS.Signals[] = [];
   const isGivenUp = deferred();
   const unlisten = onSignals((signal) => {
@@ -110,14 +113,18 @@ export async function recordStdio(options: RecordStdioOptions): Promise<StdioSes
     try {
       server = await ServerProcess.start(options);
     } catch (error) {
-      if (error instanceof CommandError) feed.log("tapeline", error.message);
-      await feed.finish(finishTimeoutMs);
+      if (error instanceof CommandError) {
+        feed.log("tapeline", error.message);
+        sessionEnding.failed(error.exitCode, error.message);
+      }
+      await feed.finish(finishTimeoutMs, endAt);
       throw error;
     }
     feed.writer?.describe({ transport: transport() });
     for (const signal of early) server.signal(signal);
-    const ending = await passOn(server, client, new SessionRecorder(feed, maxLineBytes), isGivenUp.promise);
-    return { ...ending, ...await feed.finish(finishTimeoutMs), tapeId };
+    const recorder = new SessionRecorder(feed, maxLineBytes);
+    const ending = await passOn(server, client, recorder, sessionEnding, isGivenUp.promise);
+    return { ...ending, ...await feed.finish(finishTimeoutMs, endAt), tapeId };
   } finally {
     unlisten();
   }
@@ -128,17 +135,25 @@ async function passOn(
   server: ServerProcess,
   client: StdioStreams,
   recorder: SessionRecorder,
+  sessionEnding: SessionEnding,
   isGivenUp: Promise<void>,
 ): Promise<ProcessEnding> {
   const tap = (stream: RecordedStream) => ({
     onChunk: (chunk: Uint8Array) => recorder.push(stream, chunk),
     onEnd: () => recorder.end(stream),
   });
-  const requests = new Flow(client.stdin, server.stdin, tap("client_to_server"));
-  const answers = new Flow(server.stdout, client.stdout, tap("server_to_client"));
-  const errors = new Flow(server.stderr, client.stderr, { ...tap("stderr"), endsTarget: false });
+  const closed = (stream: "stdin" | "stdout" | "stderr") => (by: "from" | "to") =>
+    sessionEnding.closed(stream, (by === "from") === (stream === "stdin") ? "client" : "server");
+  const requests = new Flow(client.stdin, server.stdin, { ...tap("client_to_server"), onClosed: closed("stdin") });
+  const answers = new Flow(server.stdout, client.stdout, { ...tap("server_to_client"), onClosed: closed("stdout") });
+  const errors = new Flow(server.stderr, client.stderr, {
+    ...tap("stderr"),
+    onClosed: closed("stderr"),
+    endsTarget: false,
+  });
 
   const ending = await server.ended;
+  sessionEnding.exited(ending);
   const isSilent = silence([answers, errors]);
   await Promise.race([Promise.all([answers.done, errors.done]), isSilent.promise, isGivenUp]);
   isSilent.cancel();

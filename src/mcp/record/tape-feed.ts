@@ -1,6 +1,6 @@
 import { deferred } from "../../deferred.ts";
 import { isTapeError } from "../../errors.ts";
-import type { TapeMetadata } from "../../records/metadata.ts";
+import type { SessionEnd, TapeMetadata } from "../../records/metadata.ts";
 import type { MessageEnvelope, TapeRecord } from "../../records/record.ts";
 import type { StreamingTapeWriter } from "../../tape/write/writer.ts";
 import type { WriterOptions } from "../../tape/write/writer-options.ts";
@@ -121,8 +121,12 @@ export class TapeFeed {
     this.#count(what, reason, count);
   }
 
-  /** Ends the tape, or gives up on it after `timeoutMs`: then it may be whole all the same, but nobody knows. */
-  async finish(timeoutMs: number): Promise<RecordingResult> {
+  /**
+   * Ends the tape, or gives up on it after `timeoutMs`: then it may be whole all the same, but nobody knows.
+   *
+   * @param endAt how the session has ended, for the tape's clock, which counts milliseconds
+   */
+  async finish(timeoutMs: number, endAt?: (elapsedMs: number) => SessionEnd): Promise<RecordingResult> {
     let metadata: TapeMetadata | undefined;
     let isAbandoned = false;
     const over = deferred();
@@ -131,7 +135,7 @@ export class TapeFeed {
       this.#note(`the disk did not answer for ${timeoutMs} ms`);
       over.resolve();
     }, timeoutMs);
-    this.#end().then((ended) => metadata = ended, (error) => this.#note(error)).finally(over.resolve);
+    this.#end(endAt).then((ended) => metadata = ended, (error) => this.#note(error)).finally(over.resolve);
     await over.promise;
     clearTimeout(timer);
     const lostMessages = Math.max(this.#lostMessages, metadata?.stats?.lost_frame_count ?? 0);
@@ -165,13 +169,14 @@ export class TapeFeed {
     }
   }
 
-  async #end(): Promise<TapeMetadata> {
+  async #end(endAt?: (elapsedMs: number) => SessionEnd): Promise<TapeMetadata> {
     this.#isFinishing = true;
     this.#retry.resolve();
     try {
       await this.#opening;
-      this.#tellLosses(this.#writer!);
-      return await this.#writer!.finalize();
+      const writer = this.#writer!;
+      this.#tellLosses(writer);
+      return await writer.finalize(endAt?.(writer.elapsedMs));
     } catch (error) {
       for (const each of this.#waiting) this.#count("envelope" in each ? "messages" : "logs", reasonOf(error), 1);
       throw error;

@@ -23,7 +23,7 @@ export interface CopyResult {
   readonly unverified: readonly { readonly from: number; readonly to: number }[];
 }
 
-const NO_RECORDS: RecordCounts = { init: 0, frame: 0, correlation: 0, checkpoint: 0, gap: 0, log: 0, other: 0 };
+const NO_RECORDS: RecordCounts = { init: 0, frame: 0, correlation: 0, checkpoint: 0, gap: 0, log: 0, end: 0, other: 0 };
 
 /** The result where nothing was to be done. */
 export const NOTHING_DONE: CopyResult = {

@@ -42,6 +42,8 @@ export interface RecordCounts {
   gap: number;
   /** Of type `log`. */
   log: number;
+  /** Of type `end`. */
+  end: number;
   /** Of types that are not known here. */
   other: number;
 }
@@ -156,7 +158,16 @@ class TapeChecks {
   readonly #report: Report;
   readonly #order: OrderCheck;
   readonly #counts: CountCheck;
-  readonly #records: RecordCounts = { init: 0, frame: 0, correlation: 0, checkpoint: 0, gap: 0, log: 0, other: 0 };
+  readonly #records: RecordCounts = {
+    init: 0,
+    frame: 0,
+    correlation: 0,
+    checkpoint: 0,
+    gap: 0,
+    log: 0,
+    end: 0,
+    other: 0,
+  };
   #lines = 0;
   #isFinalized = false;
   #sealedBytes = 0;

@@ -71,8 +71,8 @@ export class EnvelopeCheck {
    *
    * @throws {TapeError} code `invalid_argument`, `serialization`, `line_too_long`
    */
-  record(record: TapeRecord): TapeRecord {
-    const what = `a ${record.type} record`;
+  record<R extends TapeRecord>(record: R): R {
+    const what = `${/^[aeiou]/.test(record.type) ? "an" : "a"} ${record.type} record`;
     if (!isTapeRecord(record)) {
       throw new TapeError("invalid_argument", `Cannot record ${what}: ${explainRecord(record)}`);
     }

@@ -99,6 +99,7 @@ export async function openAgain(store: TapeStore, tapeId: string, options: Write
         tape_id: tapeId,
         created_at: state.init.created_at,
         finalized_at: null,
+        end: null,
         status: "recording",
       },
       first: state.missing,

@@ -1,10 +1,17 @@
 import { TapeError } from "../../errors.ts";
 import { Fused } from "../../streams/fuse.ts";
 import { LineEncoder } from "../../lines/line-encoder.ts";
-import type { TapeMetadata, TapeStats } from "../../records/metadata.ts";
-import type { CorrelationRecord, MessageEnvelope, TapeRecord, TransportMetadata } from "../../records/record.ts";
+import type { SessionEnd, TapeMetadata, TapeStats } from "../../records/metadata.ts";
+import type {
+  CorrelationRecord,
+  EndRecord,
+  MessageEnvelope,
+  TapeRecord,
+  TransportMetadata,
+} from "../../records/record.ts";
 import { Sink, type TapeSink } from "../../streams/sink.ts";
 import { specOf } from "../../streams/stage.ts";
+import type { Emit } from "../../streams/stage-spec.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { tapeKeys } from "../../records/tape-id.ts";
 import { checkpointInjector } from "../../transforms/checkpoint-injector.ts";
@@ -61,6 +68,7 @@ export class StreamingTapeWriter {
   /** Where the last frame, log or gap ends in what was encoded: what came along with it, such as a checkpoint, is behind. */
   #ownEnd = 0;
   #isStreaming = false;
+  #sessionEnd: EndRecord | undefined;
   #ending: Promise<TapeMetadata> | undefined;
 
   private constructor(opened: OpenedTape, options: WriterOptions) {
@@ -75,7 +83,7 @@ export class StreamingTapeWriter {
     const ledger = this.#ledger = new Ledger(
       opened.stats,
       opened.sink.offset,
-      () => this.#elapsedMs(),
+      () => this.elapsedMs,
       options.onLoss,
     );
     this.#metadata = opened.metadata;
@@ -87,7 +95,7 @@ export class StreamingTapeWriter {
     );
     this.#records = new Fused([
       specOf(stampFrames({ nextSeq: () => this.#nextSeq++, elapsedUs: this.#elapsedUs })),
-      opened.correlate,
+      { ...opened.correlate, flush: (emit) => this.#flushSession(opened.correlate, emit) },
       specOf(checkpointInjector({
         everyFrames: options.checkpointEveryFrames,
         everyMs: options.checkpointEveryMs,
@@ -161,6 +169,11 @@ export class StreamingTapeWriter {
     return this.#ledger.stats.snapshot(this.#ledger.size);
   }
 
+  /** Milliseconds since the tape started, by the clock of its records. */
+  get elapsedMs(): number {
+    return Math.floor(this.#elapsedUs() / 1000);
+  }
+
   /** The metadata as they stand now. */
   metadata(): TapeMetadata {
     const { syncFailure } = this.#commit;
@@ -178,8 +191,15 @@ export class StreamingTapeWriter {
 
   /** Adds to what lists and people should know of the tape. It is put with the metadata's next change. */
   describe(more: TapeDescription): void {
-    const { tape_id, created_at, finalized_at, status, environment } = this.#metadata;
-    const kept = { tape_id, created_at, finalized_at, status, environment: { ...environment, ...more.environment } };
+    const { tape_id, created_at, finalized_at, status, end, environment } = this.#metadata;
+    const kept = {
+      tape_id,
+      created_at,
+      finalized_at,
+      status,
+      end,
+      environment: { ...environment, ...more.environment },
+    };
     this.#metadata = { ...this.#metadata, ...more, ...kept };
     this.#metadataFile.touch();
   }
@@ -241,7 +261,7 @@ export class StreamingTapeWriter {
    * @throws {TapeError} code `invalid_argument`, `line_too_long`, `io`, `closed`
    */
   async writeLog(stream: string, text: string): Promise<void> {
-    this.#pushRecord({ type: "log", ts: this.#elapsedMs(), stream, text });
+    this.#pushRecord({ type: "log", ts: this.elapsedMs, stream, text });
     await this.#settle(undefined);
   }
 
@@ -257,19 +277,27 @@ export class StreamingTapeWriter {
     }
     const from_seq = this.#nextSeq;
     const to_seq = from_seq + count - 1;
-    this.#pushRecord({ type: "gap", ts: this.#elapsedMs(), from_seq, to_seq, count, reason });
+    this.#pushRecord({ type: "gap", ts: this.elapsedMs, from_seq, to_seq, count, reason });
     this.#nextSeq += count;
     await this.#settle(undefined);
   }
 
   /**
-   * Ends the tape: reports the requests that stay open, writes the final checkpoint, syncs, closes, and puts the final
-   * metadata. Followers end. A second call gives the same answer.
+   * Ends the tape: reports the requests that stay open, writes how the session has ended and the final checkpoint, syncs,
+   * closes, and puts the final metadata. Followers end. A second call gives the same answer.
    *
-   * @throws {TapeError} code `io`: the end of the tape could not be written, synced, or put
+   * @param end how the session has ended, for a caller that knows: it becomes the `end` record, and stands in the metadata
+   * @throws {TapeError} code `invalid_argument`, `line_too_long`: `end` cannot be written, and the tape stays open; `io`: the
+   * end of the tape could not be written, synced, or put
    */
-  finalize(): Promise<TapeMetadata> {
-    return this.#ending ??= this.#end("finalized");
+  async finalize(end?: SessionEnd): Promise<TapeMetadata> {
+    if (end !== undefined && this.#ending === undefined) {
+      const record: EndRecord = { ...end, type: "end", ts: end.ts ?? this.elapsedMs };
+      this.#sessionEnd = this.#check.record(record);
+      const { type: _, ...known } = record;
+      this.#metadata.end = known;
+    }
+    return await (this.#ending ??= this.#end("finalized"));
   }
 
   /**
@@ -326,8 +354,9 @@ export class StreamingTapeWriter {
     }
   }
 
-  #elapsedMs(): number {
-    return Math.floor(this.#elapsedUs() / 1000);
+  #flushSession({ flush }: OpenedTape["correlate"], emit: Emit<TapeRecord>): void {
+    flush?.(emit);
+    if (this.#sessionEnd !== undefined) emit(this.#sessionEnd);
   }
 
   #push(chunk: MessageEnvelope | TapeRecord): void {

@@ -128,4 +128,27 @@ test("info reads the smallest tape there is", async () => {
   assert.match(stdout, /^ {2}frames {4}0 in 0 s, 0 →, 0 ←$/m);
 });
 
+test("info says how the session has ended", () =>
+  inScratch(async (folder) => {
+    const closed = [{ stream: "stdout", by: "server", ts: 8 }];
+    const end = { ts: 9, exit_code: null, signal: "SIGSEGV", exit_ts: 8, error: null, closed };
+    const session = new Session("demo").client(1, { method: "n" }).record({ type: "end", ...end });
+    const path = await putTape(folder, "demo", await session.text());
+    assert.match(
+      (await tapeline(["info", path])).stdout,
+      /^ {2}ended {5}killed by SIGSEGV, stdout closed first, by the server at 0\.008$/m,
+    );
+    assert.equal(JSON.parse((await tapeline(["info", "--json", path])).stdout).end, end);
+
+    const open = await putTape(folder, "open", new Session("open").plainText());
+    assert.not.match((await tapeline(["info", open])).stdout, /^ {2}ended/m);
+    assert.is(JSON.parse((await tapeline(["info", "--json", open])).stdout).end, null);
+    // What the tape lost, the metadata may still know.
+    const hint = await putTape(folder, "hint", new Session("hint").plainText(), { end: { exit_code: 3 } });
+    assert.match((await tapeline(["info", hint])).stdout, /^ {2}ended {5}exit code 3$/m);
+    // A tape that was gone on with has not ended so.
+    const goneOn = await putTape(folder, "more", session.client(20, { method: "n" }).plainText());
+    assert.not.match((await tapeline(["info", goneOn])).stdout, /^ {2}ended/m);
+  }));
+
 test.run();

@@ -172,4 +172,31 @@ test("list says on stderr that there is nothing yet", () =>
     });
   }));
 
+test("list shows at a glance which sessions have failed", () =>
+  inScratch(async (folder) => {
+    const ends = {
+      crashed: [{ signal: "SIGSEGV" }, "SIGSEGV"],
+      failed: [{ exit_code: 3 }, "exit 3"],
+      absent: [{ exit_code: 127, error: "Cannot start x: there is no such command" }, "not started"],
+      broken: [{ error: "the connection broke" }, "failed"],
+      fine: [{ exit_code: 0 }, "finalized"],
+      told: [{ signal: "SIGTERM" }, "finalized"],
+      told_too: [{ exit_code: 143 }, "finalized"],
+      unknown: [{ exit_code: null, signal: null }, "finalized"],
+    } as const;
+    for (const [id, [end]] of Object.entries(ends)) {
+      await putTape(folder, id, new Session(id).plainText(), { status: "finalized", end });
+    }
+    const { stdout } = await tapeline(["list", "--dir", folder], { env: { COLUMNS: "80" } });
+    for (const [id, [, status]] of Object.entries(ends)) {
+      assert.match(stdout, new RegExp(`^${id} (.* )?${status} {2}`, "m"));
+    }
+    // A program that reads it finds the state as before, and the end beside it.
+    const json = (await tapeline(["list", "--json", "--dir", folder])).stdout.trimEnd().split("\n").map((line) =>
+      JSON.parse(line)
+    );
+    assert.equal(new Set(json.map(({ state }) => state)), new Set(["finalized"]));
+    assert.equal(json.find(({ tape_id }) => tape_id === "crashed").end, { signal: "SIGSEGV" });
+  }));
+
 test.run();

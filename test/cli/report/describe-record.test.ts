@@ -153,4 +153,44 @@ test("isNoteworthyLine() agrees with isNoteworthy()", async () => {
   assert.ok(notes.includes(true) && notes.includes(false));
 });
 
+test("describeRecord() says how a session has ended, and again at the end of the tape", async () => {
+  const lastTwo = async (end: object, behind?: (session: Session) => Session) => {
+    const session = new Session("demo").client(1, { method: "n" }).record({ type: "end", ts: 40, ...end });
+    const text = await (behind?.(session) ?? session).text();
+    return (await describeAll(text, 120)).slice(-2).map((line) => line.replace(/ +/g, " ").trim());
+  };
+  const closed = [{ stream: "stdin", by: "client", ts: 12 }, { stream: "stdout", by: "server", ts: 40 }];
+  assert.equal(await lastTwo({ signal: "SIGSEGV", closed }), [
+    "0.040 ■ killed by SIGSEGV stdin closed first, by the client at 0.012",
+    "0 □ end of the tape killed by SIGSEGV, 1 frame, 40 ms",
+  ]);
+  assert.equal(await lastTwo({ exit_code: 0, closed: [] }), [
+    "0.040 ■ exit code 0",
+    "0 □ end of the tape exit code 0, 1 frame, 40 ms",
+  ]);
+  assert.equal(await lastTwo({ exit_code: 127, error: "Cannot start x: no such command" }), [
+    "0.040 ■ not started Cannot start x: no such command",
+    "0 □ end of the tape not started, 1 frame, 40 ms",
+  ]);
+  assert.equal(await lastTwo({ error: "the connection broke" }), [
+    "0.040 ■ failed the connection broke",
+    "0 □ end of the tape failed, 1 frame, 40 ms",
+  ]);
+  assert.equal(await lastTwo({ closed: [{ stream: "socket" }] }), [
+    "0.040 ■ end of the session socket closed first",
+    "0 □ end of the tape 1 frame, 40 ms",
+  ]);
+  // A tape that was gone on with has not ended as the session before did.
+  const goneOn = await lastTwo({ exit_code: 3 }, (session) => session.client(50, { method: "n" }));
+  assert.is(goneOn[1], "1 □ end of the tape 2 frames, 50 ms");
+});
+
+test("describeRecord() lets nothing through that steers the terminal from the end of a session", async () => {
+  const evil = "\u001b[2J";
+  for (const end of [{ signal: evil }, { error: evil }, { closed: [{ stream: evil, by: evil }] }]) {
+    const text = await new Session("demo").record({ type: "end", ts: 1, ...end }).text();
+    assert.not((await describeAll(text)).join("").includes(evil));
+  }
+});
+
 test.run();

@@ -129,6 +129,27 @@ test("Flow gives everything else its turn while a lot passes through", async () 
   assert.is(flow.byteCount, 1000 * 65_536);
 });
 
+test("Flow tells once who closed it, and not that it was stopped", async () => {
+  const told: string[] = [];
+  const open = () => {
+    const [from, to] = [new PassThrough(), new PassThrough()];
+    to.resume();
+    return { from, to, flow: new Flow(from, to, { ...nothing, onClosed: (by) => told.push(by) }) };
+  };
+  const ended = open();
+  ended.from.end("x");
+  await within(ended.flow.done, "the end");
+  assert.equal(told.splice(0), ["from"]);
+  const broken = open();
+  broken.to.destroy();
+  await within(broken.flow.done, "the end");
+  assert.equal(told.splice(0), ["to"]);
+  const stopped = open();
+  stopped.flow.stop();
+  await within(stopped.flow.done, "the end");
+  assert.equal(told, []);
+});
+
 test("silence() waits for a flow that is blocked, and for one that has more to say", async () => {
   const from = new PassThrough();
   const to = new SlowTarget();

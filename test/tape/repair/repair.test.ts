@@ -157,7 +157,7 @@ test("repairTape() says what was recovered and what was left out, and keeps that
   const endless = await storeOf(init + frameLine(0, 1) + long.trimEnd());
   assert.is((await repair(endless, { maxLineBytes: 1000 })).droppedBytes, long.length - 1);
   const { dropped, unreadableLines, droppedBytes, droppedKey, isEnded, missingFrames, init: how, after } = result;
-  assert.equal(dropped, { init: 0, frame: 1, correlation: 0, checkpoint: 0, gap: 0, log: 0, other: 0 });
+  assert.equal(dropped, { init: 0, frame: 1, correlation: 0, checkpoint: 0, gap: 0, log: 0, end: 0, other: 0 });
   assert.equal([unreadableLines, droppedKey], [4, "demo-repaired.dropped"]);
   assert.is(droppedBytes, await store.size("demo-repaired.dropped"));
   assert.equal([isEnded, missingFrames, how, after.isFinalized, after.records.log], [true, 0, "changed", true, 1]);

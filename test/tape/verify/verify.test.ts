@@ -105,7 +105,7 @@ test("verifyTape() finds nothing on a tape as it was written, and tells how far 
     noticeCount: 0,
     lineCount: spansOf(whole.bytes).length,
     byteCount: whole.bytes.length,
-    records: { init: 1, frame: 7, correlation: 5, checkpoint: 3, gap: 1, log: 1, other: 0 },
+    records: { init: 1, frame: 7, correlation: 5, checkpoint: 3, gap: 1, log: 1, end: 0, other: 0 },
     lostFrameCount: 2,
     isFinalized: true,
     sealedBytes: whole.bytes.length,
@@ -156,7 +156,7 @@ test("verifyTape() finds nothing on tapes of other writers", async () => {
   ];
   const { records, sealedBytes } = await verifyBytes(foreign.join(""));
   assert.equal([await found(foreign.join("")), sealedBytes], [[], 0]);
-  assert.equal(records, { init: 1, frame: 5, correlation: 2, checkpoint: 2, gap: 2, log: 0, other: 1 });
+  assert.equal(records, { init: 1, frame: 5, correlation: 2, checkpoint: 2, gap: 2, log: 0, end: 0, other: 1 });
 });
 
 test("verifyTape() checks checksums however the blocks of the tape are cut", async () => {

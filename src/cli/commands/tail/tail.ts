@@ -96,10 +96,11 @@ function isWhole(line: TapeLine): boolean {
 
 async function learnCalls(calls: Calls, lines: AsyncIterable<TapeLine>): Promise<void> {
   for await (const line of lines) {
-    if (line.type !== "frame") continue;
+    if (line.type !== "frame" && line.type !== "end") continue;
     try {
       const record = parseLine(line);
       if (record.type === "frame") calls.see(record);
+      else if (record.type === "end") calls.sessionEnd = record;
     } catch {
       // Cut off at the start, or damaged: nobody asked for this line.
     }

@@ -128,4 +128,15 @@ test("tail --no-follow ends at once on a tape that is being written", () =>
     assert.match(stdout, /start of the tape/);
   }));
 
+test("tail's last line says how the session has ended, however few lines it prints", () =>
+  inScratch(async (folder) => {
+    const session = new Session("demo").client(1, { method: "n" }).record({ type: "end", ts: 5, signal: "SIGSEGV" });
+    const path = await putTape(folder, "demo", await session.text(), { status: "finalized" });
+    for (const lines of ["1", "2", "10"]) {
+      const { stdout } = await tapeline(["tail", "-n", lines, path]);
+      assert.match(stdout.trimEnd().split("\n").at(-1)!, /end of the tape +killed by SIGSEGV, 1 frame, 5 ms$/);
+    }
+    assert.match((await tapeline(["cat", path])).stdout, /end of the tape +killed by SIGSEGV, 1 frame, 5 ms\n$/);
+  }));
+
 test.run();
