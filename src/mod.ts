@@ -40,7 +40,8 @@ export { checkTapeId, newTapeId, type TapeKeys, tapeKeys } from "./records/tape-
 export { type Stage, stage, type Transform } from "./streams/stage.ts";
 export type { Emit, StageSpec } from "./streams/stage-spec.ts";
 export { compose, pipe, type PipeSource } from "./streams/pipe.ts";
-export { type Source, source, type SourceSpec } from "./streams/source.ts";
+export { type Source, source } from "./streams/source.ts";
+export type { SourceSpec } from "./streams/source-spec.ts";
 export { type Sink, sink, type SinkSpec, TapeSink, type TapeSinkSpec } from "./streams/sink.ts";
 export { memorySource, type MemorySourceOptions } from "./sources/memory.ts";
 export { type TapeBytes, tapeSource } from "./sources/tape-source.ts";

@@ -1,6 +1,7 @@
 import { printable, TapeError } from "../errors.ts";
 import type { Bytes } from "../lines/bytes.ts";
-import { type OpenSourceOptions, type Source, source, type SourceSpec } from "../streams/source.ts";
+import { type OpenSourceOptions, type Source, source } from "../streams/source.ts";
+import type { SourceSpec } from "../streams/source-spec.ts";
 
 /** What a backend knows of a tape that is being read. */
 export interface TapeBytes {

@@ -1,3 +1,5 @@
+import { NONE } from "./fuse.ts";
+
 /** Where chunks go, a batch at a time: what a pipeline writes to, and what a backend implements. */
 export interface SinkSpec<T> {
   /**
@@ -18,6 +20,7 @@ export class Sink<T> extends WritableStream<T> {
   constructor(spec: SinkSpec<T>) {
     super({
       async write(chunk) {
+        if (chunk === NONE) return; // asked only whether it takes chunks
         try {
           await spec.write([chunk]);
         } catch (error) {
@@ -32,14 +35,21 @@ export class Sink<T> extends WritableStream<T> {
     this.#spec = spec;
   }
 
-  /** Locks an idle sink and hands out its spec and the writer that ends it; `undefined` for any other stream. */
-  static take<T>(stream: WritableStream<T>): TakenSink<T> | undefined {
-    if (!(stream instanceof Sink) || stream.locked) return undefined;
-    const writer = (stream as Sink<T>).getWriter();
-    if (writer.desiredSize === 1) return { spec: (stream as Sink<T>).#spec, writer };
-    // It has ended, or still has chunks to write.
-    writer.releaseLock();
-    return undefined;
+  /**
+   * Locks a sink, and hands out its spec and the writer that ends it as soon as all that was written to it before is in
+   * its place. A sink that has failed, was closed or aborted, or is about to be, is unlocked again: `undefined`.
+   */
+  static async take<T>(sink: Sink<T>): Promise<TakenSink<T> | undefined> {
+    const writer = sink.getWriter();
+    writer.closed.catch(() => {});
+    try {
+      // No property of a stream tells that it is closing. To write nothing does: it is refused.
+      await writer.write(NONE as T);
+      return { spec: sink.#spec, writer };
+    } catch {
+      writer.releaseLock();
+      return undefined;
+    }
   }
 }
 

@@ -1,35 +1,7 @@
+import { Batches, nextChunk } from "./batches.ts";
 import { NONE } from "./fuse.ts";
-
-/**
- * Where chunks come from, a batch at a time: what a pipeline reads, and what a backend implements.
- *
- * A batch is a group of neighbouring chunks that travel together, so that not every one of them costs a promise.
- */
-export interface SourceSpec<T> {
-  /**
-   * The next chunks, in order; `undefined` at the end. It is called when somebody wants a chunk, and never again
-   * before its promise is settled. An empty batch means "ask again".
-   */
-  pull(): Promise<readonly T[] | undefined>;
-  /** Lets go of everything. Called at most once, when the reader loses interest before the end; a `pull` may be under way. */
-  cancel?(reason: unknown): Promise<void>;
-}
-
-/**
- * How a pipeline reads: takes chunks one by one as long as some are at hand, and waits only when there are none. What a
- * chunk costs (splitting off, parsing) is paid when it is taken.
- */
-export interface ChunkReader<T> {
-  /** The next chunk, if one can be had without waiting; else `NONE`. */
-  take(): T | typeof NONE;
-  /**
-   * Waits until `take` may have something. False at the end; rejects if the source failed. To be called when `take` gave
-   * `NONE`, one call at a time.
-   */
-  fill(): Promise<boolean>;
-  /** Lets go of the source. */
-  cancel(reason: unknown): Promise<void>;
-}
+import { ChunkIterator, type Failure, HeldChunks } from "./held-chunks.ts";
+import type { ChunkReader, SourceSpec } from "./source-spec.ts";
 
 /** Which bytes to read, and whether to wait for more. */
 export interface OpenSourceOptions {
@@ -86,22 +58,19 @@ export class Source<T> extends ReadableStream<T> {
     this.#controller = controller;
   }
 
-  /** Locks an unlocked source and hands out what it reads from; `undefined` for any other stream. */
-  static take<T>(stream: ReadableStream<T>): ChunkReader<T> | undefined {
-    if (!(stream instanceof Source) || stream.locked || !stream.#canBypass()) return undefined;
-    stream.getReader();
-    return (stream as Source<T>).#chunks;
+  /** Locks an unlocked source to read it past its queue; `undefined` for any other stream. */
+  static take<T>(stream: ReadableStream<T>): HeldChunks<T> | undefined {
+    return stream instanceof Source && !stream.locked && stream.#canBypass() ? stream.#hold() : undefined;
   }
 
   /** Iterates over the chunks. Leaving the loop cancels the source, unless `preventCancel` is set. */
   override values(options?: { preventCancel?: boolean }): ReturnType<ReadableStream<T>["values"]> {
     if (!this.#canBypass()) return super.values(options);
-    return new ChunkIterator(
-      this.#chunks,
-      this.getReader(),
-      (failure) => this.#end(failure),
-      options?.preventCancel ?? false,
-    );
+    return new ChunkIterator(this.#hold(), options?.preventCancel ?? false);
+  }
+
+  #hold(): HeldChunks<T> {
+    return new HeldChunks(this.#chunks, this.getReader(), (failure) => this.#end(failure));
   }
 
   /**
@@ -112,7 +81,7 @@ export class Source<T> extends ReadableStream<T> {
     return this.#isAtRest && this.#controller.desiredSize === 0;
   }
 
-  #end(failure: { readonly error: unknown } | undefined): void {
+  #end(failure: Failure | undefined): void {
     this.#isAtRest = false;
     if (failure === undefined) this.#controller.close();
     else this.#controller.error(failure.error);
@@ -144,154 +113,18 @@ export function source<T>(spec: SourceSpec<T>): Source<T> {
   return new Source(new Batches(spec));
 }
 
-/** Reads any stream: ours without its queue, any other through its reader. Locks it. */
-export function chunksOf<T>(stream: ReadableStream<T>): ChunkReader<T> {
-  const taken = Source.take(stream);
-  if (taken !== undefined) return taken;
+/** Locks any stream and reads it: ours past its queue, any other through its reader. */
+export function hold<T>(stream: ReadableStream<T>): HeldChunks<T> {
+  const held = Source.take(stream);
+  if (held !== undefined) return held;
   const reader = stream.getReader();
-  return new Batches({
+  const chunks = new Batches<T>({
     async pull() {
       const { done, value } = await reader.read();
       return done ? undefined : [value];
     },
     cancel: (reason) => reader.cancel(reason),
   });
-}
-
-/** The next chunk, waited for; `NONE` at the end. */
-export async function nextChunk<T>(chunks: ChunkReader<T>): Promise<T | typeof NONE> {
-  let chunk = chunks.take();
-  while (chunk === NONE && await chunks.fill()) chunk = chunks.take();
-  return chunk;
-}
-
-/** Takes chunks out of the batches of a source. */
-class Batches<T> implements ChunkReader<T> {
-  readonly #spec: SourceSpec<T>;
-  #batch: readonly T[] = [];
-  #head = 0;
-  #over = false;
-
-  constructor(spec: SourceSpec<T>) {
-    this.#spec = spec;
-  }
-
-  take(): T | typeof NONE {
-    return this.#head < this.#batch.length ? this.#batch[this.#head++]! : NONE;
-  }
-
-  async fill(): Promise<boolean> {
-    if (this.#over) return false;
-    try {
-      const batch = await this.#spec.pull();
-      this.#batch = batch ?? [];
-      this.#head = 0;
-      this.#over ||= batch === undefined;
-      return batch !== undefined;
-    } catch (error) {
-      this.#over = true;
-      throw error;
-    }
-  }
-
-  async cancel(reason: unknown): Promise<void> {
-    this.#batch = [];
-    this.#head = 0;
-    if (this.#over) return;
-    this.#over = true;
-    await this.#spec.cancel?.(reason);
-  }
-}
-
-/** Hands out chunks as long as some are at hand; only when there are none does it wait for the source. */
-class ChunkIterator<T> implements AsyncIterableIterator<T> {
-  readonly #chunks: ChunkReader<T>;
-  readonly #reader: ReadableStreamDefaultReader<T>;
-  readonly #end: (failure?: { readonly error: unknown }) => void;
-  readonly #preventCancel: boolean;
-  /** Calls that wait, and a promise for the last of them: those that come in meanwhile are answered after it. */
-  #waiting = 0;
-  #lastCall: Promise<unknown> | undefined;
-  #over = false;
-
-  constructor(
-    chunks: ChunkReader<T>,
-    reader: ReadableStreamDefaultReader<T>,
-    end: (failure?: { readonly error: unknown }) => void,
-    preventCancel: boolean,
-  ) {
-    this.#chunks = chunks;
-    this.#reader = reader;
-    this.#end = end;
-    this.#preventCancel = preventCancel;
-  }
-
-  next(): Promise<IteratorResult<T, undefined>> {
-    if (this.#waiting === 0 && !this.#over) {
-      const chunk = this.#chunks.take();
-      if (chunk !== NONE) return Promise.resolve({ done: false, value: chunk });
-    }
-    return this.#queue(() => this.#advance());
-  }
-
-  return(reason?: unknown): Promise<IteratorResult<T, undefined>> {
-    return this.#queue(async () => {
-      if (!this.#over) {
-        this.#over = true;
-        const cancelled = this.#preventCancel ? undefined : this.#reader.cancel(reason);
-        this.#reader.releaseLock();
-        await cancelled;
-      }
-      // As in any stream's iterator, whatever its type says.
-      return { done: true, value: reason as undefined };
-    });
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.return();
-  }
-
-  async #advance(): Promise<IteratorResult<T, undefined>> {
-    if (this.#over) return { done: true, value: undefined };
-    try {
-      const chunk = await nextChunk(this.#chunks);
-      if (chunk !== NONE) return { done: false, value: chunk };
-      this.#end();
-    } catch (error) {
-      this.#end({ error });
-      this.#finish();
-      throw error;
-    }
-    this.#finish();
-    return { done: true, value: undefined };
-  }
-
-  #finish(): void {
-    this.#over = true;
-    this.#reader.closed.catch(() => {});
-    this.#reader.releaseLock();
-  }
-
-  /** Runs calls that have to wait one after the other, in the order in which they came. */
-  #queue<R>(task: () => Promise<R>): Promise<R> {
-    const before = this.#waiting > 0 ? this.#lastCall : undefined;
-    const run = async () => {
-      // Without one before it a call takes effect at once: return() has then unlocked the stream.
-      if (before !== undefined) await before;
-      try {
-        return await task();
-      } finally {
-        // Before the caller learns of it, so that its next call finds the way free.
-        this.#waiting--;
-      }
-    };
-    this.#waiting++;
-    const result = run();
-    this.#lastCall = result.catch(() => {});
-    return result;
-  }
+  // It has ended by itself then.
+  return new HeldChunks(chunks, reader, () => {});
 }

@@ -6,7 +6,8 @@ import { type FileSystem, systemFiles } from "../../sinks/file/file-system.ts";
 import type { FileHandle } from "../../sinks/file/file-handle.ts";
 import type { OpenSourceOptions } from "../../streams/source.ts";
 import { FileChanges } from "./file-changes.ts";
-import { type Source, source, type SourceSpec } from "../../streams/source.ts";
+import { type Source, source } from "../../streams/source.ts";
+import type { SourceSpec } from "../../streams/source-spec.ts";
 
 /** Options of {@linkcode fileSource}. */
 export interface FileSourceOptions extends OpenSourceOptions {

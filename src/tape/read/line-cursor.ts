@@ -2,7 +2,8 @@ import type { TapeError } from "../../errors.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import { pipe } from "../../streams/pipe.ts";
 import { NONE } from "../../streams/fuse.ts";
-import { type ChunkReader, chunksOf } from "../../streams/source.ts";
+import type { ChunkReader } from "../../streams/source-spec.ts";
+import { hold } from "../../streams/source.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { lineSplit } from "../../transforms/line-split.ts";
 
@@ -105,7 +106,7 @@ export class LineCursor {
   async #fill(): Promise<boolean> {
     if (this.#isClosed) return false;
     const { maxLineBytes, follow, signal } = this.#options;
-    const lines = this.#lines ??= chunksOf(pipe(
+    const lines = this.#lines ??= hold(pipe(
       this.#store.openSource(this.#key, { start: this.#offset, follow, signal }),
       lineSplit({
         maxLineBytes,
@@ -113,7 +114,7 @@ export class LineCursor {
         line: this.#number,
         onError: (error) => this.#tooLong.push(error),
       }),
-    ));
+    )).chunks;
     const reports = this.#tooLong.length;
     let more = false;
     try {

@@ -1,5 +1,7 @@
 import { TapeError } from "../../errors.ts";
-import { type ChunkReader, chunksOf, nextChunk } from "../../streams/source.ts";
+import { nextChunk } from "../../streams/batches.ts";
+import type { ChunkReader } from "../../streams/source-spec.ts";
+import { hold } from "../../streams/source.ts";
 import { NONE } from "../../streams/fuse.ts";
 import type { Bytes } from "../../lines/bytes.ts";
 import type { TapeSink } from "../../streams/sink.ts";
@@ -67,8 +69,8 @@ async function copyInto(store: TapeStore, from: string, sink: TapeSink): Promise
 async function isStartOf(store: TapeStore, start: string, whole: string): Promise<boolean> {
   const size = await store.size(start) ?? 0;
   if (size > (await store.size(whole) ?? 0)) return false;
-  const ours = new Blocks(chunksOf(store.openSource(start)));
-  const theirs = new Blocks(chunksOf(store.openSource(whole, { end: size })));
+  const ours = new Blocks(hold(store.openSource(start)).chunks);
+  const theirs = new Blocks(hold(store.openSource(whole, { end: size })).chunks);
   try {
     for (;;) {
       const [a, b] = [await ours.some(), await theirs.some()];

@@ -1,0 +1,87 @@
+import type { AnySpec } from "./stage-spec.ts";
+import { Fused, NONE } from "./fuse.ts";
+import type { HeldChunks } from "./held-chunks.ts";
+import type { ChunkReader } from "./source-spec.ts";
+import { hold, Source } from "./source.ts";
+
+/** A stream read through stages. */
+export function fusedSource(stream: ReadableStream<unknown>, specs: readonly AnySpec[]): Source<unknown> {
+  return new Source(new FusedReader(hold(stream), specs));
+}
+
+/**
+ * Reads chunks through stages. The first stage may make many chunks of one (lines of a block); those wait here, and the
+ * stages behind it work on each only when it is asked for.
+ */
+class FusedReader implements ChunkReader<unknown> {
+  readonly #held: HeldChunks<unknown>;
+  readonly #upstream: ChunkReader<unknown>;
+  readonly #first: Fused<unknown, unknown>;
+  readonly #rest: Fused<unknown, unknown> | undefined;
+  /** Whether the source has come to its end or was let go. */
+  #isDetached = false;
+
+  constructor(held: HeldChunks<unknown>, specs: readonly AnySpec[]) {
+    this.#held = held;
+    this.#upstream = held.chunks;
+    this.#first = new Fused(specs.slice(0, 1));
+    this.#rest = specs.length > 1 ? new Fused(specs.slice(1)) : undefined;
+    this.#releaseIfRefused();
+  }
+
+  take(): unknown {
+    const first = this.#first;
+    const rest = this.#rest;
+    for (;;) {
+      const out = (rest ?? first).shift();
+      if (out !== NONE || (rest ?? first).ended) return out;
+      const queued = rest === undefined ? NONE : first.shift();
+      if (queued !== NONE) rest!.push(queued);
+      else {
+        const chunk = first.ended ? NONE : this.#upstream.take();
+        if (chunk === NONE) return NONE;
+        first.push(chunk);
+      }
+      if (first.ended || rest?.ended) this.#releaseIfRefused();
+    }
+  }
+
+  async fill(): Promise<boolean> {
+    const last = this.#rest ?? this.#first;
+    // The stages nearest to the reader come first: what they have ended, nothing before them can change.
+    const failure = last.ended ? last.failure : this.#first.failure;
+    if (failure !== undefined) throw failure.error;
+    if (last.ended) return false;
+    if (this.#first.ended) {
+      last.end();
+      return true;
+    }
+    let hasMore: boolean;
+    try {
+      hasMore = await this.#upstream.fill();
+    } catch (error) {
+      this.#held.finish({ error });
+      throw error;
+    }
+    if (this.#isDetached) return false; // cancelled meanwhile: that is no end to flush at
+    if (!hasMore) {
+      this.#isDetached = true;
+      this.#held.finish();
+      this.#first.end();
+    }
+    return true;
+  }
+
+  async cancel(reason: unknown): Promise<void> {
+    if (this.#isDetached) return;
+    this.#isDetached = true;
+    // What comes of that stays between the source and the stages, as it does in a pipe.
+    await this.#held.cancel(reason).catch(() => {});
+  }
+
+  /** Where the stages end before their input, the source learns why. Nobody waits for it to let go. */
+  #releaseIfRefused(): void {
+    const refusal = this.#first.refusal ?? this.#rest?.refusal;
+    if (refusal !== undefined) void this.cancel(refusal.error);
+  }
+}

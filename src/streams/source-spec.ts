@@ -1,0 +1,32 @@
+import type { NONE } from "./fuse.ts";
+
+/**
+ * Where chunks come from, a batch at a time: what a pipeline reads, and what a backend implements.
+ *
+ * A batch is a group of neighbouring chunks that travel together, so that not every one of them costs a promise.
+ */
+export interface SourceSpec<T> {
+  /**
+   * The next chunks, in order; `undefined` at the end. It is called when somebody wants a chunk, and never again
+   * before its promise is settled. An empty batch means "ask again".
+   */
+  pull(): Promise<readonly T[] | undefined>;
+  /** Lets go of everything. Called at most once, when the reader loses interest before the end; a `pull` may be under way. */
+  cancel?(reason: unknown): Promise<void>;
+}
+
+/**
+ * How a pipeline reads: takes chunks one by one as long as some are at hand, and waits only when there are none. What a
+ * chunk costs (splitting off, parsing) is paid when it is taken.
+ */
+export interface ChunkReader<T> {
+  /** The next chunk, if one can be had without waiting; else `NONE`. */
+  take(): T | typeof NONE;
+  /**
+   * Waits until `take` may have something. False at the end; rejects if the source failed. To be called when `take` gave
+   * `NONE`, one call at a time.
+   */
+  fill(): Promise<boolean>;
+  /** Lets go of the source. */
+  cancel(reason: unknown): Promise<void>;
+}
