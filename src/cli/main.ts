@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => P
   ],
   tail: ["watch a tape while it grows", async () => (await import("./commands/tail/tail.ts")).tail],
   cat: ["print all of a tape", async () => (await import("./commands/cat.ts")).cat],
+  show: ["one message with its answer", async () => (await import("./commands/show.ts")).show],
   replay: ["print the messages of a tape, in their time", async () => (await import("./commands/replay.ts")).replay],
   list: ["list the tapes of a folder", async () => (await import("./commands/list.ts")).list],
   info: ["statistics, slowest calls and errors of a tape", async () => (await import("./commands/info.ts")).info],
@@ -42,6 +43,7 @@ full id comes first, then a path, "latest", a name, and the beginning of an id.
 Examples:
   tapeline record -- npx -y @modelcontextprotocol/server-everything
   tapeline tail
+  tapeline show 17
   tapeline info latest-1
   tapeline replay --speed 10 --from client session.jsonl
 

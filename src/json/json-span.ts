@@ -84,13 +84,14 @@ function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 }
 
-function skipSpace(text: string, at: number): number {
+/** The first offset from `at` on where no white space is. */
+export function skipSpace(text: string, at: number): number {
   while (isSpace(text.charCodeAt(at))) at++;
   return at;
 }
 
 /** The end of the string whose opening quote is at `at`. */
-function skipString(text: string, at: number): number {
+export function skipString(text: string, at: number): number {
   for (;;) {
     at = text.indexOf('"', at + 1);
     if (at < 0) return text.length;
@@ -122,7 +123,7 @@ function isInert(code: number): boolean {
 }
 
 /** The end of the number or literal at `at`. */
-function skipWord(text: string, at: number): number {
+export function skipWord(text: string, at: number): number {
   while (at < text.length) {
     const code = text.charCodeAt(at);
     if (code === COMMA || code === CLOSE_OBJECT || code === CLOSE_ARRAY || isSpace(code)) break;

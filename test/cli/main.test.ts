@@ -25,12 +25,12 @@ test("tapeline --version prints the version", async () => {
 test("tapeline --help lists the commands", async () => {
   const { code, stdout } = await tapeline(["--help"]);
   assert.is(code, 0);
-  for (const name of ["record", "tail", "cat", "replay", "list", "info", "verify", "repair", "demo"]) {
+  for (const name of ["record", "tail", "cat", "show", "replay", "list", "info", "verify", "repair", "demo"]) {
     assert.match(stdout, new RegExp(`^  ${name} +\\w`, "m"));
   }
 });
 
-for (const name of ["tail", "cat", "replay", "list", "info", "verify", "repair"]) {
+for (const name of ["tail", "cat", "show", "replay", "list", "info", "verify", "repair"]) {
   test(`tapeline ${name} --help explains with examples`, async () => {
     const { code, stdout, stderr } = await tapeline([name, "-x", "--help"]);
     assert.equal([code, stderr], [0, ""]);

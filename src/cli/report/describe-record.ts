@@ -44,7 +44,20 @@ export function describeRecord(
   style: Style,
   columns: number,
 ): string {
-  return layOut(describe(line, record, calls), style, columns);
+  const seen = record.type === "frame" ? calls.see(record) : undefined;
+  return describeSeen(line, record, seen, calls, style, columns);
+}
+
+/** The same for a record that `calls` has seen already. */
+export function describeSeen(
+  line: TapeLine,
+  record: TapeRecord,
+  seen: SeenFrame | undefined,
+  calls: Calls,
+  style: Style,
+  columns: number,
+): string {
+  return layOut(describe(line, record, seen, calls), style, columns);
 }
 
 /**
@@ -79,7 +92,12 @@ export function isNoteworthyLine(line: TapeLine): boolean {
   }
 }
 
-function describe(line: TapeLine, record: TapeRecord, calls: Calls): Description {
+function describe(
+  line: TapeLine,
+  record: TapeRecord,
+  seen: SeenFrame | undefined,
+  calls: Calls,
+): Description {
   switch (record.type) {
     case "init": {
       const preview = `${formatTime(record.created_at)}, session ${record.session_id}`;
@@ -93,7 +111,7 @@ function describe(line: TapeLine, record: TapeRecord, calls: Calls): Description
       return { seq: record.seq ?? undefined, mark: "□", label, preview: parts.join(", "), tone };
     }
     case "frame":
-      return describeFrame(line, record, calls.see(record));
+      return describeFrame(line, record, seen ?? { messages: [], answers: [] });
     case "correlation":
       return describeCorrelation(record, calls);
     case "gap":

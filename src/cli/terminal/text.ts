@@ -59,7 +59,12 @@ export function pad(text: string, width: number, align: "left" | "right" = "left
 
 /** A value as one line of JSON in ASCII only, so that no terminal, log or encoding changes what a program reads. */
 export function asciiJson(value: unknown): string {
-  return JSON.stringify(value).replace(/[\x7f-\uffff]/g, jsonEscape);
+  return asciiText(JSON.stringify(value));
+}
+
+/** The same JSON text in ASCII only. */
+export function asciiText(json: string): string {
+  return json.replace(/[\x7f-\uffff]/g, jsonEscape);
 }
 
 /** The same JSON text with every character escaped that could steer a terminal or hide in it. */
