@@ -1,0 +1,89 @@
+import { setTimeout } from "node:timers/promises";
+import { join } from "node:path";
+import { pipe } from "../../../streams/pipe.ts";
+import { lineSplit } from "../../../transforms/line-split.ts";
+import { findTape, type OpenedTape, openTape, type TapeFile } from "../../arguments/tape-argument.ts";
+import { NoSuchTapeError, tapesIn } from "../../arguments/tape-names.ts";
+import type { CommandIo } from "../../command.ts";
+import { escapeControls } from "../../terminal/text.ts";
+
+/** How often to look for a new tape, in milliseconds. */
+const POLL_MS = 250;
+/** So often is looked for the metadata of a new tape: its recorder puts them soon after its first line. */
+const METADATA_LOOKS = 4;
+
+/**
+ * Opens the tape that an argument names, and waits until there is one; undefined when that was interrupted.
+ *
+ * @throws {UsageError} the argument cannot name a tape, or could name several
+ * @throws {TapeError} code `invalid_tape`, `io`
+ */
+export async function waitForTape(
+  argument: string | undefined,
+  folder: string,
+  io: CommandIo,
+): Promise<OpenedTape | undefined> {
+  for (let isFirst = true; !io.signal.aborted; isFirst = false) {
+    const file = await findIfThere(argument, folder);
+    if (file !== undefined && await hasLine(file)) return await openTape(file.path, folder);
+    if (isFirst) await sayWaiting(argument === undefined ? "a first tape" : `tape "${argument}"`, folder, io);
+    await pause(io.signal);
+  }
+  return undefined;
+}
+
+/** Says on stderr what there is not yet. */
+export async function sayWaiting(what: string, folder: string, io: CommandIo): Promise<void> {
+  await io.stderr.write(`tapeline: waiting for ${escapeControls(`${what} in ${folder}`)}\n`);
+}
+
+/** The ids of the tapes that are put into a folder from now on, until the signal. */
+export async function* newTapes(folder: string, known: Iterable<string>, signal: AbortSignal): AsyncGenerator<string> {
+  const seen = new Set(known);
+  while (!signal.aborted) {
+    // Those that appear between two looks in the order in which they were started.
+    for (const { id } of (await tapesIn(folder)).reverse()) {
+      if (seen.has(id)) continue;
+      seen.add(id);
+      yield id;
+    }
+    await pause(signal);
+  }
+}
+
+/**
+ * Opens a tape that has just been made: waits for its first line, and a moment for its metadata. Undefined when that was
+ * interrupted, or the tape has gone again.
+ *
+ * @throws {TapeError} code `invalid_tape`, `io`
+ */
+export async function openNewTape(id: string, folder: string, signal: AbortSignal): Promise<OpenedTape | undefined> {
+  const path = join(folder, `${id}.jsonl`);
+  for (let looks = 0; !signal.aborted;) {
+    const file = await findIfThere(path, folder);
+    if (file === undefined) return undefined;
+    const tape = await hasLine(file) ? await openTape(path, folder) : undefined;
+    if (tape?.metadata !== undefined || (tape !== undefined && ++looks === METADATA_LOOKS)) return tape;
+    await pause(signal);
+  }
+  return undefined;
+}
+
+async function findIfThere(argument: string | undefined, folder: string): Promise<TapeFile | undefined> {
+  try {
+    return await findTape(argument, folder);
+  } catch (error) {
+    if (error instanceof NoSuchTapeError) return undefined;
+    throw error;
+  }
+}
+
+/** Whether the first line is whole, and not still being written. */
+async function hasLine({ store, key }: TapeFile): Promise<boolean> {
+  for await (const line of pipe(store.openSource(key), lineSplit({ onError: () => {} }))) return line.terminated;
+  return false;
+}
+
+async function pause(signal: AbortSignal): Promise<void> {
+  await setTimeout(POLL_MS, undefined, { signal }).catch(() => {});
+}

@@ -1,0 +1,98 @@
+import { join } from "node:path";
+import { fileStore } from "../../../stores/file.ts";
+import { type OpenedTape, openTape } from "../../arguments/tape-argument.ts";
+import { briefIds, readMetadata, tapesIn } from "../../arguments/tape-names.ts";
+import type { CommandIo } from "../../command.ts";
+import { tapeState } from "../../report/tape-state.ts";
+import { cut, escapeControls, pad, widthOf } from "../../terminal/text.ts";
+import { followTape, type TailOptions } from "./follow-tape.ts";
+import { newTapes, openNewTape, sayWaiting } from "./new-tapes.ts";
+
+/** A longer label is cut. */
+const MAX_LABEL = 24;
+
+/**
+ * Follows the tapes of a folder that are being written, or else the latest one, and every tape that is put there later,
+ * until somebody stops it; gives the exit code. Each line says which tape it is from.
+ */
+export async function tailAll(folder: string, options: TailOptions, io: CommandIo): Promise<number> {
+  return await new TailAll(folder, options, io).run();
+}
+
+class TailAll {
+  readonly #folder: string;
+  readonly #options: TailOptions;
+  readonly #io: CommandIo;
+  /** The labels of the tapes that are followed right now. */
+  readonly #labels = new Set<string>();
+  /** The widest label so far: lines stay aligned. */
+  #labelWidth = 0;
+  #code = 0;
+
+  constructor(folder: string, options: TailOptions, io: CommandIo) {
+    this.#folder = folder;
+    this.#options = options;
+    this.#io = io;
+  }
+
+  async run(): Promise<number> {
+    const { signal } = this.#io;
+    const all = await tapesIn(this.#folder);
+    const written = [];
+    for (const { id } of all) if (await this.#isWritten(id)) written.push(id);
+    const first = written.length > 0 ? written.reverse() : all.slice(0, 1).map(({ id }) => id);
+    if (first.length === 0) await sayWaiting("a first tape", this.#folder, this.#io);
+
+    const running = first.map((id) => this.#follow(() => openTape(id, this.#folder), this.#options.count));
+    for await (const id of newTapes(this.#folder, all.map(({ id }) => id), signal)) {
+      running.push(this.#follow(() => openNewTape(id, this.#folder, signal), Infinity));
+    }
+    await Promise.all(running);
+    return this.#code;
+  }
+
+  async #isWritten(id: string): Promise<boolean> {
+    const metadata = await readMetadata(fileStore(this.#folder), `${id}.meta.json`);
+    return (await tapeState(metadata, join(this.#folder, `${id}.jsonl`))).startsWith("recording");
+  }
+
+  /** Follows one tape to its end. What goes wrong with it does not end the others. */
+  async #follow(open: () => Promise<OpenedTape | undefined>, count: number): Promise<void> {
+    try {
+      const tape = await open();
+      if (tape !== undefined) this.#code = Math.max(this.#code, await this.#print(tape, count));
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      await this.#io.stderr.write(`tapeline: ${escapeControls(message)}\n`);
+      this.#code = Math.max(this.#code, 1);
+    }
+  }
+
+  async #print(tape: OpenedTape, count: number): Promise<number> {
+    const { isJson, style, width } = this.#options;
+    if (isJson) {
+      const start = `{"tape_id":${JSON.stringify(tape.tapeId)},"record":`;
+      return await followTape(tape, { ...this.#options, count, dress: (line) => `${start}${line}}` }, this.#io);
+    }
+    const ids = (await tapesIn(this.#folder)).map(({ id }) => id);
+    const label = this.#labelOf(tape, briefIds(ids).get(tape.tapeId) ?? tape.tapeId);
+    this.#labels.add(label);
+    this.#labelWidth = Math.max(this.#labelWidth, widthOf(label));
+    try {
+      return await followTape(tape, {
+        ...this.#options,
+        count,
+        width: () => width() - this.#labelWidth - 1,
+        dress: (line) => `${style.bold(pad(label, this.#labelWidth))} ${line}`,
+      }, this.#io);
+    } finally {
+      this.#labels.delete(label);
+    }
+  }
+
+  /** The name of a tape, or the beginning of its id; both where another tape of that name is followed. */
+  #labelOf({ metadata }: OpenedTape, brief: string): string {
+    const name = cut(escapeControls(metadata?.name ?? ""), MAX_LABEL);
+    return name === "" ? brief : this.#labels.has(name) ? `${name} ${brief}` : name;
+  }
+}
