@@ -24,8 +24,8 @@ Options:
   --type TYPES  only records of these types, with commas between them: frame,
                 log, gap, correlation, checkpoint, init …
   --json        the lines of the tape itself, as they stand there
-  --raw         nothing but the messages, to the letter as they crossed the wire,
-                line endings and all
+  --raw         nothing but the messages, to the letter as they crossed the
+                wire, line endings and all
   --wide        lines as long as they are, on a terminal too
   --color WHEN  auto, always or never; auto, the default, asks the terminal,
                 NO_COLOR and FORCE_COLOR
