@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import type { Direction } from "../../records/record.ts";
+import type { Direction, TapeRecord, UnknownRecordType } from "../../records/record.ts";
 import { type CommandIo, UsageError } from "../command.ts";
 import { escapeControls, type Style, styleFor } from "../terminal/text.ts";
 
@@ -71,9 +71,15 @@ export function choiceOption<const Choice extends string>(
   choices: readonly Choice[],
 ): Choice | undefined {
   if (text === undefined) return undefined;
+  return choiceOf(name, text, choices);
+}
+
+function choiceOf<const Choice extends string>(name: string, text: string, choices: readonly Choice[]): Choice {
   const found = choices.find((choice) => choice === text);
   if (found !== undefined) return found;
-  throw new UsageError(`${name} must be ${choices.join(", ")}, not "${escapeControls(text)}"`);
+  const meant = nearest(text, choices);
+  const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
+  throw new UsageError(`${name} must be ${choices.join(", ")}, not "${escapeControls(text)}"${hint}`);
 }
 
 /**
@@ -90,6 +96,33 @@ export function directionOption(from: string | undefined): Direction | undefined
     default:
       return undefined;
   }
+}
+
+/** The types of records that are known here; the compiler sees to it that none is missing. */
+const RECORD_TYPES: Readonly<Record<Exclude<TapeRecord["type"], UnknownRecordType>, true>> = {
+  init: true,
+  frame: true,
+  correlation: true,
+  checkpoint: true,
+  gap: true,
+  log: true,
+  end: true,
+};
+const OTHER = "other";
+
+/**
+ * Decides on the type of a record by what `--type` says: types with commas between them, and `other` for those that a
+ * newer recorder knows. Undefined if it was not given.
+ *
+ * @throws {UsageError} it names a type that there is not
+ */
+export function typesOption(lists: readonly string[] | undefined): ((type: string) => boolean) | undefined {
+  if (lists === undefined) return undefined;
+  const choices = [...Object.keys(RECORD_TYPES), OTHER];
+  const wanted = new Set(
+    lists.flatMap((list) => list.split(",")).map((type) => choiceOf("--type", type.trim(), choices)),
+  );
+  return (type) => wanted.has(Object.hasOwn(RECORD_TYPES, type) ? type : OTHER);
 }
 
 /**

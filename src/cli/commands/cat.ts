@@ -3,8 +3,7 @@ import { Calls } from "../report/calls.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
 import { describeRecord, isNoteworthy, lineWidth } from "../report/describe-record.ts";
 import { MessageOutput } from "../terminal/message-output.ts";
-import { directionOption } from "../arguments/options.ts";
-import { optionalArgument, parseOptions, styleOption } from "../arguments/options.ts";
+import { directionOption, optionalArgument, parseOptions, styleOption, typesOption } from "../arguments/options.ts";
 import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
 import { harmlessJson } from "../terminal/text.ts";
@@ -21,8 +20,9 @@ is 3.
 
 Options:
   --from SIDE   only messages of one side: client, server or both
-  --type TYPES  only records of these types, with commas between them: frame,
-                log, gap, correlation, checkpoint, init …
+  --type TYPES  only records of these types, with commas between them: init,
+                frame, correlation, checkpoint, gap, log, end, and other for
+                types that only newer versions know
   --json        the lines of the tape itself, as they stand there
   --raw         nothing but the messages, to the letter as they crossed the
                 wire, line endings and all
@@ -78,10 +78,8 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
 /** Decides on a line's first bytes. */
 function lineFilter(from: string | undefined, types: readonly string[] | undefined): (line: TapeLine) => boolean {
   const dir = directionOption(from);
-  const wanted = types && new Set(types.flatMap((list) => list.split(",")).map((type) => type.trim()));
-  return (line) =>
-    line.type !== undefined && (dir === undefined || line.dir === dir) &&
-    (wanted === undefined || wanted.has(line.type));
+  const isWanted = typesOption(types) ?? (() => true);
+  return (line) => line.type !== undefined && (dir === undefined || line.dir === dir) && isWanted(line.type);
 }
 
 /** `tapeline cat` */

@@ -1,6 +1,16 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { UsageError } from "../../../src/cli/command.ts";
+import { type Command, UsageError } from "../../../src/cli/command.ts";
+import { cat } from "../../../src/cli/commands/cat.ts";
+import { info } from "../../../src/cli/commands/info.ts";
+import { list } from "../../../src/cli/commands/list.ts";
+import { record } from "../../../src/cli/commands/record.ts";
+import { repair } from "../../../src/cli/commands/repair.ts";
+import { replay } from "../../../src/cli/commands/replay.ts";
+import { show } from "../../../src/cli/commands/show.ts";
+import { tail } from "../../../src/cli/commands/tail/tail.ts";
+import { verify } from "../../../src/cli/commands/verify.ts";
+import { FakeIo } from "../fake-io.ts";
 import {
   choiceOption,
   nearest,
@@ -8,6 +18,7 @@ import {
   numberOption,
   optionalArgument,
   parseOptions,
+  typesOption,
 } from "../../../src/cli/arguments/options.ts";
 
 const OPTIONS = { lines: { type: "string", short: "n" }, json: { type: "boolean" } } as const;
@@ -66,6 +77,54 @@ test("choiceOption() takes one of its words", () => {
     usageError(() => choiceOption("--from", "x", ["client", "server"])),
     '--from must be client, server, not "x"',
   );
+});
+
+test("typesOption() takes types, and other for those that are not known here", () => {
+  assert.is(typesOption(undefined), undefined);
+  const accepted = (...lists: string[]) =>
+    ["init", "frame", "log", "end", "other", "from-the-future", "constructor"].filter(typesOption(lists)!);
+  assert.equal(accepted("log, init"), ["init", "log"]);
+  assert.equal(accepted("log", "end"), ["log", "end"]);
+  assert.equal(accepted("other"), ["other", "from-the-future", "constructor"]);
+  const types = "init, frame, correlation, checkpoint, gap, log, end, other";
+  assert.is(
+    usageError(() => typesOption(["log,frmae"])),
+    `--type must be ${types}, not "frmae"; did you mean frame?`,
+  );
+  for (const text of ["", "log,", "Frame", "constructor", "xyzzy"]) {
+    assert.ok(usageError(() => typesOption([text])).startsWith(`--type must be ${types}, not `), text);
+  }
+});
+
+test("what an option cannot mean is wrong use in every command, and the message names what it can", async () => {
+  const wrong: [Command, readonly string[], RegExp][] = [
+    [cat, ["--type", "message"], /^--type must be init, frame, .*, other, not "message"/],
+    [cat, ["--from", "cleint"], /^--from must be client, server, both, not "cleint"; did you mean client\?$/],
+    [replay, ["--from", "me"], /^--from must be client, server, both, not "me"$/],
+    [replay, ["--speed", "fast"], /^--speed must be a number above 0, not "fast"$/],
+    [replay, ["--max-delay=-1"], /^--max-delay must be 0 or more milliseconds, not "-1"$/],
+    [tail, ["-n", "1.5"], /^-n must be 0 or more, not "1.5"$/],
+    [info, ["--top", "all"], /^--top must be 0 or more, not "all"$/],
+    [show, ["last"], /^SEQ must be the number of a message, .*, not "last"$/],
+    [record, ["--durability", "sync", "--", "true"], /^--durability must be buffered, .*; did you mean synced\?$/],
+    ...[cat, info, list, show, tail].map((command): [Command, readonly string[], RegExp] => [
+      command,
+      ["--color", "on", ...command === show ? ["1"] : []],
+      /^--color must be auto, always, never, not "on"$/,
+    ]),
+    ...[cat, info, list, record, repair, replay, show, tail, verify].map((
+      command,
+    ): [Command, readonly string[], RegExp] => [
+      command,
+      ["--dir", "", ...command === show ? ["1"] : command === record ? ["--", "true"] : []],
+      /^--dir must name a folder$/,
+    ]),
+  ];
+  for (const [command, args, message] of wrong) {
+    const error = await command.run(args, new FakeIo()).then(() => undefined, (error) => error);
+    assert.instance(error, UsageError, `${command.name} ${args.join(" ")}`);
+    assert.match(error.message, message);
+  }
 });
 
 test("nearest() finds what was meant, and does not guess", () => {
