@@ -12,7 +12,7 @@ interface MemoryObject {
   buffer: Bytes;
   size: number;
   modifiedMs: number;
-  locked: boolean;
+  writer: MemoryTape | undefined;
   readonly waiting: Set<() => void>;
 }
 
@@ -40,8 +40,8 @@ export function memoryStore(): TapeStore {
   const objects = new Map<string, MemoryObject>();
 
   const place = (key: string, content: Uint8Array): MemoryObject => {
-    const { locked = false, waiting = new Set<() => void>() } = objects.get(key) ?? {};
-    const object = { buffer: content.slice(), size: content.length, modifiedMs: Date.now(), locked, waiting };
+    const { writer, waiting = new Set<() => void>() } = objects.get(key) ?? {};
+    const object = { buffer: content.slice(), size: content.length, modifiedMs: Date.now(), writer, waiting };
     objects.set(key, object);
     wake(object);
     return object;
@@ -53,13 +53,13 @@ export function memoryStore(): TapeStore {
       if (options.mode === "append" && existing === undefined) {
         throw new TapeError("tape_not_found", `Cannot append to ${key}: there is no such tape`);
       }
-      if (existing?.locked) {
+      if (existing?.writer !== undefined) {
         throw new TapeError("locked", `Cannot write ${key}: another writer in this process holds it`);
       }
       if (options.mode !== "append" && existing !== undefined) {
         throw new TapeError("invalid_argument", `Cannot create ${key}: it exists already`);
       }
-      const sink = new TapeSink(new MemoryTape(key, existing ?? place(key, new Uint8Array(0))));
+      const sink = new TapeSink(new MemoryTape(objects, key, existing ?? place(key, new Uint8Array(0))));
       await sink.open();
       return sink;
     },
@@ -141,14 +141,16 @@ export function memoryStore(): TapeStore {
 }
 
 class MemoryTape implements TapeSinkSpec {
+  readonly #objects: ReadonlyMap<string, MemoryObject>;
   readonly #key: string;
   readonly #object: MemoryObject;
   #isOpen = true;
 
-  constructor(key: string, object: MemoryObject) {
+  constructor(objects: ReadonlyMap<string, MemoryObject>, key: string, object: MemoryObject) {
+    this.#objects = objects;
     this.#key = key;
     this.#object = object;
-    object.locked = true;
+    object.writer = this;
   }
 
   get offset(): number {
@@ -160,8 +162,24 @@ class MemoryTape implements TapeSinkSpec {
   }
 
   // deno-lint-ignore require-await -- an error shall become a rejection
-  async write(chunks: readonly Uint8Array[]): Promise<void> {
+  async check(): Promise<void> {
+    this.#assertMine();
+  }
+
+  #assertMine(): void {
     if (!this.#isOpen) throw new TapeError("closed", `Cannot write ${this.#key}: the sink is closed`);
+    const current = this.#objects.get(this.#key);
+    if (current === this.#object) return;
+    const [code, why] = current === undefined
+      ? ["tape_not_found", "it was deleted"] as const
+      : ["invalid_tape", "it was replaced by another"] as const;
+    const { offset } = this;
+    throw new TapeError(code, `Cannot write ${this.#key} at byte ${offset}: ${why}`, { offset });
+  }
+
+  // deno-lint-ignore require-await -- an error shall become a rejection
+  async write(chunks: readonly Uint8Array[]): Promise<void> {
+    this.#assertMine();
     const object = this.#object;
     const size = chunks.reduce((sum, chunk) => sum + chunk.length, object.size);
     if (size > object.buffer.length) {
@@ -177,24 +195,30 @@ class MemoryTape implements TapeSinkSpec {
     wake(object);
   }
 
-  truncate(offset: number): Promise<void> {
+  async truncate(offset: number): Promise<void> {
+    await this.check();
     this.#object.size = offset;
     wake(this.#object);
-    return Promise.resolve();
   }
 
   sync(): Promise<void> {
-    return Promise.resolve();
+    return this.check();
   }
 
-  close(): Promise<void> {
-    this.#isOpen = false;
-    this.#object.locked = false;
-    return Promise.resolve();
+  async close(): Promise<void> {
+    try {
+      if (this.#isOpen) await this.check();
+    } finally {
+      await this.abort();
+    }
   }
 
   abort(): Promise<void> {
-    return this.close();
+    this.#isOpen = false;
+    const current = this.#objects.get(this.#key);
+    // What took the tape's place meanwhile may have a writer of its own.
+    if (current?.writer === this) current.writer = undefined;
+    return Promise.resolve();
   }
 }
 

@@ -88,7 +88,13 @@ export interface OpenSinkOptions {
   readonly mode?: "create" | "append" | undefined;
 }
 
-/** A sink of bytes that a tape can be written to: it knows its end, and can promise that bytes survive a power loss. */
+/**
+ * A sink of bytes that a tape can be written to: it knows its end, and can promise that bytes survive a power loss.
+ *
+ * Where somebody deletes, replaces or changes a tape that is being written, `close` rejects, and so does a `write` that
+ * comes a second later or sooner: with code `tape_not_found` (it was deleted, or moved away), `invalid_tape` (it was
+ * replaced or changed) or `locked` (another writer has taken it over). From then on every call but `abort` does.
+ */
 export interface TapeSinkSpec extends SinkSpec<Uint8Array> {
   /** Takes hold of the tape, for this writer alone. Called once, before anything else. */
   open(): Promise<void>;
@@ -104,6 +110,11 @@ export interface TapeSinkSpec extends SinkSpec<Uint8Array> {
   sync(): Promise<void>;
   /** Cuts off what stands behind `offset`, a torn line. Only called before the first write. */
   truncate(offset: number): Promise<void>;
+  /**
+   * Looks at once whether the tape is still there, and as this sink has left it; rejects as a write would. A write may be
+   * under way. Not needed where every write finds out by itself.
+   */
+  check?(): Promise<void>;
   /** Syncs, and lets go of the tape. */
   close(): Promise<void>;
   /** Lets go of the tape as it is. */
@@ -157,7 +168,7 @@ export class TapeSink extends Sink<Uint8Array> {
    * Writes chunks past the stream's own queue: all of them, or, when it rejects, what `offset` then says: none, or some
    * whole lines. One call at a time, and not while the stream has a writer.
    *
-   * @throws {TapeError} code `io`
+   * @throws {TapeError} code `io`; `tape_not_found`, `invalid_tape` or `locked` where somebody has taken the tape away
    */
   append(chunks: readonly Uint8Array[]): Promise<void> {
     return this.#spec.write(chunks);
@@ -175,5 +186,15 @@ export class TapeSink extends Sink<Uint8Array> {
   /** Cuts off what stands behind `offset`. Only before the first write. */
   truncate(offset: number): Promise<void> {
     return this.#spec.truncate(offset);
+  }
+
+  /**
+   * Looks whether the tape is still there, and as this sink has left it. A write may be under way.
+   *
+   * @throws {TapeError} code `tape_not_found`: it was deleted, or moved away; `invalid_tape`: it was replaced or changed;
+   * `locked`: another writer has taken it over
+   */
+  async check(): Promise<void> {
+    await this.#spec.check?.();
   }
 }

@@ -1,6 +1,7 @@
 import type { TapeStore } from "../stores/store.ts";
 import type { StoreAccess, StoreCheck } from "./store-check.ts";
 import { following } from "./store-following.ts";
+import { losing } from "./store-losing.ts";
 import { objects } from "./store-objects.ts";
 import { reading } from "./store-reading.ts";
 import { room } from "./store-room.ts";
@@ -80,7 +81,7 @@ export async function testStore(
     }
   };
   const all = [
-    ...[...writing, ...objects, ...reading, ...following].map((check) => ({
+    ...[...writing, ...losing, ...objects, ...reading, ...following].map((check) => ({
       title: `${name} ${check.title}`,
       body: async () => await run(check, asUnderTest(await open())),
     })),

@@ -86,7 +86,7 @@ function simulatedFiles(world: World, process: Process, isFaulty: boolean): File
       write: (buffer, offset, length, position) =>
         world.call(process, () => {
           const bytes = (buffer as Bytes).subarray(offset, offset + length);
-          return { bytesWritten: write(path, node, bytes, position, false) };
+          return { bytesWritten: write(path, node, bytes, position ?? node.content.length, false) };
         }),
       writeFile: (content) =>
         world.call(process, () => {
@@ -124,14 +124,16 @@ function simulatedFiles(world: World, process: Process, isFaulty: boolean): File
       });
     },
 
-    placedWriter: (path, file) =>
+    placedWriter: (path, file, isAppending) =>
       call("open", path, "open", () => {
         const node = existing("open", path);
+        const place = (at: number) => isAppending ? node.content.length : at;
         return {
           writeAt: world.isFailingLate
-            ? (bytes: Uint8Array, at: number) => world.call(process, () => write(path, node, bytes as Bytes, at, true))
+            ? (bytes: Uint8Array, at: number) =>
+              world.call(process, () => write(path, node, bytes as Bytes, place(at), true))
             : (bytes: Uint8Array, at: number) =>
-              file.write(bytes, 0, bytes.length, at).then(({ bytesWritten }) => bytesWritten),
+              file.write(bytes, 0, bytes.length, isAppending ? null : at).then(({ bytesWritten }) => bytesWritten),
           close() {},
         };
       }),

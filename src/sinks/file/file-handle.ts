@@ -22,7 +22,7 @@ export interface FileHandle {
     buffer: Uint8Array,
     offset: number,
     length: number,
-    position: number,
+    position: number | null,
   ): Promise<{ readonly bytesWritten: number }>;
   writeFile(content: string | Uint8Array): Promise<void>;
   truncate(length: number): Promise<void>;

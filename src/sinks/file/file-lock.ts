@@ -20,12 +20,12 @@ const givenBack = new Set<string>();
 export class FileLock {
   readonly #files: FileSystem;
   readonly #path: string;
-  readonly #nonce: string;
+  readonly #holder: LockHolder;
 
-  private constructor(files: FileSystem, path: string, nonce: string) {
+  private constructor(files: FileSystem, path: string, holder: LockHolder) {
     this.#files = files;
     this.#path = path;
-    this.#nonce = nonce;
+    this.#holder = holder;
   }
 
   /**
@@ -37,12 +37,23 @@ export class FileLock {
     const nonce = files.randomUuid();
     const mine: LockHolder = { ...await files.thisProcess(), nonce };
     for (;;) {
-      if (await create(files, path, JSON.stringify(mine))) return new FileLock(files, path, nonce);
+      if (await create(files, path, JSON.stringify(mine))) return new FileLock(files, path, mine);
       const text = await readIfThere(files, path);
       if (text === undefined) continue;
       const holder = parseHolder(text);
       if (!await isDead(files, path, holder)) throw lockedBy(what, path, holder);
       await takeAway(files, path, text, what);
+    }
+  }
+
+  /** Whether it still holds, as far as can be told. One that somebody has removed is taken again where nobody else has it. */
+  async isHeld(): Promise<boolean> {
+    try {
+      const text = await readIfThere(this.#files, this.#path);
+      if (text === undefined) return await create(this.#files, this.#path, JSON.stringify(this.#holder));
+      return parseHolder(text)?.nonce === this.#holder.nonce;
+    } catch {
+      return true;
     }
   }
 
@@ -55,11 +66,11 @@ export class FileLock {
   async release(keepAs?: string): Promise<void> {
     try {
       const text = await readIfThere(this.#files, this.#path);
-      if (text === undefined || parseHolder(text)?.nonce !== this.#nonce) return;
+      if (text === undefined || parseHolder(text)?.nonce !== this.#holder.nonce) return;
       if (keepAs === undefined) await remove(this.#files, this.#path);
       else await this.#files.rename(this.#path, keepAs);
     } catch {
-      givenBack.add(this.#nonce);
+      givenBack.add(this.#holder.nonce);
     }
   }
 }

@@ -56,7 +56,22 @@ export function markOf(path: string): string {
 }
 
 /** Writes what stands from `start` to `end` once more, so that the next sync is about all of it. */
-export async function rewrite(file: FileHandle, writer: PlacedWriter, start: number, end: number): Promise<void> {
+export async function rewrite(files: FileSystem, path: string, start: number, end: number): Promise<void> {
+  const { O_RDWR, O_NOFOLLOW = 0 } = constants;
+  const file = await files.open(path, O_RDWR | O_NOFOLLOW);
+  try {
+    const writer = await files.placedWriter(path, file, false);
+    try {
+      await copyOnto(file, writer, start, end);
+    } finally {
+      writer.close();
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function copyOnto(file: FileHandle, writer: PlacedWriter, start: number, end: number): Promise<void> {
   for (let at = start; at < end;) {
     const length = Math.min(BLOCK_BYTES, end - at);
     const { bytesRead, buffer } = await file.read(new Uint8Array(length), 0, length, at);

@@ -12,8 +12,8 @@ import { type PlacedWriter, placedWriter } from "./placed-writer.ts";
 export interface FileSystem {
   /** @param flags of `node:fs`, such as `O_RDWR | O_CREAT` */
   open(path: string, flags: number, mode?: number): Promise<FileHandle>;
-  /** Writes to an open file while nobody else in the process has to wait. */
-  placedWriter(path: string, file: FileHandle): Promise<PlacedWriter>;
+  /** Writes to an open file, at its end if so opened, while nobody else in the process has to wait. */
+  placedWriter(path: string, file: FileHandle, isAppending: boolean): Promise<PlacedWriter>;
   readFile(path: string, options?: { readonly flag: number }): Promise<Bytes>;
   stat(path: string): Promise<FileStat>;
   lstat(path: string): Promise<FileStat>;

@@ -1,8 +1,10 @@
 import { constants } from "node:fs";
 import { dirname } from "node:path";
 import { coalesce } from "../../lines/bytes.ts";
-import { printable, TapeError } from "../../errors.ts";
+import { printable, TapeError, type TapeErrorCode } from "../../errors.ts";
 import { codeOf, ioError } from "./file-error.ts";
+import { fateOf } from "./file-fate.ts";
+import { makeFolder, syncFolder } from "./file-folder.ts";
 import { FileLock } from "./file-lock.ts";
 import { markOf, rewrite, UnprovenMark } from "./file-proof.ts";
 import { type FileSystem, systemFiles } from "./file-system.ts";
@@ -24,11 +26,14 @@ export interface FileSinkOptions {
  * torn and none is taken back that may have been read. The file gets mode 0600, folders that have to be made 0700; a
  * symbolic link is refused. Only one sink at a time holds a file, in any process; `{path}.lock` says which.
  *
+ * A file that somebody deletes, moves away, replaces, cuts back or adds to while it is written fails the next write that
+ * comes a quarter of a second later, and the closing at the latest. Nothing is written over, and no hole arises.
+ *
  * Closing it syncs the file and its folder. A sync that fails is final: no later one of this sink succeeds. It leaves
  * `{path}.unproven`, and the next sink writes anew what is in doubt before a sync of its own counts.
  *
  * @throws {TapeError} in the stream: code `locked`, `io`, `invalid_argument` (it exists, or is no regular file),
- * `tape_not_found`
+ * `tape_not_found` (also while it is written: it was deleted or moved), `invalid_tape` (it was changed by somebody else)
  *
  * @example
  * ```ts
@@ -48,6 +53,9 @@ export function fileSinkIn(files: FileSystem, path: string, options: FileSinkOpt
   return new TapeSink(new FileSinkSpec(files, path, options.mode));
 }
 
+/** A file is looked at no more often than this, in milliseconds: what others did to it is rare, and a look is a system call. */
+const LOOK_MS = 250;
+
 class FileSinkSpec implements TapeSinkSpec {
   readonly #files: FileSystem;
   readonly #path: string;
@@ -58,6 +66,11 @@ class FileSinkSpec implements TapeSinkSpec {
   #offset = 0;
   /** Whether the file's name would survive a power loss. */
   #isNameSynced = false;
+  #lookedAt = 0;
+  /** One more at the start of each write and at its end: odd while one is under way. */
+  #writes = 0;
+  /** Why this is no longer the file that it was, or not this sink's. */
+  #astray: TapeError | undefined;
   /** A failed write left bytes behind the offset that could not be cut off yet. */
   #torn = false;
   #syncFailure: TapeError | undefined;
@@ -91,8 +104,9 @@ class FileSinkSpec implements TapeSinkSpec {
       made = this.#mode === "create";
       const stat = await this.#file.stat();
       if (!stat.isFile()) throw new TapeError("invalid_argument", `Cannot write ${name}: it is not a regular file`);
-      this.#writer = await this.#files.placedWriter(this.#path, this.#file);
+      this.#writer = await this.#files.placedWriter(this.#path, this.#file, true);
       this.#offset = stat.size;
+      this.#lookedAt = this.#files.now();
       const unproven = await this.#mark.read();
       this.#isInDoubt = unproven !== undefined;
       this.#provenUpTo = Math.min(unproven ?? 0, stat.size);
@@ -116,13 +130,48 @@ class FileSinkSpec implements TapeSinkSpec {
   }
 
   #openFile(): Promise<FileHandle> {
-    const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW = 0 } = constants;
+    const { O_RDWR, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW = 0 } = constants;
     const create = this.#mode === "append" ? 0 : this.#mode === "create" ? O_CREAT | O_EXCL : O_CREAT;
-    return this.#files.open(this.#path, O_RDWR | O_NOFOLLOW | create, 0o600);
+    return this.#files.open(this.#path, O_RDWR | O_APPEND | O_NOFOLLOW | create, 0o600);
+  }
+
+  async check(): Promise<void> {
+    const file = this.#handle();
+    this.#lookedAt = this.#files.now();
+    const why = await this.#whyAstray(file);
+    if (why === undefined) return;
+    const [code, what] = why;
+    const message = `Cannot write ${printable(this.#path, 4096)} at byte ${this.#offset}: ${what}`;
+    this.#astray ??= new TapeError(code, message, { offset: this.#offset });
+    throw this.#astray;
+  }
+
+  /** What somebody else did to the file; undefined if it is as this sink has left it, or nobody can tell. */
+  async #whyAstray(file: FileHandle): Promise<readonly [TapeErrorCode, string] | undefined> {
+    const [offset, writes] = [this.#offset, this.#writes];
+    const fate = await fateOf(this.#files, this.#path, file);
+    if (fate === "deleted") return ["tape_not_found", "it was deleted or moved away"];
+    if (fate === "replaced") return ["invalid_tape", "it was replaced by another file"];
+    // While it is written nobody can tell what its size should be.
+    if (typeof fate === "number" && writes % 2 === 0 && writes === this.#writes) {
+      if (fate < offset) return ["invalid_tape", `somebody has cut it to ${fate} bytes`];
+      if (fate > offset && !this.#torn) return ["invalid_tape", `somebody else has written to it (${fate} bytes)`];
+    }
+    return await this.#lock!.isHeld() ? undefined : ["locked", "another process has taken its lock"];
   }
 
   async write(chunks: readonly Uint8Array[]): Promise<void> {
     const file = this.#handle();
+    if (Math.abs(this.#files.now() - this.#lookedAt) >= LOOK_MS) await this.check();
+    this.#writes++;
+    try {
+      await this.#write(file, chunks);
+    } finally {
+      this.#writes++;
+    }
+  }
+
+  async #write(file: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
     const start = this.#offset;
     let at = start;
     try {
@@ -158,8 +207,9 @@ class FileSinkSpec implements TapeSinkSpec {
   }
 
   async truncate(offset: number): Promise<void> {
+    const file = this.#handle();
     try {
-      await this.#handle().truncate(offset);
+      await file.truncate(offset);
       this.#offset = offset;
       this.#provenUpTo = Math.min(this.#provenUpTo, offset);
     } catch (error) {
@@ -173,7 +223,7 @@ class FileSinkSpec implements TapeSinkSpec {
     const file = this.#handle();
     const end = this.#offset;
     try {
-      if (this.#isInDoubt) await rewrite(file, this.#writer!, this.#provenUpTo, end);
+      if (this.#isInDoubt) await rewrite(this.#files, this.#path, this.#provenUpTo, end);
       await file.datasync();
       if (!this.#isNameSynced) await this.#syncName();
     } catch (error) {
@@ -196,6 +246,7 @@ class FileSinkSpec implements TapeSinkSpec {
 
   async close(): Promise<void> {
     try {
+      await this.check();
       if (this.#torn) await this.#cutBack(this.#handle());
       await this.sync();
     } finally {
@@ -211,11 +262,13 @@ class FileSinkSpec implements TapeSinkSpec {
     if (this.#file === undefined) {
       throw new TapeError("closed", `Cannot write ${printable(this.#path, 4096)}: the sink is closed`);
     }
+    if (this.#astray !== undefined) throw this.#astray;
     return this.#file;
   }
 
   async #cutBack(file: FileHandle): Promise<void> {
-    await file.truncate(this.#offset);
+    // Where somebody has cut it further back, this would make a hole.
+    if ((await file.stat()).size > this.#offset) await file.truncate(this.#offset);
     this.#torn = false;
   }
 
@@ -248,51 +301,4 @@ function lengthOfLines(chunks: readonly Uint8Array[], length: number): number {
     at += chunk.length;
   }
   return lines;
-}
-
-/** Makes a folder that is not there yet, and those above it, for their owner only. */
-export async function makeFolder(files: FileSystem, path: string): Promise<void> {
-  try {
-    await makeFolders(files, path);
-  } catch (error) {
-    throw ioError(`Cannot make the folder ${printable(path, 4096)}`, error);
-  }
-}
-
-/** Not `recursive: true`: where a folder says ENOENT although it is there, as `/proc` does, Node would try for ever. */
-async function makeFolders(files: FileSystem, path: string, isLastTry = false): Promise<void> {
-  try {
-    await files.mkdir(path, 0o700);
-    await syncFolder(files, dirname(path));
-  } catch (error) {
-    const code = codeOf(error);
-    if (code === "EEXIST" && (await files.stat(path)).isDirectory()) return;
-    if (code !== "ENOENT" || isLastTry) throw error;
-    await makeFolders(files, dirname(path));
-    await makeFolders(files, path, true);
-  }
-}
-
-/** How a file system says that it cannot sync folders at all. */
-const NO_FOLDER_SYNC = ["EINVAL", "ENOTSUP", "EROFS"];
-/** How opening a folder fails that could be synced some other time. */
-const NOT_NOW = ["EIO", "EMFILE", "ENFILE", "ENOMEM"];
-
-/** Makes sure that a new file's name survives a power loss; where folders cannot be synced, nothing more can be done. */
-export async function syncFolder(files: FileSystem, path: string): Promise<void> {
-  if (!files.mayRead(path)) return;
-  let folder: FileHandle;
-  try {
-    folder = await files.open(path, constants.O_RDONLY);
-  } catch (error) {
-    if (NOT_NOW.includes(codeOf(error) ?? "")) throw error;
-    return;
-  }
-  try {
-    await folder.sync();
-  } catch (error) {
-    if (!NO_FOLDER_SYNC.includes(codeOf(error) ?? "")) throw error;
-  } finally {
-    await folder.close();
-  }
 }

@@ -1,6 +1,6 @@
 import type { FileHandle } from "./file-handle.ts";
 
-/** Writes bytes at a place in a file. */
+/** Writes bytes to an open file. */
 export interface PlacedWriter {
   /** Writes from `at` on and tells how many bytes it was: on a full disk fewer than were given. */
   writeAt(bytes: Uint8Array, at: number): Promise<number>;
@@ -14,20 +14,25 @@ interface DenoFile {
   close(): void;
 }
 
-const { Deno } = globalThis as { Deno?: { open(path: string, options: { write: true }): Promise<DenoFile> } };
+const { Deno } = globalThis as {
+  Deno?: { open(path: string, options: { write: boolean; append: boolean }): Promise<DenoFile> };
+};
 
 /**
  * A writer for an open file. On Deno `node:fs` writes while everything else in the process waits, however slow the disk
  * is; Deno's own files do not, so there the file is opened a second time.
+ *
+ * @param isAppending the file was opened with `O_APPEND`: the system writes at its end, wherever that is by then, so that
+ * what others did to it makes no hole and is not written over
  */
-export async function placedWriter(path: string, file: FileHandle): Promise<PlacedWriter> {
+export async function placedWriter(path: string, file: FileHandle, isAppending: boolean): Promise<PlacedWriter> {
   if (Deno === undefined) {
     return {
-      writeAt: async (bytes, at) => (await file.write(bytes, 0, bytes.length, at)).bytesWritten,
+      writeAt: async (bytes, at) => (await file.write(bytes, 0, bytes.length, isAppending ? null : at)).bytesWritten,
       close() {},
     };
   }
-  const own = await Deno.open(path, { write: true });
+  const own = await Deno.open(path, { write: !isAppending, append: isAppending });
   const [mine, its] = await Promise.all([own.stat(), file.stat()]);
   if (mine.dev !== its.dev || mine.ino !== its.ino) {
     own.close();
@@ -36,7 +41,7 @@ export async function placedWriter(path: string, file: FileHandle): Promise<Plac
   let position: number | undefined;
   return {
     async writeAt(bytes, at) {
-      if (position !== at) await own.seek(at, 0);
+      if (!isAppending && position !== at) await own.seek(at, 0);
       position = undefined;
       const count = await own.write(bytes);
       position = at + count;

@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import type { Bytes } from "../../lines/bytes.ts";
 import { printable, TapeError } from "../../errors.ts";
 import { codeOf, ioError } from "../../sinks/file/file-error.ts";
+import { fateOf } from "../../sinks/file/file-fate.ts";
 import { type FileSystem, systemFiles } from "../../sinks/file/file-system.ts";
 import type { FileHandle } from "../../sinks/file/file-handle.ts";
 import type { OpenSourceOptions } from "../../streams/source.ts";
@@ -92,14 +93,9 @@ class OpenFile {
     }
   }
 
-  /** What became of the file that is read: its size, or that its name is gone, or is another file's. */
-  async fate(): Promise<number | "deleted" | "replaced" | "unknown"> {
-    try {
-      const [{ dev, ino, size }, own] = await Promise.all([this.#files.stat(this.path), this.#file?.stat()]);
-      return own === undefined || own.dev === dev && own.ino === ino ? size : "replaced";
-    } catch (error) {
-      return codeOf(error) === "ENOENT" ? "deleted" : "unknown";
-    }
+  /** What became of the file that is read. */
+  fate(): ReturnType<typeof fateOf> {
+    return fateOf(this.#files, this.path, this.#file);
   }
 
   async close(): Promise<void> {

@@ -32,8 +32,8 @@ class FailingDisk {
       if (this.isFull && !path.endsWith(".jsonl")) throw new Error("ENOSPC: simulated, open");
       return this.#wrap(await systemFiles.open(path, flags, mode), path);
     },
-    placedWriter: async (path, file) => {
-      const writer = await systemFiles.placedWriter(path, file);
+    placedWriter: async (path, file, isAppending) => {
+      const writer = await systemFiles.placedWriter(path, file, isAppending);
       return {
         writeAt: (chunk, at) => {
           this.writes.push(`${at}: ${new TextDecoder().decode(chunk)}`);

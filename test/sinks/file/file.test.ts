@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,7 +9,7 @@ import { fileSink } from "../../../src/sinks/file/file.ts";
 import { Child } from "../../helpers/child.ts";
 import { inScratch } from "../../helpers/scratch.ts";
 import { mountSmallDisk } from "../../helpers/tmpfs.ts";
-import { rejection } from "../../helpers/within.ts";
+import { eventually, rejection } from "../../helpers/within.ts";
 
 const MODES = [undefined, "create", "append"] as const;
 
@@ -185,6 +185,75 @@ test("fileSink() goes on with what a killed process has written", async () => {
     await sink.append([bytes("three\n")]);
     await sink.close();
     assert.is(await readFile(path, "utf8"), "one\ntwo\nthree\n");
+    assert.equal(await readdir(folder), ["a.jsonl"]);
+  });
+});
+
+test("fileSink() makes no hole in a file that was cut back, and writes over nothing that was added", async () => {
+  const changes: [content: string, why: RegExp][] = [
+    ["", /: somebody has cut it to \d+ bytes$/],
+    ["on", /: somebody has cut it to \d+ bytes$/],
+    ["one\ntwo\nadded by hand\n", /: somebody else has written to it \(\d+ bytes\)$/],
+  ];
+  for (const [content, why] of changes) {
+    await inScratch(async (folder) => {
+      const path = join(folder, "a.jsonl");
+      const sink = fileSink(path);
+      await sink.open();
+      await sink.append([bytes("one\ntwo\n")]);
+      await sink.check();
+      await writeFile(path, content, { flag: "r+" });
+      await truncate(path, content.length);
+      // Whether it was time to look before this write or not.
+      const isWritten = await sink.append([bytes("three\n")]).then(() => true, () => false);
+      const error = await rejection(sink.check(), "invalid_tape");
+      assert.match(error.message, why);
+      assert.match(error.message, /^Cannot write .*a\.jsonl at byte \d+: /);
+      assert.is(await rejection(sink.append([bytes("four\n")]), "invalid_tape"), error);
+      assert.is(await rejection(sink.sync(), "invalid_tape"), error);
+      assert.is(await rejection(sink.close(), "invalid_tape"), error);
+      assert.is(await readFile(path, "utf8"), `${content}${isWritten ? "three\n" : ""}`);
+      assert.equal(await readdir(folder), ["a.jsonl"]);
+    });
+  }
+});
+
+test("fileSink() notices at the next write, a little later, and at its end whatever came before", async () => {
+  for (const end of ["write", "close"]) {
+    await inScratch(async (folder) => {
+      const path = join(folder, "a.jsonl");
+      const sink = fileSink(path);
+      await sink.open();
+      await sink.append([bytes("one\n")]);
+      await rename(path, join(folder, "b.jsonl"));
+      if (end === "write") {
+        await eventually("a write fails", () => sink.append([bytes("more\n")]).then(() => false, () => true));
+      }
+      const error = await rejection(sink.close(), "tape_not_found");
+      assert.match(error.message, /^Cannot write .*a\.jsonl at byte \d+: it was deleted or moved away$/);
+      assert.equal(await readdir(folder), ["b.jsonl"]);
+    });
+  }
+});
+
+test("fileSink() takes again a lock that was removed, and yields to another's", async () => {
+  await inScratch(async (folder) => {
+    const path = join(folder, "a.jsonl");
+    const sink = fileSink(path);
+    await sink.open();
+    await rm(`${path}.lock`);
+    await sink.check();
+    await rejection(fileSink(path).open(), "locked");
+    await rm(`${path}.lock`);
+    const other = fileSink(path);
+    await other.open();
+    const error = await rejection(sink.check(), "locked");
+    assert.match(error.message, /another process has taken its lock$/);
+    await rejection(sink.append([bytes("two at once\n")]), "locked");
+    await rejection(sink.close(), "locked");
+    await other.append([bytes("mine\n")]);
+    await other.close();
+    assert.is(await readFile(path, "utf8"), "mine\n");
     assert.equal(await readdir(folder), ["a.jsonl"]);
   });
 });
