@@ -1,4 +1,5 @@
 import { deferred } from "../../deferred.ts";
+import { isTapeError } from "../../errors.ts";
 import type { TapeMetadata } from "../../records/metadata.ts";
 import type { TapeStore } from "../../stores/store.ts";
 
@@ -11,14 +12,23 @@ export class MetadataFile {
   readonly #key: string;
   readonly #intervalMs: number;
   readonly #current: () => TapeMetadata;
+  readonly #checkTape: () => Promise<void>;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #putting: Promise<void> = Promise.resolve();
 
-  constructor(store: TapeStore, key: string, intervalMs: number, current: () => TapeMetadata) {
+  /** @param checkTape rejects where the tape is not there any more: then its metadata are not to be put either */
+  constructor(
+    store: TapeStore,
+    key: string,
+    intervalMs: number,
+    current: () => TapeMetadata,
+    checkTape: () => Promise<void>,
+  ) {
     this.#store = store;
     this.#key = key;
     this.#intervalMs = intervalMs;
     this.#current = current;
+    this.#checkTape = checkTape;
   }
 
   /** Something changed: puts the metadata within the interval. */
@@ -26,7 +36,7 @@ export class MetadataFile {
     if (this.#timer !== undefined) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.put().catch(() => {});
+      this.#checkTape().then(() => this.put()).catch(() => {});
     }, this.#intervalMs);
     // A recording that was forgotten does not keep its process alive for this.
     (this.#timer as { unref?: () => void }).unref?.();
@@ -45,9 +55,16 @@ export class MetadataFile {
     }
   }
 
-  /** Puts it one last time. */
-  async close(): Promise<void> {
+  /**
+   * Puts it one last time.
+   *
+   * @param failure why the tape could not be ended as it should be. The metadata of one that is gone are corrected where
+   * they still stand, and not made anew; those of one that another writer has taken are the other's
+   */
+  async close(failure?: unknown): Promise<void> {
     this.stop();
+    if (isTapeError(failure, "locked")) return;
+    if (isTapeError(failure, "tape_not_found") && await this.#store.get(this.#key) === undefined) return;
     await this.put();
   }
 

@@ -92,6 +92,7 @@ export class StreamingTapeWriter {
       tapeKeys(opened.tapeId).meta,
       options.metadataEveryMs ?? 10_000,
       () => this.metadata(),
+      () => opened.sink.check(),
     );
     this.#records = new Fused([
       specOf(stampFrames({ nextSeq: () => this.#nextSeq++, elapsedUs: this.#elapsedUs })),
@@ -154,6 +155,11 @@ export class StreamingTapeWriter {
     }
   }
 
+  /** The sequence number that the next frame gets. */
+  get nextSeq(): number {
+    return this.#nextSeq;
+  }
+
   /** Settles at once, or, when too much waits to be written, when there is room again. */
   get ready(): Promise<void> {
     return this.#commit.ready;
@@ -189,6 +195,18 @@ export class StreamingTapeWriter {
     };
   }
 
+  /**
+   * Looks whether the tape is still there, and as this writer has left it. Writing and finalizing find out too, but only
+   * when they are called.
+   *
+   * @throws {TapeError} code `tape_not_found`: it was deleted, or moved away; `invalid_tape`: it was replaced or changed;
+   * `locked`: another writer has taken it over; `closed`
+   */
+  async check(): Promise<void> {
+    this.#checkOpen();
+    await this.#sink.check();
+  }
+
   /** Adds to what lists and people should know of the tape. It is put with the metadata's next change. */
   describe(more: TapeDescription): void {
     const { tape_id, created_at, finalized_at, status, end, environment } = this.#metadata;
@@ -212,7 +230,7 @@ export class StreamingTapeWriter {
    * @param envelope the message, as a value or as `jsonText`, and its direction
    * @param transport how it travelled; overrides the envelope's own
    * @throws {TapeError} code `invalid_argument`, `serialization`, `line_too_long`: nothing was written; `io`: the frame is
-   * lost; `closed`
+   * lost; `tape_not_found`, `invalid_tape`, `locked`: so is every further one, see {@linkcode check}; `closed`
    */
   writeFrame(envelope: MessageEnvelope, transport?: TransportMetadata): Promise<number> {
     try {
@@ -288,7 +306,7 @@ export class StreamingTapeWriter {
    *
    * @param end how the session has ended, for a caller that knows: it becomes the `end` record, and stands in the metadata
    * @throws {TapeError} code `invalid_argument`, `line_too_long`: `end` cannot be written, and the tape stays open; `io`: the
-   * end of the tape could not be written, synced, or put
+   * end of the tape could not be written, synced, or put; else as {@linkcode check}
    */
   async finalize(end?: SessionEnd): Promise<TapeMetadata> {
     if (end !== undefined && this.#ending === undefined) {
@@ -303,7 +321,7 @@ export class StreamingTapeWriter {
   /**
    * Lets go of the tape without ending it: writes and syncs what waits. {@linkcode resume} goes on with it.
    *
-   * @throws {TapeError} code `io`
+   * @throws {TapeError} code `io`; else as {@linkcode check}
    */
   async close(): Promise<void> {
     await (this.#ending ??= this.#end("paused"));
@@ -317,6 +335,7 @@ export class StreamingTapeWriter {
   async #end(status: "finalized" | "paused"): Promise<TapeMetadata> {
     await this.#commit.drained();
     let failure: { readonly error: unknown } | undefined;
+    let notClosed: unknown;
     try {
       // Where frames were lost last, this is the last chance to say so; the final checkpoint counts that in.
       if (this.#ledger.lossReason !== undefined) await this.#committed();
@@ -328,6 +347,7 @@ export class StreamingTapeWriter {
     try {
       await this.#sink.close();
     } catch (error) {
+      notClosed = error;
       failure ??= { error };
     }
     if (failure === undefined) {
@@ -335,7 +355,7 @@ export class StreamingTapeWriter {
       if (status === "finalized") this.#metadata.finalized_at = new Date().toISOString();
     } else this.#metadata.status = { error: reasonOf(failure.error) };
     try {
-      await this.#metadataFile.close();
+      await this.#metadataFile.close(notClosed);
     } catch (error) {
       failure ??= { error };
     }

@@ -23,7 +23,12 @@ function bench(intervalMs: number, faults: Faults = {}) {
   };
   const store = faultyStore(faults);
   const current: TapeMetadata = { tape_id: "demo", name: "first" };
-  return { puts, store, current, file: new MetadataFile(store, KEY, intervalMs, () => current) };
+  return {
+    puts,
+    store,
+    current,
+    file: new MetadataFile(store, KEY, intervalMs, () => current, () => Promise.resolve()),
+  };
 }
 
 test("put() puts the metadata as they are now, as JSON for people", async () => {

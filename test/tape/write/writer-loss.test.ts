@@ -4,6 +4,7 @@ import { isTapeError, TapeError } from "../../../src/errors.ts";
 import type { TapeStats } from "../../../src/records/metadata.ts";
 import type { FrameRecord, GapRecord, TapeRecord } from "../../../src/records/record.ts";
 import { fileStore } from "../../../src/stores/file.ts";
+import { memoryStore } from "../../../src/stores/memory.ts";
 import type { TapeStore } from "../../../src/stores/store.ts";
 import { StreamingTapeReader } from "../../../src/tape/read/reader.ts";
 import { StreamingTapeWriter } from "../../../src/tape/write/writer.ts";
@@ -335,5 +336,40 @@ test("a full disk costs the frames that did not fit, and no others", async () =>
     }
   });
 });
+
+for (const makeStore of [() => memoryStore(), (folder: string) => fileStore(folder)]) {
+  const name = makeStore.length === 0 ? "memory" : "files";
+
+  test(`a writer whose tape was deleted rejects, says so in check() and finalize(), and makes nothing anew (${name})`, async () => {
+    await inScratch(async (folder) => {
+      const store = makeStore(folder);
+      const lost: TapeRecord[] = [];
+      const writer = await create(store, { metadataEveryMs: 10, onLoss: (record) => lost.push(record) });
+      await writer.writeFrame(messageOf(10, 0));
+      await writer.check();
+      await store.delete("demo.jsonl");
+      await rejection(writer.check(), "tape_not_found");
+      await rejection(writer.writeFrame(messageOf(10, 1)), "tape_not_found");
+      assert.equal(lost.map(({ type }) => type), ["frame"]);
+      await store.delete("demo.meta.json");
+      const error = await rejection(writer.finalize(), "tape_not_found");
+      assert.equal(writer.metadata().status, { error: error.message });
+      for await (const { key } of store.list()) assert.unreachable(key);
+    });
+  });
+
+  test(`finalize() of a tape that was replaced rejects, and the metadata tell the truth (${name})`, async () => {
+    await inScratch(async (folder) => {
+      const store = makeStore(folder);
+      const writer = await create(store);
+      await writer.writeFrame(messageOf(10, 0));
+      await store.put("demo.jsonl", new TextEncoder().encode("not a tape\n"));
+      const error = await rejection(writer.finalize(), "invalid_tape");
+      assert.match(error.message, /it was replaced by another/);
+      assert.equal((await metadataOf(store, "demo")).status, { error: error.message });
+      assert.equal(await linesOf(store, "demo"), ["not a tape\n"]);
+    });
+  });
+}
 
 test.run();
