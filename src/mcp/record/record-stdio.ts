@@ -1,7 +1,9 @@
 import { deferred } from "../../deferred.ts";
 import type { TapeTransport } from "../../records/metadata.ts";
 import type { Durability } from "../../tape/write/group-commit.ts";
+import { goOn } from "../../tape/write/go-on.ts";
 import { StreamingTapeWriter } from "../../tape/write/writer.ts";
+import type { CreateWriterOptions, WriterOptions } from "../../tape/write/writer-options.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { newTapeId } from "../../records/tape-id.ts";
 import { Flow } from "./flow.ts";
@@ -12,7 +14,7 @@ import { SessionEnding } from "./session-end.ts";
 import { type RecordedStream, SessionRecorder } from "./session-recorder.ts";
 import { onSignals } from "./signals.ts";
 import { silence } from "./silence.ts";
-import { type RecordingResult, TapeFeed, type TapeFeedOptions } from "./tape-feed.ts";
+import { type RecordingResult, TapeFeed } from "./tape-feed.ts";
 
 /** Options of {@linkcode recordStdio}. */
 export interface RecordStdioOptions extends ServerCommand {
@@ -164,24 +166,28 @@ async function passOn(
 function feedFor(options: RecordStdioOptions, tapeId: string, transport: () => TapeTransport): TapeFeed {
   const { store, durability, sessionId = crypto.randomUUID(), name, description, tags, maxLineBytes } = options;
   const { maxPendingBytes = 64 * 1024 * 1024, onTrouble = () => {} } = options;
-  const open: TapeFeedOptions["open"] = (onLoss) =>
-    StreamingTapeWriter.create(store, {
-      tapeId,
-      sessionId,
-      // Nobody waits for a record: all that is not to be synced is written as soon as the disk takes it.
-      durability: durability === "synced" ? "synced" : "buffered",
-      onLoss,
-      maxLineBytes,
-      maxPendingBytes,
-      metadata: {
-        name,
-        description,
-        tags: tags && [...tags],
-        transport: transport(),
-        environment: hostEnvironment(),
-      },
-    });
-  return new TapeFeed({ open, maxPendingBytes, onTrouble });
+  const writerOptions = (onLoss: WriterOptions["onLoss"]): CreateWriterOptions => ({
+    tapeId,
+    sessionId,
+    // Nobody waits for a record: all that is not to be synced is written as soon as the disk takes it.
+    durability: durability === "synced" ? "synced" : "buffered",
+    onLoss,
+    maxLineBytes,
+    maxPendingBytes,
+    metadata: {
+      name,
+      description,
+      tags: tags && [...tags],
+      transport: transport(),
+      environment: hostEnvironment(),
+    },
+  });
+  return new TapeFeed({
+    open: (onLoss) => StreamingTapeWriter.create(store, writerOptions(onLoss)),
+    goOn: (lost, reason, onLoss) => goOn(store, lost, writerOptions(onLoss), reason),
+    maxPendingBytes,
+    onTrouble,
+  });
 }
 
 function transportOf({ command, args }: ServerCommand, server: ServerProcess | undefined): TapeTransport {

@@ -2,6 +2,7 @@ import { deferred } from "../../deferred.ts";
 import { isTapeError } from "../../errors.ts";
 import type { SessionEnd, TapeMetadata } from "../../records/metadata.ts";
 import type { MessageEnvelope, TapeRecord } from "../../records/record.ts";
+import { isTakenAway } from "../../tape/write/go-on.ts";
 import type { StreamingTapeWriter } from "../../tape/write/writer.ts";
 import type { WriterOptions } from "../../tape/write/writer-options.ts";
 import { isPassing } from "./passing-error.ts";
@@ -14,6 +15,12 @@ export interface TapeFeedOptions {
    * @param onLoss goes into the writer's options
    */
   readonly open: (onLoss: WriterOptions["onLoss"]) => Promise<StreamingTapeWriter>;
+  /** Goes on with the tape, which somebody has taken away from its writer, and tells of it in a gap. */
+  readonly goOn: (
+    lost: StreamingTapeWriter,
+    reason: string,
+    onLoss: WriterOptions["onLoss"],
+  ) => Promise<StreamingTapeWriter>;
   /** The most that may wait to be written, in bytes; beyond that messages are left out of the tape. */
   readonly maxPendingBytes: number;
   /** Is told, once, what keeps the tape from being written. */
@@ -42,6 +49,10 @@ type Waiting =
 /** What a waiting record takes beside its text. */
 const RECORD_COST = 512;
 const RETRY_MS = 1_000;
+/** How often to look whether the tape is still there. */
+const LOOK_MS = 1_000;
+/** A tape that is taken away more often than this is given up. */
+const MAX_TAKEN_AWAY = 10;
 
 /**
  * Feeds a tape from a session that must never wait for it. What the tape cannot take, because it is not there yet, too
@@ -62,6 +73,8 @@ export class TapeFeed {
   #reason: string | undefined;
   #retry = deferred();
   #isFinishing = false;
+  #takenAway = 0;
+  #looking: ReturnType<typeof setInterval> | undefined;
   #opening: Promise<void> | undefined;
 
   constructor(options: TapeFeedOptions) {
@@ -87,7 +100,7 @@ export class TapeFeed {
   async start(patienceMs: number): Promise<void> {
     const settled = deferred();
     const timer = setTimeout(settled.resolve, patienceMs);
-    this.#opening = this.#open(() => settled.resolve());
+    this.#opening = this.#open(() => this.#options.open(this.#onLoss), () => settled.resolve());
     this.#opening.then(settled.resolve, settled.reject);
     try {
       await settled.promise;
@@ -96,6 +109,11 @@ export class TapeFeed {
     }
     // From here on nobody is stopped by it any more.
     this.#opening.catch((error) => this.#note(error));
+    this.#looking = setInterval(() => {
+      const writer = this.#writer;
+      writer?.check().catch((error) => this.#onTakenAway(writer, error));
+    }, LOOK_MS);
+    this.#looking.unref?.();
   }
 
   /** Takes a message. `length` is about how many bytes it has. */
@@ -127,6 +145,7 @@ export class TapeFeed {
    * @param endAt how the session has ended, for the tape's clock, which counts milliseconds
    */
   async finish(timeoutMs: number, endAt?: (elapsedMs: number) => SessionEnd): Promise<RecordingResult> {
+    clearInterval(this.#looking);
     let metadata: TapeMetadata | undefined;
     let isAbandoned = false;
     const over = deferred();
@@ -140,15 +159,15 @@ export class TapeFeed {
     clearTimeout(timer);
     const lostMessages = Math.max(this.#lostMessages, metadata?.stats?.lost_frame_count ?? 0);
     if (lostMessages > 0) this.#note("the tape has gaps");
-    const isWhole = metadata !== undefined && lostMessages + this.#lostLogs === 0;
+    const isWhole = metadata !== undefined && lostMessages + this.#lostLogs + this.#takenAway === 0;
     const reason = isWhole ? undefined : this.#reason;
     return { metadata, lostMessages, lostLogs: this.#lostLogs, reason, isAbandoned };
   }
 
-  async #open(onHindrance: () => void): Promise<void> {
+  async #open(open: () => Promise<StreamingTapeWriter>, onHindrance: () => void): Promise<void> {
     for (;;) {
       try {
-        this.#writer = await this.#options.open(this.#onLoss);
+        this.#writer = await open();
         break;
       } catch (error) {
         if (!isPassing(error) || this.#isFinishing) throw error;
@@ -169,14 +188,44 @@ export class TapeFeed {
     }
   }
 
+  /**
+   * Somebody has taken the tape away, or changed it: goes on with what is left of it, or anew. What comes meanwhile waits.
+   */
+  #onTakenAway(lost: StreamingTapeWriter, error: unknown): void {
+    if (lost !== this.#writer || !isTakenAway(error)) return;
+    this.#writer = undefined;
+    this.#note(error);
+    const reason = reasonOf(error);
+    const isLastTime = ++this.#takenAway > MAX_TAKEN_AWAY;
+    const open = () => isLastTime ? Promise.reject(error) : this.#options.goOn(lost, reason, this.#onLoss);
+    this.#opening = this.#open(open, () => {}).catch((why) => {
+      this.#count("messages", reason, lost.stats.frame_count ?? 0);
+      throw why;
+    });
+    this.#opening.catch(() => {});
+  }
+
+  async #finalize(endAt?: (elapsedMs: number) => SessionEnd): Promise<TapeMetadata> {
+    for (;;) {
+      await this.#opening;
+      const writer = this.#writer;
+      // It was taken away just now.
+      if (writer === undefined) continue;
+      this.#tellLosses(writer);
+      try {
+        return await writer.finalize(endAt?.(writer.elapsedMs));
+      } catch (error) {
+        if (!isTakenAway(error)) throw error;
+        this.#onTakenAway(writer, error);
+      }
+    }
+  }
+
   async #end(endAt?: (elapsedMs: number) => SessionEnd): Promise<TapeMetadata> {
     this.#isFinishing = true;
     this.#retry.resolve();
     try {
-      await this.#opening;
-      const writer = this.#writer!;
-      this.#tellLosses(writer);
-      return await writer.finalize(endAt?.(writer.elapsedMs));
+      return await this.#finalize(endAt);
     } catch (error) {
       for (const each of this.#waiting) this.#count("envelope" in each ? "messages" : "logs", reasonOf(error), 1);
       throw error;
@@ -228,18 +277,19 @@ export class TapeFeed {
   /** A message that does not become a frame, because it is too long for one. */
   readonly #onMessageRefused = (error: unknown): void => {
     this.#inFlight--;
-    if (!isTapeError(error, "io")) this.lose("messages", reasonOf(error));
+    if (!isTapeError(error, "io") && !isTakenAway(error)) this.lose("messages", reasonOf(error));
   };
 
   readonly #onLogRefused = (error: unknown): void => {
     this.#inFlight--;
-    if (!isTapeError(error, "io")) this.lose("logs", reasonOf(error));
+    if (!isTapeError(error, "io") && !isTakenAway(error)) this.lose("logs", reasonOf(error));
   };
 
   /** A record that the disk did not take. Of frames and gaps the writer tells with the next gap. */
   readonly #onLoss = (record: TapeRecord, error: unknown): void => {
     if (record.type === "frame") this.#count("messages", reasonOf(error), 1);
     else if (record.type === "log" && record.stream === "stderr") this.lose("logs", reasonOf(error));
+    if (this.#writer !== undefined) this.#onTakenAway(this.#writer, error);
   };
 
   #count(what: "messages" | "logs", reason: string, count: number): void {

@@ -55,7 +55,7 @@ async function clearRemains(store: TapeStore, tapeId: string): Promise<void> {
   await store.delete(tape);
 }
 
-const INNER_TYPES: readonly TapeRecord["type"][] = ["frame", "correlation", "checkpoint", "gap", "log"];
+const INNER_TYPES: readonly TapeRecord["type"][] = ["frame", "correlation", "checkpoint", "gap", "log", "end"];
 
 async function startsInTheMiddle(store: TapeStore, key: string): Promise<boolean> {
   try {

@@ -63,6 +63,9 @@ class ObedientDisk {
 const full = () =>
   new TapeError("io", "Cannot write: it is full", { cause: Object.assign(new Error(), { code: "ENOSPC" }) });
 
+/** In this test nobody takes the tape away. */
+const never = () => Promise.reject(new Error("the tape was taken away"));
+
 /** Feeds messages `from` up to `to`. */
 function say(feed: TapeFeed, from: number, to: number): void {
   for (let n = from; n < to; n++) {
@@ -84,6 +87,7 @@ test("TapeFeed leaves out what does not fit into its memory, and tells of it whe
   const disk = new ObedientDisk();
   const troubles: string[] = [];
   const feed = new TapeFeed({
+    goOn: never,
     open: (onLoss) => disk.open(onLoss),
     maxPendingBytes: 10_000,
     onTrouble: (reason) => troubles.push(reason),
@@ -113,7 +117,12 @@ test("TapeFeed leaves out what does not fit into its memory, and tells of it whe
 
 test("TapeFeed tells of what the disk did not take", async () => {
   const disk = new ObedientDisk();
-  const feed = new TapeFeed({ open: (onLoss) => disk.open(onLoss), maxPendingBytes: 10_000_000, onTrouble: () => {} });
+  const feed = new TapeFeed({
+    goOn: never,
+    open: (onLoss) => disk.open(onLoss),
+    maxPendingBytes: 10_000_000,
+    onTrouble: () => {},
+  });
   await feed.start(1000);
   say(feed, 0, 2);
   await eventually("all is written", () => feed.writer!.pendingBytes === 0);
@@ -140,6 +149,7 @@ test("TapeFeed tries again to make a tape that could not be made for want of roo
   const disk = new ObedientDisk();
   let tries = 0;
   const feed = new TapeFeed({
+    goOn: never,
     open: (onLoss) => ++tries < 3 ? Promise.reject(full()) : disk.open(onLoss),
     maxPendingBytes: 1_000_000,
     onTrouble: () => {},
@@ -158,6 +168,7 @@ test("TapeFeed tries again to make a tape that could not be made for want of roo
 test("TapeFeed tries a last time at the end, and counts what it could not record", async () => {
   let tries = 0;
   const feed = new TapeFeed({
+    goOn: never,
     open: () => {
       tries++;
       return Promise.reject(full());
@@ -182,6 +193,7 @@ test("TapeFeed tries a last time at the end, and counts what it could not record
 test("TapeFeed does not start with a tape that can never be made", async () => {
   const cause = Object.assign(new Error(), { code: "EACCES" });
   const feed = new TapeFeed({
+    goOn: never,
     open: () => Promise.reject(new TapeError("io", "Cannot open it: not yours", { cause })),
     maxPendingBytes: 1_000_000,
     onTrouble: () => {},
@@ -190,7 +202,12 @@ test("TapeFeed does not start with a tape that can never be made", async () => {
 });
 
 test("TapeFeed does not wait long for a disk that does not answer, neither at the start nor at the end", async () => {
-  const feed = new TapeFeed({ open: () => new Promise(() => {}), maxPendingBytes: 1_000_000, onTrouble: () => {} });
+  const feed = new TapeFeed({
+    goOn: never,
+    open: () => new Promise(() => {}),
+    maxPendingBytes: 1_000_000,
+    onTrouble: () => {},
+  });
   await feed.start(10);
   say(feed, 0, 3);
   const result = await feed.finish(10);
@@ -201,6 +218,7 @@ test("TapeFeed does not wait long for a disk that does not answer, neither at th
 test("TapeFeed leaves out a message that is too long for a line only when it is encoded", async () => {
   const disk = new ObedientDisk();
   const feed = new TapeFeed({
+    goOn: never,
     open: (onLoss) =>
       StreamingTapeWriter.create(disk.store, { sessionId: "test", tapeId: "tape", maxLineBytes: 4096, onLoss }),
     maxPendingBytes: 1_000_000,
