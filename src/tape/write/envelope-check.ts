@@ -79,6 +79,18 @@ export class EnvelopeCheck {
     this.#checkLength(utf8Length(recordLine(record)) - 1, what);
     return record;
   }
+
+  /** The number of a frame that is on the tape. */
+  frame(seq: number, nextSeq: number): void {
+    if (Number.isSafeInteger(seq) && seq >= 0 && seq < nextSeq) return;
+    throw new TapeError("invalid_argument", `Cannot correlate frame ${seq}: the tape has no such frame yet`);
+  }
+
+  /** How many frames a gap may have. */
+  gap(count: number): void {
+    if (Number.isSafeInteger(count) && count >= 1) return;
+    throw new TapeError("invalid_argument", `Cannot write a gap of ${count} frames: it must be 1 or more`);
+  }
 }
 
 /** The text of a message that is a value; one with a `toJSON` of its own may be other than it looks. */

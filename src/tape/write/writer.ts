@@ -2,13 +2,7 @@ import { TapeError } from "../../errors.ts";
 import { Fused } from "../../streams/fuse.ts";
 import { LineEncoder } from "../../lines/line-encoder.ts";
 import type { SessionEnd, TapeMetadata, TapeStats } from "../../records/metadata.ts";
-import type {
-  CorrelationRecord,
-  EndRecord,
-  MessageEnvelope,
-  TapeRecord,
-  TransportMetadata,
-} from "../../records/record.ts";
+import type { CorrelationRecord, MessageEnvelope, TapeRecord, TransportMetadata } from "../../records/record.ts";
 import { Sink, type TapeSink } from "../../streams/sink.ts";
 import { specOf } from "../../streams/stage.ts";
 import type { Emit } from "../../streams/stage-spec.ts";
@@ -21,6 +15,7 @@ import { stampFrames, stopwatch } from "../../transforms/stamp-frames.ts";
 import { EnvelopeCheck } from "./envelope-check.ts";
 import { type Durability, GroupCommit } from "./group-commit.ts";
 import { Ledger, reasonOf } from "./ledger.ts";
+import { LiveMetadata } from "./live-metadata.ts";
 import { MetadataFile } from "./metadata-file.ts";
 import { openAgain, type OpenedTape, openNew } from "./open-writer.ts";
 import { Sealer, UNSEALED } from "./seal.ts";
@@ -63,12 +58,12 @@ export class StreamingTapeWriter {
   readonly #isSealing: boolean;
   readonly #commit: GroupCommit;
   readonly #metadataFile: MetadataFile;
-  #metadata: TapeMetadata;
+  readonly #metadata: LiveMetadata;
   #nextSeq: number;
   /** Where the last frame, log or gap ends in what was encoded: what came along with it, such as a checkpoint, is behind. */
   #ownEnd = 0;
   #isStreaming = false;
-  #sessionEnd: EndRecord | undefined;
+  #sessionEnd: TapeRecord | undefined;
   #ending: Promise<TapeMetadata> | undefined;
 
   private constructor(opened: OpenedTape, options: WriterOptions) {
@@ -86,7 +81,7 @@ export class StreamingTapeWriter {
       () => this.elapsedMs,
       options.onLoss,
     );
-    this.#metadata = opened.metadata;
+    this.#metadata = new LiveMetadata(opened.metadata);
     this.#metadataFile = new MetadataFile(
       opened.store,
       tapeKeys(opened.tapeId).meta,
@@ -184,15 +179,9 @@ export class StreamingTapeWriter {
   metadata(): TapeMetadata {
     const { syncFailure } = this.#commit;
     const failure = this.#ledger.lossReason ?? (syncFailure && reasonOf(syncFailure.error));
-    return {
-      ...this.#metadata,
-      // While lines are missing that the tape does not tell of, or are not as safe as was promised, that is what there
-      // is to know of it.
-      ...(failure === undefined ? {} : { status: { error: failure } }),
-      updated_at: new Date().toISOString(),
-      stats: this.stats,
-      performance: this.#ledger.stats.performance(),
-    };
+    // While lines are missing that the tape does not tell of, or are not as safe as was promised, that is what there is
+    // to know of it.
+    return this.#metadata.now(failure, { stats: this.stats, performance: this.#ledger.stats.performance() });
   }
 
   /**
@@ -209,16 +198,7 @@ export class StreamingTapeWriter {
 
   /** Adds to what lists and people should know of the tape. It is put with the metadata's next change. */
   describe(more: TapeDescription): void {
-    const { tape_id, created_at, finalized_at, status, end, environment } = this.#metadata;
-    const kept = {
-      tape_id,
-      created_at,
-      finalized_at,
-      status,
-      end,
-      environment: { ...environment, ...more.environment },
-    };
-    this.#metadata = { ...this.#metadata, ...more, ...kept };
+    this.#metadata.describe(more);
     this.#metadataFile.touch();
   }
 
@@ -256,11 +236,7 @@ export class StreamingTapeWriter {
     responseSeq: number,
     details: Partial<Omit<CorrelationRecord, "type" | "id" | "request_seq" | "response_seq">> = {},
   ): Promise<void> {
-    for (const seq of [requestSeq, responseSeq]) {
-      if (!Number.isSafeInteger(seq) || seq < 0 || seq >= this.#nextSeq) {
-        throw new TapeError("invalid_argument", `Cannot correlate frame ${seq}: the tape has no such frame yet`);
-      }
-    }
+    for (const seq of [requestSeq, responseSeq]) this.#check.frame(seq, this.#nextSeq);
     this.#pushRecord({
       status: "success",
       ...details,
@@ -290,9 +266,7 @@ export class StreamingTapeWriter {
    * @throws {TapeError} code `invalid_argument`, `line_too_long`, `io`, `closed`
    */
   async writeGap(count: number, reason: string): Promise<void> {
-    if (!Number.isSafeInteger(count) || count < 1) {
-      throw new TapeError("invalid_argument", `Cannot write a gap of ${count} frames: it must be 1 or more`);
-    }
+    this.#check.gap(count);
     const from_seq = this.#nextSeq;
     const to_seq = from_seq + count - 1;
     this.#pushRecord({ type: "gap", ts: this.elapsedMs, from_seq, to_seq, count, reason });
@@ -310,10 +284,9 @@ export class StreamingTapeWriter {
    */
   async finalize(end?: SessionEnd): Promise<TapeMetadata> {
     if (end !== undefined && this.#ending === undefined) {
-      const record: EndRecord = { ...end, type: "end", ts: end.ts ?? this.elapsedMs };
-      this.#sessionEnd = this.#check.record(record);
-      const { type: _, ...known } = record;
-      this.#metadata.end = known;
+      const ended = { ...end, ts: end.ts ?? this.elapsedMs };
+      this.#sessionEnd = this.#check.record({ type: "end", ...ended });
+      this.#metadata.sessionEnd = ended;
     }
     return await (this.#ending ??= this.#end("finalized"));
   }
@@ -350,10 +323,7 @@ export class StreamingTapeWriter {
       notClosed = error;
       failure ??= { error };
     }
-    if (failure === undefined) {
-      this.#metadata.status = status;
-      if (status === "finalized") this.#metadata.finalized_at = new Date().toISOString();
-    } else this.#metadata.status = { error: reasonOf(failure.error) };
+    this.#metadata.close(failure === undefined ? status : { error: reasonOf(failure.error) });
     try {
       await this.#metadataFile.close(notClosed);
     } catch (error) {
