@@ -24,6 +24,10 @@ Bytes pass through at once and as they came; the session never waits for the
 tape. Every run makes a tape of its own. The server's stderr is passed on and
 recorded; its environment is not recorded.
 
+A tape holds what the session held, secrets included. Only in the arguments of
+COMMAND what looks like one, such as the value of --api-key or of TOKEN=, is
+noted as [masked].
+
 Options:
   --dir DIR           where tapes are kept; by default $TAPELINE_DIR or ./tapes
   --name NAME         a name for the tape, for people
@@ -33,6 +37,7 @@ Options:
   --durability LEVEL  buffered: kept in memory for a moment;
                       flushed: survives a killed process (the default);
                       synced: survives a power loss
+  --keep-arguments    note the arguments of COMMAND as they are
 
 Examples:
   tapeline record -- npx -y @modelcontextprotocol/server-everything
@@ -55,6 +60,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     tag: { type: "string", multiple: true },
     session: { type: "string" },
     durability: { type: "string" },
+    "keep-arguments": { type: "boolean" },
   });
   const [command, ...commandArgs] = end < 0 ? [] : args.slice(end + 1);
   if (positionals[0] !== undefined) {
@@ -83,6 +89,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
       description: values.description,
       tags: values.tag,
       durability,
+      keepArguments: values["keep-arguments"],
       onTrouble: (reason) => say(`${reason}; the session goes on, but tape ${tapeId} may not be whole`),
     });
   } catch (error) {

@@ -5,6 +5,7 @@ import { goOn } from "../../tape/write/go-on.ts";
 import { StreamingTapeWriter } from "../../tape/write/writer.ts";
 import type { CreateWriterOptions, WriterOptions } from "../../tape/write/writer-options.ts";
 import type { TapeStore } from "../../stores/store.ts";
+import { maskArguments, maskSecrets } from "../../records/mask-secrets.ts";
 import { newTapeId } from "../../records/tape-id.ts";
 import { Flow } from "./flow.ts";
 import { hostEnvironment } from "./host-environment.ts";
@@ -30,6 +31,13 @@ export interface RecordStdioOptions extends ServerCommand {
   readonly description?: string | undefined;
   /** Words to find the tape by. */
   readonly tags?: readonly string[] | undefined;
+  /**
+   * Whether the metadata tell the arguments of the command as they are. Else what looks like a secret, such as the value
+   * of `--api-key`, is replaced by `[masked]` before anything is written. What the two say to each other is never masked.
+   *
+   * @default {false}
+   */
+  readonly keepArguments?: boolean | undefined;
   /**
    * When what is recorded counts as safe. The session waits for none of them.
    *
@@ -80,7 +88,7 @@ const START_PATIENCE_MS = 2_000;
  * behind holds it open, has been silent for half a second).
  *
  * Every line becomes a frame: a message where it is JSON, else `raw` text. Frames carry no `transport` of their own: the
- * metadata have it. Nothing of the server's environment is recorded.
+ * metadata have it, without the secrets that the arguments seem to hold. Nothing of the server's environment is recorded.
  *
  * @throws {TapeError} the tape cannot be made, and trying again would not help; the server was not started then
  * @throws {CommandError} the server cannot be started
@@ -190,6 +198,12 @@ function feedFor(options: RecordStdioOptions, tapeId: string, transport: () => T
   });
 }
 
-function transportOf({ command, args }: ServerCommand, server: ServerProcess | undefined): TapeTransport {
-  return { type: "stdio", command, args: [...args], process_id: server?.pid ?? null };
+function transportOf(
+  { command, args, keepArguments = false }: RecordStdioOptions,
+  server: ServerProcess | undefined,
+): TapeTransport {
+  const shown = keepArguments
+    ? { command, args: [...args] }
+    : { command: maskSecrets(command), args: maskArguments(args) };
+  return { type: "stdio", ...shown, process_id: server?.pid ?? null };
 }

@@ -2,6 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import process from "node:process";
 import type { Readable, Writable } from "node:stream";
 import { printable } from "../../errors.ts";
+import { maskSecrets } from "../../records/mask-secrets.ts";
 import { codeOf } from "../../sinks/file/file-error.ts";
 
 /** How a process has ended. */
@@ -32,7 +33,7 @@ export class CommandError extends Error {
       : code === "EACCES"
       ? "it is not executable"
       : printable(cause instanceof Error ? cause.message : String(cause), 200);
-    super(`Cannot start ${printable(command, 200)}: ${reason}`, { cause });
+    super(`Cannot start ${printable(maskSecrets(command), 200)}: ${reason}`, { cause });
     this.exitCode = code === "ENOENT" ? 127 : 126;
   }
 }

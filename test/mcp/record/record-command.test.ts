@@ -93,4 +93,38 @@ test("record keeps a tape of a server that could not be started", async () => {
   });
 });
 
+test("record masks what looks like a secret in the arguments, wherever it shows them", async () => {
+  await inScratch(async (folder) => {
+    const server = shell(": the arguments behind this are not looked at");
+    const secret = "s3cretX";
+    const args = ["x", "--api-key", secret, `TOKEN=${secret}`, "-H", `Authorization: Bearer ${secret}`, "--port", "80"];
+    const masked = [
+      "x",
+      "--api-key",
+      "[masked]",
+      "TOKEN=[masked]",
+      "-H",
+      "Authorization: Bearer [masked]",
+      "--port",
+      "80",
+    ];
+    for (const [name, options, expected] of [["masked", [], masked], ["kept", ["--keep-arguments"], args]] as const) {
+      const dir = join(folder, name);
+      const { stderr } = await talkWith(recorded([...server, ...args], ["--dir", dir, ...options]));
+      assert.is(String(stderr), "");
+      assert.equal((await onlyTapeIn(dir)).metadata?.transport?.args?.slice(2), expected);
+    }
+    const files = readdirSync(join(folder, "masked")).map((file) => readFileSync(join(folder, "masked", file), "utf8"));
+    assert.is(files.some((text) => text.includes(secret)), false);
+
+    // A command line that stands where the command should.
+    const none = await talkWith(
+      recorded([`no-such --token=${secret}`, "--token", secret], ["--dir", join(folder, "none")]),
+    );
+    assert.match(String(none.stderr), /^tapeline: Cannot start no-such --token=\[masked\]: /);
+    const { records, metadata } = await onlyTapeIn(join(folder, "none"));
+    assert.is(JSON.stringify([records, metadata]).includes(secret), false);
+  });
+});
+
 test.run();
