@@ -9,7 +9,7 @@ import { CommandError } from "../../mcp/record/server-process.ts";
 import { fileStore } from "../../stores/file.ts";
 import { newTapeId } from "../../records/tape-id.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
-import { choiceOption, parseOptions } from "../arguments/options.ts";
+import { choiceOption, parseOptions, splitCommandLine } from "../arguments/options.ts";
 import { tapeFolder } from "../arguments/tape-argument.ts";
 import { escapeControls } from "../terminal/text.ts";
 import { plural } from "../terminal/units.ts";
@@ -17,12 +17,13 @@ import { plural } from "../terminal/units.ts";
 const HELP = `Runs an MCP server and records what it and its client say to each other.
 
 Usage:
-  tapeline record [--dir DIR] [--name NAME] [--tag TAG …] -- COMMAND ARGS…
+  tapeline record [--dir DIR] [--name NAME] [--tag TAG …] [--] COMMAND ARGS…
 
 Put it in front of a server's command in the configuration of an MCP client.
 Bytes pass through at once and as they came; the session never waits for the
 tape. Every run makes a tape of its own. The server's stderr is passed on and
-recorded; its environment is not recorded.
+recorded; its environment is not recorded. COMMAND starts with the first word
+that is no option of ours; what comes behind it is its own, a -- as well.
 
 A tape holds what the session held, secrets included. Only in the arguments of
 COMMAND what looks like one, such as the value of --api-key or of TOKEN=, is
@@ -51,21 +52,20 @@ Exit codes:
   126, 127  COMMAND cannot be started
 `;
 
+const OPTIONS = {
+  dir: { type: "string" },
+  name: { type: "string" },
+  description: { type: "string" },
+  tag: { type: "string", multiple: true },
+  session: { type: "string" },
+  durability: { type: "string" },
+  "keep-arguments": { type: "boolean" },
+} as const;
+
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
-  const end = args.indexOf("--");
-  const { values, positionals } = parseOptions("record", end < 0 ? args : args.slice(0, end), {
-    dir: { type: "string" },
-    name: { type: "string" },
-    description: { type: "string" },
-    tag: { type: "string", multiple: true },
-    session: { type: "string" },
-    durability: { type: "string" },
-    "keep-arguments": { type: "boolean" },
-  });
-  const [command, ...commandArgs] = end < 0 ? [] : args.slice(end + 1);
-  if (positionals[0] !== undefined) {
-    throw new UsageError(`put -- before the command: tapeline record -- ${escapeControls(positionals.join(" "))}`);
-  }
+  const { own, commandLine } = splitCommandLine(args, OPTIONS);
+  const { values } = parseOptions("record", own, OPTIONS);
+  const [command, ...commandArgs] = commandLine;
   if (!command) throw new UsageError('record needs a command behind --; see "tapeline record --help"');
   const durability = choiceOption("--durability", values.durability, ["buffered", "flushed", "synced"]);
 
@@ -136,5 +136,6 @@ export const record: Command = {
   name: "record",
   summary: "record an MCP server while a client talks to it",
   help: HELP,
+  ownArguments: (args) => splitCommandLine(args, OPTIONS).own,
   run,
 };
