@@ -5,7 +5,7 @@ import { deferred } from "../../deferred.ts";
 import { dieBy, exitAtOnce } from "../../mcp/record/exit.ts";
 import { ownStdio } from "../../mcp/record/own-stdio.ts";
 import { recordStdio, type StdioSession } from "../../mcp/record/record-stdio.ts";
-import { CommandError } from "../../mcp/record/server-process.ts";
+import { CommandError } from "../../mcp/command/command-error.ts";
 import { fileStore } from "../../stores/file.ts";
 import { newTapeId } from "../../records/tape-id.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
