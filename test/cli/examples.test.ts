@@ -107,12 +107,12 @@ async function runLine(line: string, home: string): Promise<void> {
 
 for (const { name, help } of [{ name: "", help: mainHelp }, ...commands]) {
   test(`the examples of tapeline ${name} --help`, async () => {
-    for (const line of examplesOf(help)) {
-      await inScratch(async (home) => {
+    const runAlone = (line: string) =>
+      inScratch(async (home) => {
         await prepare(home);
         await runLine(line, home);
       });
-    }
+    await Promise.all(examplesOf(help).map(runAlone));
   });
 }
 

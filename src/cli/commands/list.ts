@@ -9,6 +9,7 @@ import { briefIds, noTapes } from "../arguments/tape-names.ts";
 import { type Column, tableLines } from "../terminal/table.ts";
 import { tapeFolder } from "../arguments/tape-argument.ts";
 import { outcomeOf } from "../report/session-end.ts";
+import { lineWidth } from "../report/describe-record.ts";
 import { paintState, type TapeState, tapeState } from "../report/tape-state.ts";
 import { asciiJson, escapeControls, type Style } from "../terminal/text.ts";
 import { formatAgo, formatBytes, formatCount, formatDuration, formatTime, plural } from "../terminal/units.ts";
@@ -24,7 +25,8 @@ when its recorder has ended without finishing it, "recording?" when that cannot
 be told from here, and "unknown" when it has no metadata. Of a server that
 crashed or failed it tells how: "SIGSEGV", "exit 3", "not started".
 
-On a narrow terminal ids are shortened to a beginning that no other tape has.
+On a narrow terminal ids are shortened to a beginning that no other tape has; a
+pipe or file gets all of them.
 
 Options:
   --name TEXT   only tapes with this in their name, in capitals or not
@@ -77,7 +79,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     return 0;
   }
   const columns = columnsOf(briefIds(tapes.map(({ tape_id }) => tape_id)), style, Date.now());
-  const lines = tableLines(entries, columns, style, io.columns);
+  const lines = tableLines(entries, columns, style, io.env.COLUMNS ? io.columns : lineWidth(io));
   await io.stdout.write(`${lines.join("\n")}\n`);
   return 0;
 }

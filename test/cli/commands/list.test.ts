@@ -126,7 +126,7 @@ test("list keeps errors and size on a narrow terminal, and shortens ids so far t
       });
     }
     const at = async (columns: number) => {
-      const io = new FakeIo({ columns });
+      const io = new FakeIo({ columns, isTty: true, env: { NO_COLOR: "1" } });
       await list.run(["--dir", folder], io);
       const [titles, _, ...rows] = io.out.trimEnd().split("\n");
       assert.ok(rows.every((row) => widthOf(row) <= columns), io.out);
@@ -150,6 +150,9 @@ test("list keeps errors and size on a narrow terminal, and shortens ids so far t
     assert.equal(narrow.titles.filter((title) => ["NAME", "STATUS", "ERRORS", "SIZE"].includes(title)).length, 4);
     assert.ok(narrow.rows.every((row) => row.includes("3") && row.includes("KiB")));
     for (const [brief] of narrow.rows) assert.ok(ids.includes((await findTape(brief, folder)).tapeId));
+    const piped = new FakeIo({ columns: 80 });
+    await list.run(["--dir", folder], piped);
+    assert.equal(piped.out.split("\n")[0]!.split(/ +/), wide.titles);
     assert.equal(narrow.rows.map(([id]) => id).sort(), ["01JDCABCDE", ids[1], `${ids[1]}-`, "x"]);
     assert.equal((await at(60)).titles, ["TAPE", "STATUS", "STARTED", "ERRORS"]);
     await rm(join(folder, `${ids[2]}.jsonl`));

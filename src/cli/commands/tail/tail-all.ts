@@ -72,7 +72,8 @@ class TailAll {
     const { isJson, style, width } = this.#options;
     if (isJson) {
       const start = `{"tape_id":${JSON.stringify(tape.tapeId)},"record":`;
-      return await followTape(tape, { ...this.#options, count, dress: (line) => `${start}${line}}` }, this.#io);
+      const dress = (line: string) => `${start}${line}}`;
+      return await followTape(tape, { ...this.#options, count, dress }, this.#saying(tape.tapeId));
     }
     const ids = (await tapesIn(this.#folder)).map(({ id }) => id);
     const label = this.#labelOf(tape, briefIds(ids).get(tape.tapeId) ?? tape.tapeId);
@@ -84,10 +85,18 @@ class TailAll {
         count,
         width: () => width() - this.#labelWidth - 1,
         dress: (line) => `${style.bold(pad(label, this.#labelWidth))} ${line}`,
-      }, this.#io);
+      }, this.#saying(label));
     } finally {
       this.#labels.delete(label);
     }
+  }
+
+  /** Says on stderr which tape it is that something is wrong with. */
+  #saying(label: string): CommandIo {
+    const { stderr } = this.#io;
+    const write = (text: string | Uint8Array) =>
+      stderr.write(typeof text === "string" ? text.replace(/^tapeline: /, (start) => `${start}${label}: `) : text);
+    return { ...this.#io, stderr: { write } };
   }
 
   /** The name of a tape, or the beginning of its id; both where another tape of that name is followed. */

@@ -136,8 +136,12 @@ test("tail --all reports what is no tape, and goes on", () =>
     await io.until("that it is none", ({ err }) => err.includes("first line must be an init record"));
     await putTape(folder, "one", new Session("one").client(1, ping).plainText(), { status: "finalized" });
     await io.until("a frame", ({ out }) => out.includes("ping"));
+    const damaged = new Session("two").plainText() + "damaged\n";
+    await putTape(folder, "two", damaged, { name: "search", status: "finalized" });
+    await io.until("the damage", ({ err }) => err.includes("is not complete"));
+    assert.match(io.err, /^tapeline: search: Cannot read line 2 at byte \d+: it is not JSON$/m);
     io.stop();
-    assert.is(await ended, 1);
+    assert.is(await ended, 3);
   }));
 
 test("tail --all takes no TAPE, and does not end by itself", async () => {
