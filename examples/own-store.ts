@@ -34,8 +34,14 @@ function mapStore(): TapeStore {
       objects.set(key, tape);
       tape.isLocked = true;
       let isOpen = true;
-      const letGo = async () => {
-        if (isOpen) tape.isLocked = isOpen = false;
+      const abort = async () => {
+        tape.isLocked = isOpen = false;
+      };
+      const check = async () => {
+        const now = objects.get(key);
+        if (!isOpen) throw new TapeError("closed", `Cannot write ${key}: its writer has let go of it`);
+        if (now === undefined) throw new TapeError("tape_not_found", `Cannot write ${key}: it was deleted`);
+        if (now !== tape) throw new TapeError("invalid_tape", `Cannot write ${key}: it was replaced by another`);
       };
       return new TapeSink({
         async open() {},
@@ -43,16 +49,17 @@ function mapStore(): TapeStore {
           return tape.bytes.length;
         },
         async write(chunks) {
-          if (!isOpen) throw new TapeError("closed", `Cannot write ${key}: its writer has let go of it`);
+          await check();
           tape.bytes = new Uint8Array(await new Blob([tape.bytes, ...chunks as Bytes[]]).arrayBuffer());
           tape.modifiedMs = Date.now();
         },
         async truncate(offset) {
           tape.bytes = tape.bytes.slice(0, offset);
         },
-        async sync() {},
-        close: letGo,
-        abort: letGo,
+        check,
+        sync: check,
+        close: () => check().finally(abort),
+        abort,
       });
     },
     openSource(key, options) {
