@@ -112,9 +112,9 @@ export interface TapeSinkSpec extends SinkSpec<Uint8Array> {
   truncate(offset: number): Promise<void>;
   /**
    * Looks at once whether the tape is still there, and as this sink has left it; rejects as a write would. A write may be
-   * under way. Not needed where every write finds out by itself.
+   * under way.
    */
-  check?(): Promise<void>;
+  check(): Promise<void>;
   /** Syncs, and lets go of the tape. */
   close(): Promise<void>;
   /** Lets go of the tape as it is. */
@@ -194,7 +194,7 @@ export class TapeSink extends Sink<Uint8Array> {
    * @throws {TapeError} code `tape_not_found`: it was deleted, or moved away; `invalid_tape`: it was replaced or changed;
    * `locked`: another writer has taken it over
    */
-  async check(): Promise<void> {
-    await this.#spec.check?.();
+  check(): Promise<void> {
+    return this.#spec.check();
   }
 }

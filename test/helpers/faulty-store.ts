@@ -33,6 +33,7 @@ export function faultyStore(faults: Faults, inner: TapeStore = memoryStore()): T
           await faults.sync?.();
           await sink.sync();
         },
+        check: () => sink.check(),
         truncate: (offset) => sink.truncate(offset),
         async close() {
           await faults.close?.();

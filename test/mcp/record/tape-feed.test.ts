@@ -34,6 +34,7 @@ class ObedientDisk {
             await this.beforeWrite();
             await sink.append(chunks);
           },
+          check: () => sink.check(),
           sync: () => sink.sync(),
           truncate: (offset) => sink.truncate(offset),
           close: () => sink.close(),

@@ -339,6 +339,7 @@ function mortalStore(inner: TapeStore, lives: number): TapeStore {
             }
           }
         },
+        check: () => sink.check(),
         sync: () => sink.sync(),
         async truncate(offset) {
           live();

@@ -40,6 +40,7 @@ class Bench {
         this.syncs++;
         if (this.syncFailure !== undefined) throw this.syncFailure;
       },
+      check: () => Promise.resolve(),
       truncate: () => Promise.resolve(),
       close: () => Promise.resolve(),
       abort: () => Promise.resolve(),
