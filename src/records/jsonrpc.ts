@@ -137,13 +137,18 @@ export function inputRequiredState(
   }
 }
 
+const IS_ERROR = ["result", "isError"];
+
 /**
  * Whether `message` is the result of a tool that says `isError` (MCP): the call came through, and what was called failed.
  * A JSON-RPC error is none.
  */
 export function isToolError(message: unknown, header: MessageHeader = messageHeader(message)): boolean {
-  if (header.kind !== "response" || header.isError || !mayHold(message, "isError")) return false;
-  return valueAt(message, ["result", "isError"]) === true;
+  if (header.kind !== "response" || header.isError) return false;
+  if (message instanceof JsonText) return mayHold(message, "isError") && valueAt(message, IS_ERROR) === true;
+  // Mostly it says no such thing, and two plain look-ups tell.
+  const { result } = message as { readonly result?: { readonly isError?: unknown } | null };
+  return result?.isError === true && valueAt(message, IS_ERROR) === true;
 }
 
 const BATCH: MessageHeader = noMessage("batch", undefined);

@@ -24,8 +24,10 @@ export interface TapeStats {
   last_sequence?: number | null | undefined;
   /** Frames for each direction. */
   message_counts?: MessageCounts | null | undefined;
-  /** Frames that carry an error. */
+  /** Frames that carry a JSON-RPC error. */
   error_count?: number | null | undefined;
+  /** Frames with a tool's result that says `isError`; left out while there are none. */
+  tool_error_count?: number | null | undefined;
   /** Requests that were answered. */
   correlation_count?: number | null | undefined;
   /** Checkpoints on the tape. */
@@ -46,8 +48,10 @@ export interface CompleteTapeStats {
   last_sequence: number;
   /** Frames for each direction. */
   message_counts: { client_to_server: number; server_to_client: number };
-  /** Frames that carry an error. */
+  /** Frames that carry a JSON-RPC error. */
   error_count: number;
+  /** Frames with a tool's result that says `isError`; left out while there are none. */
+  tool_error_count?: number;
   /** Requests that were answered. */
   correlation_count: number;
   /** Checkpoints on the tape. */
@@ -220,6 +224,7 @@ export const TapeStatsSchema: v.GenericSchema<unknown, TapeStats> = jsonObject({
   correlation_count: v.nullish(CountSchema),
   checkpoint_count: v.nullish(CountSchema),
   lost_frame_count: v.nullish(CountSchema),
+  tool_error_count: v.nullish(CountSchema),
 });
 
 /** Schema of {@linkcode TapePerformance}. */

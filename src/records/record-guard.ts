@@ -176,7 +176,7 @@ function isStats(value: unknown): boolean {
     isOptionalCount(stats.file_size_bytes) && isOptionalCount(stats.last_sequence) &&
     isOptionalMessageCounts(stats.message_counts) && isOptionalCount(stats.error_count) &&
     isOptionalCount(stats.correlation_count) && isOptionalCount(stats.checkpoint_count) &&
-    isOptionalCount(stats.lost_frame_count);
+    isOptionalCount(stats.lost_frame_count) && isOptionalCount(stats.tool_error_count);
 }
 
 function isOptionalMessageCounts(value: unknown): boolean {
@@ -192,7 +192,7 @@ function isOptionalFlags(value: unknown): boolean {
   const flags = value as Unchecked<FrameFlags>;
   return isOptionalBoolean(flags.is_error) && isOptionalBoolean(flags.is_notification) &&
     isOptionalBoolean(flags.requires_response) && isOptionalBoolean(flags.is_invalid) &&
-    isOptionalBoolean(flags.is_stray);
+    isOptionalBoolean(flags.is_stray) && isOptionalBoolean(flags.is_tool_error);
 }
 
 function isOptionalTransport(value: unknown): boolean {

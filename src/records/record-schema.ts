@@ -85,6 +85,7 @@ export const FrameFlagsSchema: v.GenericSchema<unknown, FrameFlags> = jsonObject
   requires_response: SwitchSchema,
   is_invalid: SwitchSchema,
   is_stray: SwitchSchema,
+  is_tool_error: SwitchSchema,
 });
 
 /** Schema of {@linkcode FrameEnv}. The message is not looked into. */

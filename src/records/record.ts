@@ -81,6 +81,8 @@ export interface TransportMetadata {
 export interface FrameFlags {
   /** A response that reports an error. */
   is_error?: boolean | null | undefined;
+  /** The result of a tool that says `isError` (MCP). It is no `is_error`: the call itself came through. */
+  is_tool_error?: boolean | null | undefined;
   /** A notification: nobody answers it. */
   is_notification?: boolean | null | undefined;
   /** A request, which wants an answer. */

@@ -1,5 +1,6 @@
 import { LatencyHistogram } from "./latency-histogram.ts";
 import type { CompleteTapeStats, TapePerformance } from "./metadata.ts";
+import type { FrameFlags } from "./record.ts";
 
 /** Statistics of a tape without frames. */
 export function emptyStats(): CompleteTapeStats {
@@ -53,6 +54,7 @@ export class RunningStats {
   #serverToClient = 0;
   #frames = 0;
   #errors = 0;
+  #toolErrors = 0;
   #answered = 0;
   #checkpoints = 0;
   #lost = 0;
@@ -90,7 +92,7 @@ export class RunningStats {
         this.#frames += by;
         if (record.dir === "client_to_server") this.#clientToServer += by;
         else if (record.dir === "server_to_client") this.#serverToClient += by;
-        if (isFlaggedError(record.flags)) this.#errors += by;
+        this.#countErrors(record.flags, by);
         break;
       case "correlation":
         if (typeof record.response_seq === "number") this.#answered += by;
@@ -102,6 +104,14 @@ export class RunningStats {
         if (typeof record.count === "number") this.#lost += by * record.count;
         break;
     }
+  }
+
+  #countErrors(flags: unknown, by: 1 | -1): void {
+    if (typeof flags !== "object" || flags === null) return;
+    // Plain look-ups: this is done for every frame.
+    const { is_error, is_tool_error } = flags as FrameFlags;
+    if (is_error === true) this.#errors += by;
+    if (is_tool_error === true) this.#toolErrors += by;
   }
 
   /** Frames counted. */
@@ -130,6 +140,7 @@ export class RunningStats {
       error_count: this.#errors,
       correlation_count: this.#answered,
       checkpoint_count: this.#checkpoints,
+      ...(this.#toolErrors > 0 ? { tool_error_count: this.#toolErrors } : {}),
       ...(this.#lost > 0 ? { lost_frame_count: this.#lost } : {}),
     };
   }
@@ -147,10 +158,6 @@ export class RunningStats {
       p99_rtt_ms: milliseconds(latencies.quantile(0.99)),
     };
   }
-}
-
-function isFlaggedError(flags: unknown): boolean {
-  return typeof flags === "object" && flags !== null && "is_error" in flags && flags.is_error === true;
 }
 
 function milliseconds(us: number | null): number | null {

@@ -1,5 +1,11 @@
 import { TapeError } from "../errors.ts";
-import { batchMessages, cancelledRequestKey, inputRequiredState, messageHeader } from "../records/jsonrpc.ts";
+import {
+  batchMessages,
+  cancelledRequestKey,
+  inputRequiredState,
+  isToolError,
+  messageHeader,
+} from "../records/jsonrpc.ts";
 import type { MessageHeader } from "../records/jsonrpc.ts";
 import { OldestFirst } from "../oldest-first.ts";
 import type { CorrelationRecord, Direction, FrameFlags, FrameRecord, TapeRecord } from "../records/record.ts";
@@ -145,6 +151,7 @@ export function correlator(options: CorrelatorOptions = {}): Stage<TapeRecord, T
     if (isVersioned && messages.length === 0) flag(frame, STRAY);
     if (messages.some(([, { kind }]) => kind === "request")) flag(frame, REQUEST);
     if (messages.some(([, { isError }]) => isError)) flag(frame, ERROR);
+    if (messages.some(([each, header]) => isToolError(each, header))) flag(frame, TOOL_ERROR);
     emit(frame);
     for (const each of matched) emit(each);
     if (messages.some(([, { version }]) => version !== undefined)) onVersion();
@@ -183,6 +190,7 @@ export function correlator(options: CorrelatorOptions = {}): Stage<TapeRecord, T
         case "response": {
           const matched = onResponse(record, message, header);
           if (header.isError) flag(record, ERROR);
+          else if (isToolError(message, header)) flag(record, TOOL_ERROR);
           emit(record);
           if (matched !== undefined) emit(matched);
           break;
@@ -206,6 +214,7 @@ export function correlator(options: CorrelatorOptions = {}): Stage<TapeRecord, T
 const REQUEST: FrameFlags = Object.freeze({ requires_response: true });
 const NOTIFICATION: FrameFlags = Object.freeze({ is_notification: true });
 const ERROR: FrameFlags = Object.freeze({ is_error: true });
+const TOOL_ERROR: FrameFlags = Object.freeze({ is_tool_error: true });
 const STRAY: FrameFlags = Object.freeze({ is_stray: true });
 
 function flag(frame: FrameRecord, flags: FrameFlags): void {

@@ -99,6 +99,7 @@ test("parseMetadata() refuses any known field of the wrong type", () => {
     ),
     ...Object.keys(emptyStats()).map((field) => ["stats", field, "1"] as const),
     ["stats", "lost_frame_count", "1"],
+    ["stats", "tool_error_count", "1"],
     ...Object.keys(new RunningStats().performance()).map((field) => ["performance", field, "1"] as const),
   ].map(([group, field, value]) => [group as string | undefined, field as string, value]);
   for (const [group, field, value] of wrong) {
@@ -195,6 +196,17 @@ test("RunningStats counts every kind of record", () => {
   assert.is(stats.frameCount, 4);
   assert.is(stats.lastSequence, 7);
   assert.ok(v.is(TapeStatsSchema, stats.snapshot()));
+});
+
+test("RunningStats counts the errors of tools apart, and leaves them out while there are none", () => {
+  const stats = new RunningStats();
+  const frame = { type: "frame", seq: 0, ts: 0, dir: "server_to_client", flags: { is_tool_error: true } };
+  assert.not("tool_error_count" in stats.snapshot());
+  stats.add(frame);
+  stats.add({ ...frame, flags: { is_error: true, is_tool_error: true } });
+  assert.equal([stats.snapshot().error_count, stats.snapshot().tool_error_count], [1, 2]);
+  stats.subtract(frame);
+  assert.is(stats.snapshot().tool_error_count, 1);
 });
 
 test("RunningStats.lastSequence tells no frame from frame 0", () => {

@@ -28,7 +28,7 @@ const full = [
   `{"type":"frame","seq":0,"ts":1,"dir":"client_to_server","ts_us":1203,"env":{"message":{"id":1},"direction":` +
   `"client_to_server","timestamp":"${ISO}","session_id":"s"},"action":{"type":"delay"},"transport":{"stdio":` +
   `{"process_id":9,"command":"server","args":["-v"]}},"correlation_id":"c1","flags":{"is_error":false,` +
-  `"is_notification":false,"requires_response":true,"is_invalid":false,"is_stray":false}}`,
+  `"is_notification":false,"requires_response":true,"is_invalid":false,"is_stray":false,"is_tool_error":false}}`,
   `{"type":"frame","seq":1,"ts":2,"dir":"server_to_client","env":{"raw":"AP8=","encoding":"base64","line_end":"\\r\\n"},` +
   `"transport":` +
   `{"http":{"method":"POST","path":"/mcp","status":200,"connection":"a","exchange":4}},"flags":{"is_invalid":true}}`,
@@ -36,7 +36,7 @@ const full = [
   `"status":"success","rtt_us":1490,"continues":0,"late":false,"ambiguous":false}`,
   `{"type":"checkpoint","checkpoint_at":"${ISO}","seq":1,"stats":{"frame_count":2,"duration_ms":2,"file_size_bytes":` +
   `500,"last_sequence":1,"message_counts":{"client_to_server":1,"server_to_client":1},"error_count":0,` +
-  `"correlation_count":1,"checkpoint_count":0,"lost_frame_count":0},"final":true}`,
+  `"correlation_count":1,"checkpoint_count":0,"lost_frame_count":0,"tool_error_count":0},"final":true}`,
   `{"type":"gap","ts":3,"from_seq":2,"to_seq":4,"count":3,"reason":"disk full"}`,
   `{"type":"log","ts":4,"stream":"stderr","text":"listening"}`,
   `{"type":"end","ts":9,"exit_code":3,"signal":"SIGSEGV","exit_ts":8,"error":"no such command","closed":` +

@@ -217,7 +217,7 @@ test("correlator() reports an error as one, and flags its frame", async () => {
     { requires_response: true },
     undefined,
     { requires_response: true },
-    undefined,
+    { is_tool_error: true },
   ]);
 });
 
@@ -354,6 +354,26 @@ test("correlator() takes JSON that does not say jsonrpc for no message, once a m
   const flags = (await correlated(session)).flatMap((record) => record.type === "frame" ? [record.flags] : []);
   const stray = { is_stray: true };
   assert.equal(flags, [{ requires_response: true }, ...Array(6).fill(stray), undefined, stray]);
+});
+
+test("correlator() tells the errors of JSON-RPC and the results that say isError apart, in batches too", async () => {
+  const failed = answer(2, { isError: true, content: [] });
+  const session = [
+    client([request(1), request(2), request(3)]),
+    server(failure(1)),
+    server(failed),
+    server(answer(3, { content: [{ isError: true }] })),
+    client([request(4), request(5)]),
+    server([answer(4, { isError: true }), failure(5)]),
+    client({ jsonrpc: "2.0", id: 6, method: "isError", result: { isError: true } }),
+  ];
+  for (const each of [session, session.map((sent) => ({ ...sent, message: jsonText(JSON.stringify(sent.message)) }))]) {
+    const flags = (await correlated(each)).flatMap((record) => record.type === "frame" ? [record.flags] : []);
+    assert.equal(flags, [
+      ...[{ requires_response: true }, { is_error: true }, { is_tool_error: true }, undefined],
+      ...[{ requires_response: true }, { is_error: true, is_tool_error: true }, { requires_response: true }],
+    ]);
+  }
 });
 
 test("correlator() takes messages as they are where none says jsonrpc", async () => {

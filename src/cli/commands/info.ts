@@ -102,7 +102,7 @@ function infoObject({ tape, state, stats, performance, summary, reading }: TapeI
       rtt_ms: us / 1000,
     })),
     errors: summary.errors().map(({ label, firstSeq, ...rest }) => ({ method: label, ...rest, first_seq: firstSeq })),
-    tool_error_count: summary.toolErrors,
+    tool_error_count: stats.tool_error_count ?? 0,
     invalid_count: summary.invalid,
     log_count: summary.logs,
     unanswered: summary.openCalls().map(({ label, ts, ...rest }) => ({ method: label, ...rest, ts: ts ?? null })),

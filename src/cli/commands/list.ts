@@ -130,9 +130,10 @@ function columnsOf(brief: ReadonlyMap<string, string>, style: Style, nowMs: numb
     { title: "FRAMES", cell: ({ tape }) => number(tape.stats?.frame_count, formatCount), align: "right", dropOrder: 4 },
     {
       title: "ERRORS",
-      cell: ({ tape }) => number(tape.stats?.error_count, formatCount),
+      cell: ({ tape }) => errorsOf(tape),
       align: "right",
-      paint: (text, { tape }) => tape.stats?.error_count ? style.bad(text) : style.dim(text),
+      paint: (text, { tape: { stats } }) =>
+        stats?.error_count || stats?.tool_error_count ? style.bad(text) : style.dim(text),
       dropOrder: 1,
     },
     {
@@ -143,6 +144,12 @@ function columnsOf(brief: ReadonlyMap<string, string>, style: Style, nowMs: numb
     },
     { title: "NOTES", cell: notesOf, paint: style.dim, minWidth: 10, dropOrder: 6 },
   ];
+}
+
+/** JSON-RPC errors, and the results of tools that say `isError`: `2`, `2 + 1 tool`. */
+function errorsOf({ stats }: TapeMetadata): string {
+  const errors = stats?.error_count == null ? "–" : formatCount(stats.error_count);
+  return stats?.tool_error_count ? `${errors} + ${formatCount(stats.tool_error_count)} tool` : errors;
 }
 
 /** How the server failed, of a tape that was finished as it should be. */

@@ -204,11 +204,12 @@ function describeEnd(record: EndRecord): Description {
   return { ts: record.ts, mark: "■", label, preview: causeOf(record), tone };
 }
 
-function describeStats({ frame_count, duration_ms, error_count }: TapeStats): string {
+function describeStats({ frame_count, duration_ms, error_count, tool_error_count }: TapeStats): string {
   const parts = [
     frame_count == null ? "" : plural(frame_count, "frame"),
     duration_ms == null ? "" : formatDuration(duration_ms),
-    error_count ? plural(error_count, "error") : "",
+    error_count ? plural(error_count, "JSON-RPC error") : "",
+    tool_error_count ? plural(tool_error_count, "tool error") : "",
   ];
   return parts.filter((part) => part !== "").join(", ");
 }

@@ -11,7 +11,6 @@ import {
   formatBytes,
   formatCount,
   formatDuration,
-  formatLatency,
   formatOffset,
   formatTime,
   plural,
@@ -33,7 +32,7 @@ export function infoReport(info: TapeInfo, top: number, style: Style, columns: n
   const { summary } = info;
   const sections = [
     head(info, style, columns, nowMs),
-    methodsTable(summary.methods(), style, columns),
+    methodsTable(summary.methods(), info.performance, style, columns),
     slowestTable(summary.slowest, style, columns),
     errorsTable(summary.errors(), top, style, columns),
     openTable(summary.openCalls(), top, style, columns),
@@ -63,7 +62,7 @@ function head(info: TapeInfo, style: Style, columns: number, nowMs: number): str
     protocol: summary.peers.protocolVersion ?? init.protocol_version ?? "",
     recorded: recordedBy(info),
     frames: framesLine(info, style),
-    answers: answersLine(info),
+    answers: info.stats.correlation_count ? formatCount(info.stats.correlation_count) : "",
     errors: errorsLine(info, style),
     ended: endedLine(info, style),
   };
@@ -130,19 +129,12 @@ function framesLine({ stats, performance, summary }: TapeInfo, style: Style): Pa
   return parts.filter(([text]) => text !== "");
 }
 
-function answersLine({ stats, performance }: TapeInfo): Part[] {
-  const { p50_rtt_ms, p95_rtt_ms, p99_rtt_ms, max_rtt_ms } = performance;
-  if (max_rtt_ms == null) return [];
-  const took = { p50: p50_rtt_ms, p95: p95_rtt_ms, p99: p99_rtt_ms, max: max_rtt_ms };
-  const times = Object.entries(took).map(([name, ms]): Part => [`${name} ${formatLatency((ms ?? 0) * 1000)}`]);
-  return [[formatCount(stats.correlation_count ?? 0)], ...times];
-}
-
 function errorsLine({ stats, summary }: TapeInfo, style: Style): Part[] {
-  const { toolErrors, invalid } = summary;
+  const { error_count, tool_error_count } = stats;
+  const { invalid } = summary;
   const parts: Part[] = [
-    [stats.error_count ? plural(stats.error_count, "JSON-RPC error") : "", style.bad],
-    [toolErrors > 0 ? plural(toolErrors, "tool error") : "", style.bad],
+    [error_count ? plural(error_count, "JSON-RPC error") : "", style.bad],
+    [tool_error_count ? plural(tool_error_count, "tool error") : "", style.bad],
     [invalid > 0 ? `${plural(invalid, "message")} that ${invalid === 1 ? "is" : "are"} no JSON-RPC` : "", style.warn],
   ];
   const found = parts.filter(([text]) => text !== "");

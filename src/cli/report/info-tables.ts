@@ -1,3 +1,5 @@
+import type { TapePerformance } from "../../records/metadata.ts";
+import type { Direction } from "../../records/record.ts";
 import { tableLines } from "../terminal/table.ts";
 import type { ErrorSummary, MethodSummary, OpenCall, TimedCall } from "./tape-summary.ts";
 import { escapeControls, type Style } from "../terminal/text.ts";
@@ -5,22 +7,43 @@ import { formatCount, formatLatency, formatOffset } from "../terminal/units.ts";
 
 const arrowOf = (dir: string) => dir === "client_to_server" ? "→" : "←";
 
-/** The methods: how often, how well, how fast. */
-export function methodsTable(methods: readonly MethodSummary[], style: Style, columns: number): string[] {
+/** A line of the table of methods; times in microseconds, null where there was no answer. */
+interface MethodRow {
+  readonly label: string;
+  /** Undefined in the line of all methods together. */
+  readonly dir: Direction | undefined;
+  readonly count: number;
+  readonly errors: number;
+  readonly p50: number | null;
+  readonly p95: number | null;
+  readonly max: number | null;
+}
+
+/**
+ * The methods: how often, how well, how fast. The last line is all of them together: what the report says of latencies
+ * stands in this one table.
+ */
+export function methodsTable(
+  methods: readonly MethodSummary[],
+  all: TapePerformance,
+  style: Style,
+  columns: number,
+): string[] {
   if (methods.length === 0) return [];
-  const latency = (share: number) => ({ latencies }: MethodSummary) => {
-    const us = share === 1 ? latencies.max : latencies.quantile(share);
-    return us === null ? "" : formatLatency(us);
-  };
+  const time = (us: number | null) => us === null ? "" : formatLatency(us);
   const shown = methods.slice(0, 30);
+  const answered = methods.filter(({ latencies }) => latencies.count > 0).length;
   const lines = tableLines(
-    shown,
+    [...shown.map(rowOf), ...(answered > 1 ? [rowOfAll(methods, all)] : [])],
     [
       {
         title: "METHOD",
-        cell: ({ label, dir }) => `${arrowOf(dir)} ${escapeControls(label)}`,
+        cell: ({ label, dir }) => dir === undefined ? label : `${arrowOf(dir)} ${escapeControls(label)}`,
         minWidth: 16,
-        paint: (text, { dir }) => `${(dir === "client_to_server" ? style.out : style.good)(text[0]!)}${text.slice(1)}`,
+        paint: (text, { dir }) =>
+          dir === undefined
+            ? style.bold(text)
+            : `${(dir === "client_to_server" ? style.out : style.good)(text[0]!)}${text.slice(1)}`,
       },
       { title: "COUNT", cell: ({ count }) => formatCount(count), align: "right" },
       {
@@ -30,14 +53,36 @@ export function methodsTable(methods: readonly MethodSummary[], style: Style, co
         paint: style.bad,
         dropOrder: 3,
       },
-      { title: "P50", cell: latency(0.5), align: "right", dropOrder: 1 },
-      { title: "P95", cell: latency(0.95), align: "right", dropOrder: 2 },
-      { title: "MAX", cell: latency(1), align: "right", dropOrder: 0 },
+      { title: "P50", cell: ({ p50 }) => time(p50), align: "right", dropOrder: 1 },
+      { title: "P95", cell: ({ p95 }) => time(p95), align: "right", dropOrder: 2 },
+      { title: "MAX", cell: ({ max }) => time(max), align: "right", dropOrder: 0 },
     ],
     style,
     columns,
   );
   return [...lines, ...more(methods.length - shown.length, "method", style)];
+}
+
+function rowOf({ label, dir, count, errors, latencies }: MethodSummary): MethodRow {
+  return {
+    ...{ label, dir, count, errors },
+    p50: latencies.quantile(0.5),
+    p95: latencies.quantile(0.95),
+    max: latencies.max,
+  };
+}
+
+function rowOfAll(methods: readonly MethodSummary[], all: TapePerformance): MethodRow {
+  const us = (ms: number | null | undefined) => ms == null ? null : ms * 1000;
+  return {
+    label: "all",
+    dir: undefined,
+    count: methods.reduce((sum, { count }) => sum + count, 0),
+    errors: methods.reduce((sum, { errors }) => sum + errors, 0),
+    p50: us(all.p50_rtt_ms),
+    p95: us(all.p95_rtt_ms),
+    max: us(all.max_rtt_ms),
+  };
 }
 
 /** The calls that took longest. */

@@ -65,8 +65,6 @@ export class TapeSummary {
   readonly gaps: GapRecord[] = [];
   /** The slowest calls, the slowest first. */
   readonly slowest: TimedCall[] = [];
-  /** Results of tools that say `isError`. */
-  toolErrors = 0;
   /** Frames, and members of batches, that are no JSON-RPC. */
   invalid = 0;
   logs = 0;
@@ -128,7 +126,6 @@ export class TapeSummary {
       else if (header.kind === "invalid") this.invalid++;
       const failure = failureOf(message, header);
       if (failure === undefined) continue;
-      if (failure.kind === "tool_error") this.toolErrors++;
       this.#addError(label ?? "(unknown request)", failure, frame.seq);
       const asker = frame.dir === "client_to_server" ? "server_to_client" : "client_to_server";
       if (label !== undefined) this.#method(label, asker).errors++;

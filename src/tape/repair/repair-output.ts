@@ -43,7 +43,7 @@ export class RepairOutput {
   /** Adds a checkpoint, with the statistics and the checksum that are right for it here. */
   checkpoint(checkpoint: CheckpointRecord): Promise<void> | undefined {
     const { crc32: _theirs, stats, ...rest } = checkpoint;
-    const { lost_frame_count: _lost, ...known } = stats;
+    const { lost_frame_count: _lost, tool_error_count: _toolErrors, ...known } = stats;
     const seq = this.stats.lastSequence ?? 0;
     const own = { ...rest, seq, stats: { ...known, ...this.stats.snapshot(this.#offset) }, crc32: UNSEALED };
     const bytes = encoder.encode(recordLine(own));

@@ -14,17 +14,21 @@ interface Count {
 /** Counts about frames mean the same to every writer. */
 const ABOUT_FRAMES = new Set(["frame_count", "last_sequence", "client_to_server", "server_to_client"]);
 
+/** Counts that are not written while they are 0. */
+const LEFT_OUT_AT_ZERO = new Set(["lost_frame_count", "tool_error_count"]);
+
 /** The counts that are claimed and not unknown, beside those that are there. */
 export function countsOf(claimed: TapeStats, counted: CompleteTapeStats): Count[] {
-  const { message_counts: sides, lost_frame_count: lost, ...others } = claimed;
+  const { message_counts: sides, lost_frame_count: lost, tool_error_count: toolErrors, ...others } = claimed;
   return [
     ...Object.entries(counted).flatMap(([name, value]) => {
-      if (typeof value !== "number" || name === "lost_frame_count") return [];
+      if (typeof value !== "number" || LEFT_OUT_AT_ZERO.has(name)) return [];
       return [{ name, claimed: others[name as keyof typeof others], counted: value }];
     }),
     { name: "client_to_server", claimed: sides?.client_to_server, counted: counted.message_counts.client_to_server },
     { name: "server_to_client", claimed: sides?.server_to_client, counted: counted.message_counts.server_to_client },
     { name: "lost_frame_count", claimed: lost, counted: counted.lost_frame_count ?? 0 },
+    { name: "tool_error_count", claimed: toolErrors, counted: counted.tool_error_count ?? 0 },
   ].filter(({ claimed }) => claimed != null);
 }
 

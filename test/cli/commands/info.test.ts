@@ -54,6 +54,20 @@ test("info prints what a person wants to know of a tape", () =>
     ) assert.match(stdout, expected);
   }));
 
+test("info says of latencies only what its one table says", () =>
+  inScratch(async (folder) => {
+    await putTape(folder, "demo", await sampleSession("demo").text());
+    const { stdout } = await tapeline(["info", "--dir", folder, "demo"]);
+    assert.match(stdout, /^ {2}answers {3}18$/m);
+    assert.not.match(stdout, /p50/);
+    assert.match(stdout, /^all +21 +2 +\d.* 2\.05 s$/m);
+    const one = new Session("one").client(1, { id: 1, method: "m" }).server(3, { id: 1, result: {} });
+    await putTape(folder, "one", one.plainText());
+    const alone = await tapeline(["info", "--dir", folder, "one"]);
+    assert.match(alone.stdout, /^→ m +1 +2\.00 ms +2\.00 ms +2\.00 ms$/m);
+    assert.not.match(alone.stdout, /^all /m);
+  }));
+
 test("info keeps within the terminal, and lets nothing through that steers it", () =>
   inScratch(async (folder) => {
     const evil = "\u001b]0;owned\u0007\u202e你好".repeat(20);

@@ -58,7 +58,7 @@ test("list shows all tapes, newest first, whoever recorded them", () =>
 test("list is a table that keeps within the terminal, whatever the names", () =>
   inScratch(async (folder) => {
     const evil = { name: "\u001b[2J\u202e你好".repeat(30), status: "\u009bx", tags: ["\u0007"], created_at: "\u001b" };
-    const stats = { frame_count: 1234567, duration_ms: 187_000, error_count: 3 };
+    const stats = { frame_count: 1234567, duration_ms: 187_000, error_count: 3, tool_error_count: 2 };
     await putTape(folder, "evil", new Session("evil").plainText(), evil);
     await putTape(folder, "01JDCABCDEFGHJKMNPQRSTVWXY", "", {
       name: "demo",
@@ -79,7 +79,7 @@ test("list is a table that keeps within the terminal, whatever the names", () =>
       }
     }
     const { stdout } = await tapeline(["list", "--dir", folder], { env: { COLUMNS: "200" } });
-    assert.match(stdout, /01JDCABCDEFGHJKMNPQRSTVWXY +demo +finalized +– +3m 07s +1,234,567 +3 +0 B +#first/);
+    assert.match(stdout, /01JDCABCDEFGHJKMNPQRSTVWXY +demo +finalized +– +3m 07s +1,234,567 +3 \+ 2 tool +0 B +#first/);
   }));
 
 test("list --name and --tag show only tapes that are like that", () =>

@@ -73,6 +73,11 @@ test("describeRecord() shows records that are no frames", async () => {
   const stats = { frame_count: 2, duration_ms: 1500, error_count: null };
   const end = { type: "checkpoint", checkpoint_at: "2026-11-23T08:00:00Z", seq: 1, stats, final: true };
   assert.is(await describeLast(start().record(end)), "1 □ end of the tape 2 frames, 1.50 s");
+  const failed = { ...stats, error_count: 2, tool_error_count: 1 };
+  assert.is(
+    await describeLast(start().record({ ...end, stats: failed })),
+    "1 □ end of the tape 2 frames, 1.50 s, 2 JSON-RPC errors, 1 tool error",
+  );
   assert.is(await describeLast(start().record({ ...end, final: false, stats: {} })), "1 □ checkpoint");
   assert.is(
     await describeLast(start().record({ type: "note\u202e", ts: 5, x: 1 })),

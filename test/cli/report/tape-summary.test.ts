@@ -54,7 +54,7 @@ test("TapeSummary counts methods, errors, latencies and who talks", async () => 
     ["tools/call echo", 7000],
   ]);
   assert.equal(summary.openCalls(), [{ label: "tools/call echo", seq: 46, ts: 3600, status: "orphan" }]);
-  assert.equal([summary.toolErrors, summary.invalid, summary.logs], [1, 1, 1]);
+  assert.equal([summary.stats.snapshot().tool_error_count, summary.invalid, summary.logs], [1, 1, 1]);
   assert.equal(summary.gaps.map(({ count }) => count), [7]);
   const { client, server, protocolVersion } = summary.peers;
   assert.equal([client, server, protocolVersion], ["sample-client 1.2.0", "everything 1.0.0", "2025-06-18"]);
