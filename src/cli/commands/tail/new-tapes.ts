@@ -1,5 +1,8 @@
+import { readdir } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { join } from "node:path";
+import { printable } from "../../../errors.ts";
+import { codeOf, ioError } from "../../../sinks/file/file-error.ts";
 import { pipe } from "../../../streams/pipe.ts";
 import { lineSplit } from "../../../transforms/line-split.ts";
 import { findTape, type OpenedTape, openTape, type TapeFile } from "../../arguments/tape-argument.ts";
@@ -24,10 +27,12 @@ export async function waitForTape(
   io: CommandIo,
 ): Promise<OpenedTape | undefined> {
   for (let isFirst = true; !io.signal.aborted; isFirst = false) {
+    const startMs = performance.now();
     const file = await findIfThere(argument, folder);
     if (file !== undefined && await hasLine(file)) return await openTape(file.path, folder);
     if (isFirst) await sayWaiting(argument === undefined ? "a first tape" : `tape "${argument}"`, folder, io);
-    await pause(io.signal);
+    // A folder may hold so many tapes that looking at all their names takes a while.
+    await pause(io.signal, 4 * (performance.now() - startMs));
   }
   return undefined;
 }
@@ -39,14 +44,18 @@ export async function sayWaiting(what: string, folder: string, io: CommandIo): P
 
 /** The ids of the tapes that are put into a folder from now on, until the signal. */
 export async function* newTapes(folder: string, known: Iterable<string>, signal: AbortSignal): AsyncGenerator<string> {
-  const seen = new Set(known);
+  const told = new Set(known);
+  const seen = new Set([...told].map((id) => `${id}.jsonl`));
   while (!signal.aborted) {
-    // Those that appear between two looks in the order in which they were started.
-    for (const { id } of (await tapesIn(folder)).reverse()) {
-      if (seen.has(id)) continue;
-      seen.add(id);
+    // Names cost little to look at, the files themselves more.
+    const names = (await namesIn(folder)).filter((name) => name.endsWith(".jsonl") && !seen.has(name));
+    // Those that appear between two looks in the order in which they were written.
+    for (const { id } of names.length === 0 ? [] : (await tapesIn(folder)).reverse()) {
+      if (told.has(id)) continue;
+      told.add(id);
       yield id;
     }
+    for (const name of names) seen.add(name);
     await pause(signal);
   }
 }
@@ -84,6 +93,16 @@ async function hasLine({ store, key }: TapeFile): Promise<boolean> {
   return false;
 }
 
-async function pause(signal: AbortSignal): Promise<void> {
-  await setTimeout(POLL_MS, undefined, { signal }).catch(() => {});
+/** What a folder holds; nothing if there is no such folder. */
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return [];
+    throw ioError(`Cannot list ${printable(folder, 4096)}`, error);
+  }
+}
+
+async function pause(signal: AbortSignal, leastMs: number = 0): Promise<void> {
+  await setTimeout(Math.max(POLL_MS, leastMs), undefined, { signal }).catch(() => {});
 }
