@@ -469,7 +469,10 @@ test("StreamingTapeWriter matches answers to requests, and reports what stays op
   await writer.writeFrame(request(1));
   await writer.writeFrame(request("1"));
   await writer.writeFrame(answer("1"));
-  await writer.writeFrame({ message: { id: 1, error: { code: -1, message: "no" } }, direction: "server_to_client" });
+  await writer.writeFrame({
+    message: { jsonrpc: "2.0", id: 1, error: { code: -1, message: "no" } },
+    direction: "server_to_client",
+  });
   await writer.writeFrame(request(3));
   const metadata = await writer.finalize();
   const records = await recordsOf(store, "demo");
