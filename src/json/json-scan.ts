@@ -47,6 +47,12 @@ export function scanJson(text: string): JsonShape | undefined {
   let kinds = 0; // the innermost levels, a bit each, the last one lowest: 1 for an object, 0 for an array
   let depth = 0;
   let at = 0;
+  // Nearly all begin like this, and need not be walked through up to there.
+  while (at < OPENING.length && bytes[at] === OPENING[at]) at++;
+  if (at === OPENING.length) {
+    starts[JSONRPC] = IN_OPENING;
+    kinds = depth = 1;
+  } else at = 0;
   for (;;) {
     if ((kinds & 1) === 1) {
       const key = at = skipSpace(bytes, at);
@@ -92,6 +98,10 @@ const ENCODER = new TextEncoder();
 /** Longer texts get bytes of their own. What the scratch holds means nothing between two calls. */
 const SCRATCH_LENGTH = 64 * 1024;
 const SCRATCH = new Uint8Array(SCRATCH_LENGTH * 3 + 1);
+
+/** How most messages begin, and where the member in it starts. */
+const IN_OPENING = -2;
+const OPENING = ENCODER.encode('{"jsonrpc":"2.0",');
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -260,6 +270,7 @@ function shapeOf(text: string, bytes: Uint8Array, isAscii: boolean, starts: read
 }
 
 function versionAt(text: string, bytes: Uint8Array, isAscii: boolean, start: number): JsonShape["jsonrpc"] {
+  if (start === IN_OPENING) return "2.0";
   if (start < 0) return undefined;
   if (skipWord(bytes, start, '"2.0"') >= 0) return "2.0";
   if (bytes[start] !== QUOTE) return "other";

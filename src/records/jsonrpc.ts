@@ -1,4 +1,4 @@
-import { elementSpans, JsonText, jsonText, type JsonType, valueSpan } from "../json/json-text.ts";
+import { elementSpans, type JsonShape, JsonText, jsonText, type JsonType, valueSpan } from "../json/json-text.ts";
 
 /** What a message is to JSON-RPC; `invalid` is JSON that is no message, and text that is no JSON. */
 export type MessageKind = "request" | "notification" | "response" | "batch" | "invalid";
@@ -41,10 +41,7 @@ export function messageHeader(message: unknown): MessageHeader {
   if (message instanceof JsonText) {
     if (message.origin !== undefined) return messageHeader(message.origin);
     const shape = message.shape;
-    if (shape === undefined) return INVALID;
-    if (shape.type === "array") return BATCH;
-    const idKey = shape.id && idKeyOfText(shape.idText ?? "");
-    return headerOf(shape.jsonrpc, idKey, shape.method, shape.result, shape.error);
+    return shape === undefined ? INVALID : headerOfShape(shape);
   }
   if (Array.isArray(message)) return BATCH;
   if (typeof message !== "object" || message === null) return INVALID;
@@ -57,6 +54,13 @@ export function messageHeader(message: unknown): MessageHeader {
     typeOf(member(message, "result")),
     typeOf(member(message, "error")),
   );
+}
+
+/** The header of a message whose text looks like this. */
+export function headerOfShape(shape: JsonShape): MessageHeader {
+  if (shape.type === "array") return BATCH;
+  const idKey = shape.id && idKeyOfText(shape.idText ?? "");
+  return headerOf(shape.jsonrpc, idKey, shape.method, shape.result, shape.error);
 }
 
 /** The headers of the messages in a batch, in their order; none if `message` is no batch. Batches do not nest. */

@@ -124,7 +124,8 @@ function isEnv(env: unknown): boolean {
 
 function isInit(init: Unchecked<InitRecord>): boolean {
   return typeof init.version === "string" && typeof init.tape_id === "string" && typeof init.session_id === "string" &&
-    typeof init.created_at === "string" && isOptionalString(init.protocol_version);
+    typeof init.created_at === "string" && isOptionalString(init.protocol_version) &&
+    isOptionalCount(init.max_line_bytes);
 }
 
 function isCorrelation(correlation: Unchecked<CorrelationRecord>): boolean {
@@ -144,7 +145,8 @@ function isCheckpoint(checkpoint: Unchecked<CheckpointRecord>): boolean {
 
 function isGap(gap: Unchecked<GapRecord>): boolean {
   return isCount(gap.ts) && isOptionalCount(gap.from_seq) && isOptionalCount(gap.to_seq) && isCount(gap.count) &&
-    isOptionalString(gap.reason);
+    isOptionalString(gap.reason) && (isNullish(gap.dir) || isDirection(gap.dir)) && isOptionalKey(gap.id) &&
+    isOptionalString(gap.method) && isOptionalCount(gap.length) && isOptionalFlags(gap.flags);
 }
 
 function isLog(log: Unchecked<LogRecord>): boolean {

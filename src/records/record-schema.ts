@@ -111,6 +111,7 @@ export const InitRecordSchema: v.GenericSchema<unknown, InitRecord> = record({
   session_id: v.string(),
   created_at: v.string(),
   protocol_version: TextSchema,
+  max_line_bytes: OptionalCountSchema,
 });
 
 /** Schema of {@linkcode FrameRecord}. */
@@ -161,6 +162,11 @@ export const GapRecordSchema: v.GenericSchema<unknown, GapRecord> = record({
   to_seq: OptionalCountSchema,
   count: CountSchema,
   reason: TextSchema,
+  dir: v.nullish(DirectionSchema),
+  id: KeySchema,
+  method: TextSchema,
+  length: OptionalCountSchema,
+  flags: v.nullish(FrameFlagsSchema),
 });
 
 /** Schema of {@linkcode LogRecord}. */

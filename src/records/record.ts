@@ -21,6 +21,8 @@ export interface InitRecord {
   created_at: string;
   /** MCP revision, as far as it is known when the tape starts. */
   protocol_version?: string | null | undefined;
+  /** The longest line of this tape, in bytes; left out where that is no more than 10 MiB. */
+  max_line_bytes?: number | null | undefined;
 }
 
 /** What stands in a frame: a message, or the text on the wire that was none. */
@@ -170,8 +172,22 @@ export interface CheckpointRecord {
   crc32?: string | null | undefined;
 }
 
+/** What a gap record says of a single message that is missing, as far as it is known. */
+export interface LostMessage {
+  /** Which way it went. */
+  dir?: Direction | null | undefined;
+  /** Its JSON-RPC id; a number past 2^53 as text. */
+  id?: string | number | null | undefined;
+  /** Its method. One that has an id and no method is an answer. */
+  method?: string | null | undefined;
+  /** How many bytes it had. */
+  length?: number | null | undefined;
+  /** What would stand in its frame. */
+  flags?: FrameFlags | null | undefined;
+}
+
 /** Frames that could not be written. */
-export interface GapRecord {
+export interface GapRecord extends LostMessage {
   /** Always `gap`. */
   type: "gap";
   /** Milliseconds since the tape started. */

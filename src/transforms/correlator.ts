@@ -8,9 +8,17 @@ import {
 } from "../records/jsonrpc.ts";
 import type { MessageHeader } from "../records/jsonrpc.ts";
 import { OldestFirst } from "../oldest-first.ts";
-import type { CorrelationRecord, Direction, FrameFlags, FrameRecord, TapeRecord } from "../records/record.ts";
+import type {
+  CorrelationRecord,
+  Direction,
+  FrameFlags,
+  FrameRecord,
+  GapRecord,
+  TapeRecord,
+} from "../records/record.ts";
 import { type Stage, stage } from "../streams/stage.ts";
 import type { Emit } from "../streams/stage-spec.ts";
+import { rawHeader, standInOf } from "./unread.ts";
 import { type OpenRequest, OpenRequests } from "./open-requests.ts";
 
 /** Options of {@linkcode correlator}. */
@@ -47,6 +55,9 @@ const MAX_CONTINUATIONS = 1024;
  *
  * From the first message on that says `jsonrpc`, of whichever side, JSON that does not say it is no message: it is
  * flagged `is_stray` and answers nothing. Before that, and in sessions in which nobody ever says it, it counts.
+ *
+ * Raw text that is a request or an answer but for a byte or a word, and a message of which nothing is there but a `gap`
+ * record that knows what it was, count like any other.
  *
  * A request that a correlation record among the input reports as unanswered is not reported again: a tape that was ended
  * and resumed has those.
@@ -168,42 +179,60 @@ export function correlator(options: CorrelatorOptions = {}): Stage<TapeRecord, T
     if (response_seq == null && requests.oldest()?.seq === request_seq) requests.timeOutOldest();
   };
 
+  const onFrame = (frame: FrameRecord, emit: Emit<TapeRecord>) => {
+    expire(frame.ts, emit);
+    const { message } = frame.env;
+    if (frame.flags?.is_stray === true) return emit(frame);
+    const header = message === undefined ? rawHeader(frame) : messageHeader(message);
+    if (header.kind === "batch") return onBatch(frame, message, emit);
+    if (header.version === undefined && isVersioned) {
+      if (message !== undefined) flag(frame, STRAY);
+      return emit(frame);
+    }
+    switch (header.kind) {
+      case "request":
+        onRequest(frame, message, header, emit);
+        flag(frame, REQUEST);
+        emit(frame);
+        break;
+      case "response": {
+        const matched = onResponse(frame, message, header);
+        if (header.isError) flag(frame, ERROR);
+        else if (isToolError(message, header)) flag(frame, TOOL_ERROR);
+        emit(frame);
+        if (matched !== undefined) emit(matched);
+        break;
+      }
+      case "notification":
+        onNotification(frame, message, header);
+        flag(frame, NOTIFICATION);
+        emit(frame);
+        break;
+      default:
+        emit(frame);
+    }
+    if (header.version !== undefined) onVersion();
+  };
+
+  /** A message that is missing was sent all the same: what is known of it stands in its place. */
+  const onGap = (gap: GapRecord, emit: Emit<TapeRecord>) => {
+    const standIn = standInOf(gap);
+    if (standIn === undefined) return emit(gap);
+    const inPlace = (record: TapeRecord) => {
+      if (record !== standIn) return emit(record);
+      if (standIn.flags == null) delete gap.flags;
+      else gap.flags = standIn.flags;
+      emit(gap);
+    };
+    onFrame(standIn, Object.assign(inPlace, { terminate() {} }));
+  };
+
   return stage<TapeRecord, TapeRecord>({
     transform(record, emit) {
+      if (record.type === "frame") return onFrame(record, emit);
+      if (record.type === "gap") return onGap(record, emit);
       if (record.type === "correlation") onReported(record);
-      if (record.type !== "frame") return emit(record);
-      expire(record.ts, emit);
-      const { message } = record.env;
-      if (message === undefined || record.flags?.is_stray === true) return emit(record);
-      const header = messageHeader(message);
-      if (header.kind === "batch") return onBatch(record, message, emit);
-      if (header.version === undefined && isVersioned) {
-        flag(record, STRAY);
-        return emit(record);
-      }
-      switch (header.kind) {
-        case "request":
-          onRequest(record, message, header, emit);
-          flag(record, REQUEST);
-          emit(record);
-          break;
-        case "response": {
-          const matched = onResponse(record, message, header);
-          if (header.isError) flag(record, ERROR);
-          else if (isToolError(message, header)) flag(record, TOOL_ERROR);
-          emit(record);
-          if (matched !== undefined) emit(matched);
-          break;
-        }
-        case "notification":
-          onNotification(record, message, header);
-          flag(record, NOTIFICATION);
-          emit(record);
-          break;
-        default:
-          emit(record);
-      }
-      if (header.version !== undefined) onVersion();
+      emit(record);
     },
     flush(emit) {
       while (requests.oldest() !== undefined) emit(unanswered(requests.giveUpOldest(), "orphan"));

@@ -20,6 +20,11 @@ export interface LineSplitOptions {
    */
   readonly onError?: ((error: TapeError) => void) | undefined;
   /**
+   * Sees the bytes of every line that is skipped, piece by piece, before `onError` is told of it. They are only lent:
+   * whoever wants to keep them copies them.
+   */
+  readonly onSkip?: ((piece: Uint8Array) => void) | undefined;
+  /**
    * Where the first byte stands in the tape, when reading starts in the middle.
    *
    * @default {0}
@@ -54,7 +59,7 @@ const CR = 0x0d;
  * ```
  */
 export function lineSplit(options: LineSplitOptions = {}): Stage<Uint8Array, TapeLine> {
-  const { maxLineBytes = DEFAULT_MAX_LINE_BYTES, onError, offset = 0, line = 1 } = options;
+  const { maxLineBytes = DEFAULT_MAX_LINE_BYTES, onError, onSkip, offset = 0, line = 1 } = options;
   if (!(maxLineBytes >= 1)) {
     throw new TapeError("invalid_argument", `Cannot split lines: maxLineBytes must be 1 or more, not ${maxLineBytes}`);
   }
@@ -80,7 +85,9 @@ export function lineSplit(options: LineSplitOptions = {}): Stage<Uint8Array, Tap
       }
       held.set(piece, heldLength);
     } else {
+      if (held.length > 0) onSkip?.(held.subarray(0, heldLength));
       held = new Uint8Array(0);
+      onSkip?.(piece);
     }
     heldLength += piece.length;
     lastByte = piece[piece.length - 1]!;
@@ -110,7 +117,10 @@ export function lineSplit(options: LineSplitOptions = {}): Stage<Uint8Array, Tap
     const end = terminated && lastByte === CR ? length - 1 : length;
     held = new Uint8Array(0);
     heldLength = 0;
-    if (end > maxLineBytes) return skip(end, length);
+    if (end > maxLineBytes) {
+      if (bytes.length > 0) onSkip?.(bytes.subarray(0, end));
+      return skip(end, length);
+    }
     const complete = new TapeLine(bytes, 0, end, lineStart, number, terminated);
     next(length + 1);
     emit(complete);
@@ -129,6 +139,7 @@ export function lineSplit(options: LineSplitOptions = {}): Stage<Uint8Array, Tap
       for (; end >= 0; start = end + 1, end = indexOfNewline(chunk, start)) {
         const stop = end > start && chunk[end - 1] === CR ? end - 1 : end;
         if (stop - start > maxLineBytes) {
+          onSkip?.(chunk.subarray(start, stop));
           skip(stop - start, end - start);
           continue;
         }

@@ -43,8 +43,14 @@ export function sealedTape(): { readonly bytes: Uint8Array; readonly metadata: U
   records.push({ type: "gap", ts: 6, from_seq: 3, to_seq: 4, count: 2, reason: "dropped" });
   seq += 2;
   records.push(answer(2, { text: "x" }));
-  records.push({ message: [{ id: 3, method: "a" }, { id: 4, method: "b" }], direction: "client_to_server" });
-  records.push({ message: [{ id: 4, result: 1 }, { id: 3, error: {} }], direction: "server_to_client" });
+  records.push({
+    message: [{ jsonrpc: "2.0", id: 3, method: "a" }, { jsonrpc: "2.0", id: 4, method: "b" }],
+    direction: "client_to_server",
+  });
+  records.push({
+    message: [{ jsonrpc: "2.0", id: 4, result: 1 }, { jsonrpc: "2.0", id: 3, error: {} }],
+    direction: "server_to_client",
+  });
   records.push(request(5));
   records.end();
   if (records.failure !== undefined) throw records.failure.error;

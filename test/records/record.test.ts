@@ -38,6 +38,8 @@ const full = [
   `500,"last_sequence":1,"message_counts":{"client_to_server":1,"server_to_client":1},"error_count":0,` +
   `"correlation_count":1,"checkpoint_count":0,"lost_frame_count":0,"tool_error_count":0},"final":true}`,
   `{"type":"gap","ts":3,"from_seq":2,"to_seq":4,"count":3,"reason":"disk full"}`,
+  `{"type":"gap","ts":3,"from_seq":2,"to_seq":2,"count":1,"dir":"server_to_client","id":"a","method":"m","length":9,` +
+  `"flags":{"is_error":true}}`,
   `{"type":"log","ts":4,"stream":"stderr","text":"listening"}`,
   `{"type":"end","ts":9,"exit_code":3,"signal":"SIGSEGV","exit_ts":8,"error":"no such command","closed":` +
   `[{"stream":"stdin","by":"client","ts":5},{"stream":"stdout","by":"server","ts":8}]}`,
@@ -180,6 +182,12 @@ test("isTapeRecord() refuses what is no record", () => {
     { type: "gap", ts: 0 },
     { type: "gap", count: 1 },
     { type: "gap", ts: 0, count: 1, from_seq: -1 },
+    { type: "gap", ts: 0, count: 1, dir: "up" },
+    { type: "gap", ts: 0, count: 1, id: true },
+    { type: "gap", ts: 0, count: 1, method: 1 },
+    { type: "gap", ts: 0, count: 1, length: -1 },
+    { type: "gap", ts: 0, count: 1, flags: 1 },
+    { type: "init", version: "2.0", tape_id: "t", session_id: "s", created_at: "x", max_line_bytes: 1.5 },
     { type: "log", ts: 0, text: "x" },
     { type: "log", ts: 0, stream: "stderr" },
   ];

@@ -2,6 +2,7 @@ import type { TapeError } from "../../errors.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import { pipe } from "../../streams/pipe.ts";
 import type { TapeRecord } from "../../records/record.ts";
+import { lineLimitOf } from "../../stores/line-limit.ts";
 import { lineSplit } from "../../transforms/line-split.ts";
 import { parseLine } from "../../transforms/parse-record.ts";
 import type { CommandIo } from "../command.ts";
@@ -37,13 +38,17 @@ export class TapeReading {
     const { start = 0, signal = this.#io.signal } = range;
     const bytes = this.#tape.store.openSource(this.#tape.key, { ...range, signal });
     const onError = (error: TapeError) => this.#report(error);
-    return pipe(bytes, lineSplit({ offset: start, line: start === 0 ? 1 : 0, onError }));
+    return pipe(bytes, lineSplit({ ...this.#limit(), offset: start, line: start === 0 ? 1 : 0, onError }));
   }
 
   /** The lines between two offsets, without a word about any that is too long. */
   linesBetween(start: number, end: number): ReadableStream<TapeLine> {
     const bytes = this.#tape.store.openSource(this.#tape.key, { start, end, signal: this.#io.signal });
-    return pipe(bytes, lineSplit({ offset: start, line: 0, onError: () => {} }));
+    return pipe(bytes, lineSplit({ ...this.#limit(), offset: start, line: 0, onError: () => {} }));
+  }
+
+  #limit(): { maxLineBytes: number } {
+    return { maxLineBytes: lineLimitOf(this.#tape.init) };
   }
 
   /** The record on a line; undefined if it is damaged, or a last line that is not whole yet. */

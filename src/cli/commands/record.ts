@@ -5,25 +5,28 @@ import { deferred } from "../../deferred.ts";
 import { dieBy, exitAtOnce } from "../../mcp/record/exit.ts";
 import { ownStdio } from "../../mcp/record/own-stdio.ts";
 import { recordStdio, type StdioSession } from "../../mcp/record/record-stdio.ts";
-import { CommandError } from "../../mcp/command/command-error.ts";
+import { CommandError } from "../../mcp/record/server-process.ts";
 import { fileStore } from "../../stores/file.ts";
 import { newTapeId } from "../../records/tape-id.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
-import { choiceOption, parseOptions, splitCommandLine } from "../arguments/options.ts";
+import { LINE_OVERHEAD_BYTES } from "../../tape/write/envelope-check.ts";
+import { MAX_LINE_BYTES } from "../../stores/line-limit.ts";
+import { choiceOption, numberOption, parseOptions } from "../arguments/options.ts";
 import { tapeFolder } from "../arguments/tape-argument.ts";
 import { escapeControls } from "../terminal/text.ts";
 import { plural } from "../terminal/units.ts";
 
+const MAX_MESSAGE_BYTES = MAX_LINE_BYTES - LINE_OVERHEAD_BYTES;
+
 const HELP = `Runs an MCP server and records what it and its client say to each other.
 
 Usage:
-  tapeline record [--dir DIR] [--name NAME] [--tag TAG …] [--] COMMAND ARGS…
+  tapeline record [--dir DIR] [--name NAME] [--tag TAG …] -- COMMAND ARGS…
 
 Put it in front of a server's command in the configuration of an MCP client.
 Bytes pass through at once and as they came; the session never waits for the
 tape. Every run makes a tape of its own. The server's stderr is passed on and
-recorded; its environment is not recorded. COMMAND starts with the first word
-that is no option of ours; what comes behind it is its own, a -- as well.
+recorded; its environment is not recorded.
 
 A tape holds what the session held, secrets included. Only in the arguments of
 COMMAND what looks like one, such as the value of --api-key or of TOKEN=, is
@@ -39,6 +42,9 @@ Options:
                       flushed: survives a killed process (the default);
                       synced: survives a power loss
   --keep-arguments    note the arguments of COMMAND as they are
+  --max-message-bytes N
+                      a longer message is passed on and left out of the tape,
+                      which says what it was; by default 10485504 (10 MiB)
 
 Examples:
   tapeline record -- npx -y @modelcontextprotocol/server-everything
@@ -52,21 +58,29 @@ Exit codes:
   126, 127  COMMAND cannot be started
 `;
 
-const OPTIONS = {
-  dir: { type: "string" },
-  name: { type: "string" },
-  description: { type: "string" },
-  tag: { type: "string", multiple: true },
-  session: { type: "string" },
-  durability: { type: "string" },
-  "keep-arguments": { type: "boolean" },
-} as const;
-
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
-  const { own, commandLine } = splitCommandLine(args, OPTIONS);
-  const { values } = parseOptions("record", own, OPTIONS);
-  const [command, ...commandArgs] = commandLine;
+  const end = args.indexOf("--");
+  const { values, positionals } = parseOptions("record", end < 0 ? args : args.slice(0, end), {
+    dir: { type: "string" },
+    name: { type: "string" },
+    description: { type: "string" },
+    tag: { type: "string", multiple: true },
+    session: { type: "string" },
+    durability: { type: "string" },
+    "keep-arguments": { type: "boolean" },
+    "max-message-bytes": { type: "string" },
+  });
+  const [command, ...commandArgs] = end < 0 ? [] : args.slice(end + 1);
+  if (positionals[0] !== undefined) {
+    throw new UsageError(`put -- before the command: tapeline record -- ${escapeControls(positionals.join(" "))}`);
+  }
   if (!command) throw new UsageError('record needs a command behind --; see "tapeline record --help"');
+  const maxMessageBytes = numberOption(
+    "--max-message-bytes",
+    values["max-message-bytes"],
+    `from 1 to ${MAX_MESSAGE_BYTES}`,
+    (n) => Number.isSafeInteger(n) && n >= 1 && n <= MAX_MESSAGE_BYTES,
+  );
   const durability = choiceOption("--durability", values.durability, ["buffered", "flushed", "synced"]);
 
   const folder = tapeFolder(values.dir, io.env);
@@ -90,6 +104,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
       tags: values.tag,
       durability,
       keepArguments: values["keep-arguments"],
+      maxLineBytes: maxMessageBytes === undefined ? undefined : maxMessageBytes + LINE_OVERHEAD_BYTES,
       onTrouble: (reason) => say(`${reason}; the session goes on, but tape ${tapeId} may not be whole`),
     });
   } catch (error) {
@@ -136,6 +151,5 @@ export const record: Command = {
   name: "record",
   summary: "record an MCP server while a client talks to it",
   help: HELP,
-  ownArguments: (args) => splitCommandLine(args, OPTIONS).own,
   run,
 };

@@ -1,6 +1,6 @@
 import { batchHeaders, type MessageHeader, messageHeader } from "../../records/jsonrpc.ts";
 import type { SessionEnd } from "../../records/metadata.ts";
-import type { CorrelationRecord, Direction, FrameRecord, TapeRecord } from "../../records/record.ts";
+import type { CorrelationRecord, Direction, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
 import { specOf } from "../../streams/stage.ts";
 import type { StageSpec } from "../../streams/stage-spec.ts";
 import { correlator } from "../../transforms/correlator.ts";
@@ -70,16 +70,30 @@ export class Calls {
     const requests = messages.filter(({ header: { kind } }) => kind === "request");
     if (requests.length > 0) {
       const label = header.kind === "batch" ? "batch" : requests[0]!.label!;
-      this.#latest.set(frame.seq, { seq: frame.seq, ts: frame.ts, dir: frame.dir, label });
-      if (this.#latest.size === MIN_CALLS) [this.#earlier, this.#latest] = [this.#latest, new Map()];
+      this.#remember({ seq: frame.seq, ts: frame.ts, dir: frame.dir, label });
     }
     return { messages, answers };
+  }
+
+  /** Takes in a gap: where it says what the missing message was, that may be a request or the answer to one. */
+  lost(gap: GapRecord): readonly CorrelationRecord[] {
+    this.#correlate.transform(gap, this.#emit);
+    const { from_seq, ts, dir, id, method } = gap;
+    if (from_seq != null && dir != null && id != null && method != null) {
+      this.#remember({ seq: from_seq, ts, dir, label: copyOf(method, MAX_LABEL) });
+    }
+    return this.#takeEmitted().filter(({ response_seq }) => response_seq != null);
   }
 
   /** The requests that got no answer up to the end. */
   end(): CorrelationRecord[] {
     this.#correlate.flush?.(this.#emit);
     return this.#takeEmitted();
+  }
+
+  #remember(call: Call): void {
+    this.#latest.set(call.seq, call);
+    if (this.#latest.size === MIN_CALLS) [this.#earlier, this.#latest] = [this.#latest, new Map()];
   }
 
   #takeEmitted(): CorrelationRecord[] {

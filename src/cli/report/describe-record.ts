@@ -1,7 +1,7 @@
 import { valueSpan } from "../../json/json-text.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import type { TapeStats } from "../../records/metadata.ts";
-import type { CorrelationRecord, EndRecord, FrameRecord, TapeRecord } from "../../records/record.ts";
+import type { CorrelationRecord, EndRecord, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
 import { messageText } from "../../records/recorded-text.ts";
 import { failureOf } from "../../records/failure.ts";
 import type { CommandIo } from "../command.ts";
@@ -115,12 +115,14 @@ function describe(
     case "correlation":
       return describeCorrelation(record, calls);
     case "gap":
+      calls.lost(record);
       return {
         ts: record.ts,
         seq: record.from_seq ?? undefined,
         mark: "✂",
         label: `${plural(record.count, "frame")} lost`,
-        preview: record.reason ?? "",
+        id: record.id == null ? undefined : JSON.stringify(record.id),
+        preview: [...describeLost(record), record.reason ?? ""].join(": "),
         tone: "bad",
       };
     case "log":
@@ -178,6 +180,13 @@ function describeFrame(line: TapeLine, frame: FrameRecord, { messages, answers }
       return { ...common, label: isRaw ? "not JSON" : "no message", preview: messageText(frame), tone: "warn" };
     }
   }
+}
+
+/** What is known of a message that is missing: whose it was, and its method. */
+export function describeLost({ dir, id, method }: GapRecord): string[] {
+  if (dir == null) return [];
+  const side = dir === "client_to_server" ? "client" : "server";
+  return [`${method ?? (id == null ? "a message" : "an answer")} of the ${side}`];
 }
 
 function describeCorrelation(record: CorrelationRecord, calls: Calls): Description {

@@ -1,6 +1,7 @@
 import type { TapePerformance, TapeStats } from "../../records/metadata.ts";
 import type { OpenedTape } from "../arguments/tape-argument.ts";
 import type { TapeReading } from "../arguments/tape-reading.ts";
+import { describeLost } from "./describe-record.ts";
 import type { TapeSummary } from "./tape-summary.ts";
 import { errorsTable, methodsTable, more, openTable, slowestTable } from "./info-tables.ts";
 import { causeOf, outcomeOf } from "./session-end.ts";
@@ -156,10 +157,17 @@ function endedLine({ summary, tape }: TapeInfo, style: Style): Part[] {
 function faults({ summary, reading, tape }: TapeInfo, top: number, style: Style, columns: number): string[] {
   const { metadata } = tape;
   const status = metadata?.status;
-  const gaps = summary.gaps.slice(0, top).map(({ ts, count, from_seq, to_seq, reason }) => {
+  const gaps = summary.gaps.slice(0, top).map((gap) => {
+    const { ts, count, from_seq, to_seq, reason, id } = gap;
+    const what = describeLost(gap).map((text) => `, ${text}${id == null ? "" : ` #${JSON.stringify(id)}`}`).join("");
     const which = from_seq == null ? "" : ` (${from_seq} – ${to_seq ?? "?"})`;
     return style.bad(
-      cut(`✂ ${plural(count, "frame")} lost${which} at ${formatOffset(ts)}: ${escapeControls(reason ?? "")}`, columns),
+      cut(
+        `✂ ${plural(count, "frame")} lost${which} at ${formatOffset(ts)}${escapeControls(what)}: ${
+          escapeControls(reason ?? "")
+        }`,
+        columns,
+      ),
     );
   });
   const damaged = reading.damaged.slice(0, top).map(({ message }) =>

@@ -90,7 +90,7 @@ export class TapeSummary {
     // First the frame, which may get its flags there.
     if (record.type === "frame") this.#addFrame(record, this.#calls.see(record));
     else if (record.type === "correlation") this.#addCorrelation(record);
-    else if (record.type === "gap" && this.gaps.length < MAX_GAPS) this.gaps.push(record);
+    else if (record.type === "gap") this.#addGap(record);
     else if (record.type === "log") this.logs++;
     this.stats.add(record);
   }
@@ -130,6 +130,16 @@ export class TapeSummary {
       const asker = frame.dir === "client_to_server" ? "server_to_client" : "client_to_server";
       if (label !== undefined) this.#method(label, asker).errors++;
     }
+    this.#await(answers);
+  }
+
+  #addGap(gap: GapRecord): void {
+    if (this.gaps.length < MAX_GAPS) this.gaps.push(gap);
+    this.#await(this.#calls.lost(gap));
+  }
+
+  /** Answers whose correlation records should follow. */
+  #await(answers: readonly CorrelationRecord[]): void {
     for (const answer of answers) {
       const key = keyOf(answer);
       this.#waiting.set(key, [...this.#waiting.get(key) ?? [], answer]);

@@ -9,14 +9,12 @@ import { maskArguments, maskSecrets } from "../../records/mask-secrets.ts";
 import { newTapeId } from "../../records/tape-id.ts";
 import { Flow } from "./flow.ts";
 import { hostEnvironment } from "./host-environment.ts";
-import { lastWords } from "./last-words.ts";
 import { ownStdio, type StdioStreams } from "./own-stdio.ts";
-import { CommandError } from "../command/command-error.ts";
-import type { ServerCommand } from "../command/server-command.ts";
-import { type ProcessEnding, ServerProcess } from "./server-process.ts";
+import { CommandError, type ProcessEnding, type ServerCommand, ServerProcess } from "./server-process.ts";
 import { SessionEnding } from "./session-end.ts";
 import { type RecordedStream, SessionRecorder } from "./session-recorder.ts";
 import { onSignals } from "./signals.ts";
+import { silence } from "./silence.ts";
 import { type RecordingResult, TapeFeed } from "./tape-feed.ts";
 
 /** Options of {@linkcode recordStdio}. */
@@ -50,11 +48,12 @@ export interface RecordStdioOptions extends ServerCommand {
    * How many bytes of the session may wait to be written. Beyond that messages are left out of the tape, which says so
    * in a `gap` record.
    *
-   * @default {67108864}
+   * @default {67108864, or twice maxLineBytes if that is more}
    */
   readonly maxPendingBytes?: number | undefined;
   /**
-   * The longest line of the tape, in bytes. A longer message is passed on, and left out of the tape.
+   * The longest line of the tape, in bytes, 268435456 (256 MiB) at most; a message takes up to 256 bytes less. A longer
+   * one is passed on, and left out of the tape, which says what it was and still matches it with its request or answer.
    *
    * @default {10485760}
    */
@@ -86,9 +85,8 @@ const START_PATIENCE_MS = 2_000;
  * and told of there. Signals are passed on too. The server's stderr is passed on and recorded as `log` records, in which
  * bytes that are not UTF-8 are replaced.
  *
- * The session is over when the server has ended and the client has taken the rest of its output. Where something that the
- * server left behind holds the output open, that is half a second of silence later, and two seconds at most; a client that
- * reads nothing for three seconds is not waited for then. A `log` record of the stream `tapeline` says so.
+ * The session is over when the server has ended and its output has come to its end (or, where something that it left
+ * behind holds it open, has been silent for half a second).
  *
  * Every line becomes a frame: a message where it is JSON, else `raw` text. Frames carry no `transport` of their own: the
  * metadata have it, without the secrets that the arguments seem to hold. Nothing of the server's environment is recorded.
@@ -136,7 +134,7 @@ export async function recordStdio(options: RecordStdioOptions): Promise<StdioSes
     feed.writer?.describe({ transport: transport() });
     for (const signal of early) server.signal(signal);
     const recorder = new SessionRecorder(feed, maxLineBytes);
-    const ending = await passOn(server, client, recorder, sessionEnding, feed, isGivenUp.promise);
+    const ending = await passOn(server, client, recorder, sessionEnding, isGivenUp.promise);
     return { ...ending, ...await feed.finish(finishTimeoutMs, endAt), tapeId };
   } finally {
     unlisten();
@@ -149,7 +147,6 @@ async function passOn(
   client: StdioStreams,
   recorder: SessionRecorder,
   sessionEnding: SessionEnding,
-  feed: TapeFeed,
   isGivenUp: Promise<void>,
 ): Promise<ProcessEnding> {
   const tap = (stream: RecordedStream) => ({
@@ -168,25 +165,17 @@ async function passOn(
 
   const ending = await server.ended;
   sessionEnding.exited(ending);
-  const { held, unread } = await lastWords([answers, errors], isGivenUp);
-  const names = (flows: readonly Flow[]) => flows.map((flow) => flow === answers ? "stdout" : "stderr").join(" and ");
-  if (held.length > 0) {
-    feed.log(
-      "tapeline",
-      `the server has ended, and something that it left behind holds its ${names(held)} open: the session ends here`,
-    );
-  }
-  if (unread.length > 0) {
-    feed.log("tapeline", `the client has not read the end of ${names(unread)}, which stands on this tape`);
-  }
+  const isSilent = silence([answers, errors]);
+  await Promise.race([Promise.all([answers.done, errors.done]), isSilent.promise, isGivenUp]);
+  isSilent.cancel();
   for (const flow of [answers, errors, requests]) flow.stop();
-  server.stdin.destroy();
   return ending;
 }
 
 function feedFor(options: RecordStdioOptions, tapeId: string, transport: () => TapeTransport): TapeFeed {
   const { store, durability, sessionId = crypto.randomUUID(), name, description, tags, maxLineBytes } = options;
-  const { maxPendingBytes = 64 * 1024 * 1024, onTrouble = () => {} } = options;
+  // The longest message has to find room, and then some.
+  const { maxPendingBytes = Math.max(64 * 1024 * 1024, 2 * (maxLineBytes ?? 0)), onTrouble = () => {} } = options;
   const writerOptions = (onLoss: WriterOptions["onLoss"]): CreateWriterOptions => ({
     tapeId,
     sessionId,

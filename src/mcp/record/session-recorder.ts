@@ -1,9 +1,13 @@
 import type { TapeError } from "../../errors.ts";
 import { Fused } from "../../streams/fuse.ts";
+import { JsonMembers } from "../../json/json-members.ts";
 import { JsonText } from "../../json/json-text.ts";
-import type { TapeLine } from "../../lines/line.ts";
+import { TapeLine } from "../../lines/line.ts";
+import type { MessageHeader } from "../../records/jsonrpc.ts";
 import type { Direction, MessageEnvelope } from "../../records/record.ts";
+import { lenientHeader, lostMessage } from "../../transforms/unread.ts";
 import { specOf } from "../../streams/stage.ts";
+import { LINE_OVERHEAD_BYTES } from "../../tape/write/envelope-check.ts";
 import { DEFAULT_MAX_LINE_BYTES, lineSplit } from "../../transforms/line-split.ts";
 import type { TapeFeed } from "./tape-feed.ts";
 import { decodeUtf8 } from "../../lines/utf8.ts";
@@ -11,51 +15,102 @@ import { decodeUtf8 } from "../../lines/utf8.ts";
 /** What is recorded of a session: both sides of the protocol, and what the server says beside it. */
 export type RecordedStream = Direction | "stderr";
 
-/** What stands around a message on its line of the tape, at most. */
-const ENVELOPE_BYTES = 1024;
-
 /**
  * Makes records of the bytes of a session: a frame of every line, whether it holds JSON or not, and a log record of
- * every line of stderr. Whatever the bytes are, it never throws.
+ * every line of stderr. Of a message that is too long for the tape it finds out what it was. Whatever the bytes are, it
+ * never throws.
  */
 export class SessionRecorder {
   readonly #feed: TapeFeed;
-  readonly #streams: Readonly<Record<RecordedStream, Fused<Uint8Array, TapeLine>>>;
+  readonly #maxLineBytes: number;
+  readonly #streams: Readonly<Record<RecordedStream, Lines>>;
 
   /** @param maxLineBytes the longest line of the tape */
   constructor(feed: TapeFeed, maxLineBytes: number = DEFAULT_MAX_LINE_BYTES) {
     this.#feed = feed;
-    const linesOf = (what: "messages" | "logs") => {
-      const onError = ({ length }: TapeError) =>
-        feed.lose(what, `a line of ${length} bytes is longer than a tape takes (${maxLineBytes})`);
-      return new Fused<Uint8Array, TapeLine>([
-        specOf(lineSplit({ maxLineBytes: maxLineBytes - ENVELOPE_BYTES, onError })),
-      ]);
-    };
-    this.#streams = {
-      client_to_server: linesOf("messages"),
-      server_to_client: linesOf("messages"),
-      stderr: linesOf("logs"),
-    };
+    this.#maxLineBytes = maxLineBytes;
+    const linesOf = () => new Lines(maxLineBytes);
+    this.#streams = { client_to_server: linesOf(), server_to_client: linesOf(), stderr: linesOf() };
   }
 
   /** Takes the next bytes of a stream, however they are cut. */
   push(stream: RecordedStream, chunk: Uint8Array): void {
-    const lines = this.#streams[stream];
-    lines.push(chunk);
-    for (const line of lines.take()) this.#record(stream, line);
+    for (const line of this.#streams[stream].push(chunk)) this.#record(stream, line);
   }
 
   /** The stream has come to its end: what stands behind its last line feed is recorded too. */
   end(stream: RecordedStream): void {
-    const lines = this.#streams[stream];
-    lines.end();
-    for (const line of lines.take()) this.#record(stream, line);
+    for (const line of this.#streams[stream].end()) this.#record(stream, line);
   }
 
-  #record(stream: RecordedStream, line: TapeLine): void {
-    if (stream === "stderr") this.#feed.log("stderr", decodeUtf8(line.bytes));
-    else this.#feed.message(envelopeOf(line, stream), line.length);
+  #record(stream: RecordedStream, line: TapeLine | LongLine): void {
+    if (!(line instanceof TapeLine)) this.#lose(stream, line.length, line.header);
+    else if (stream === "stderr") this.#feed.log("stderr", decodeUtf8(line.bytes));
+    else {
+      const envelope = envelopeOf(line, stream);
+      if (this.#fits(envelope, line)) return this.#feed.message(envelope, line.length);
+      const members = new JsonMembers();
+      members.push(line.bytes);
+      this.#lose(stream, line.length, lenientHeader(members));
+    }
+  }
+
+  #lose(stream: RecordedStream, length: number, header: MessageHeader): void {
+    if (stream === "stderr") {
+      return this.#feed.lose("logs", `a line of ${length} bytes is too long for the tape (${this.#maxLineBytes})`);
+    }
+    const reason = `a message of ${length} bytes is too long for a line of the tape (${this.#maxLineBytes})`;
+    this.#feed.loseMessage(lostMessage(stream, length, header), reason);
+  }
+
+  /** Whether the tape's line will be short enough. JSON stands there as it is; other text can become six times as long. */
+  #fits({ raw, encoding, line_end }: MessageEnvelope, line: TapeLine): boolean {
+    const room = this.#maxLineBytes - LINE_OVERHEAD_BYTES - (line_end?.length ?? 0) * 6;
+    if (raw == null) return line.length <= room;
+    if (encoding != null) return raw.length + 2 <= room;
+    return line.length * 6 + 2 <= room || new TextEncoder().encode(JSON.stringify(raw)).length <= room;
+  }
+}
+
+/** A line that was not kept, and what it seems to have been. */
+interface LongLine {
+  readonly offset: number;
+  readonly length: number;
+  readonly header: MessageHeader;
+}
+
+/** The lines of one stream, and among them what is known of those that are too long. */
+class Lines {
+  readonly #lines: Fused<Uint8Array, TapeLine>;
+  #members: JsonMembers | undefined;
+  #long: LongLine[] = [];
+
+  constructor(maxLineBytes: number) {
+    const onSkip = (piece: Uint8Array) => (this.#members ??= new JsonMembers()).push(piece);
+    const onError = ({ offset, length }: TapeError) => {
+      this.#long.push({ offset: offset!, length: length!, header: lenientHeader(this.#members!) });
+      this.#members = undefined;
+    };
+    this.#lines = new Fused([specOf(lineSplit({ maxLineBytes, onSkip, onError }))]);
+  }
+
+  push(chunk: Uint8Array): (TapeLine | LongLine)[] {
+    this.#lines.push(chunk);
+    return this.#take();
+  }
+
+  end(): (TapeLine | LongLine)[] {
+    this.#lines.end();
+    return this.#take();
+  }
+
+  /** What has come since the last call, each in its place. */
+  #take(): (TapeLine | LongLine)[] {
+    const lines = this.#lines.take();
+    if (this.#long.length === 0) return lines;
+    const all = [...lines, ...this.#long].sort((a, b) => a.offset - b.offset);
+    this.#long = [];
+    return all;
   }
 }
 

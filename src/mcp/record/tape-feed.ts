@@ -1,7 +1,7 @@
 import { deferred } from "../../deferred.ts";
 import { isTapeError } from "../../errors.ts";
 import type { SessionEnd, TapeMetadata } from "../../records/metadata.ts";
-import type { MessageEnvelope, TapeRecord } from "../../records/record.ts";
+import type { LostMessage, MessageEnvelope, TapeRecord } from "../../records/record.ts";
 import { isTakenAway } from "../../tape/write/go-on.ts";
 import type { StreamingTapeWriter } from "../../tape/write/writer.ts";
 import type { WriterOptions } from "../../tape/write/writer-options.ts";
@@ -44,6 +44,7 @@ export interface RecordingResult {
 /** What waits for the tape to be made. */
 type Waiting =
   | { readonly envelope: MessageEnvelope; readonly cost: number }
+  | { readonly lost: LostMessage; readonly reason: string; readonly cost: number }
   | { readonly stream: string; readonly text: string; readonly cost: number };
 
 /** What a waiting record takes beside its text. */
@@ -124,15 +125,23 @@ export class TapeFeed {
     else this.#writeMessage(this.#writer, envelope);
   }
 
-  /** Takes a line that the server said beside the protocol, or what is to be said of the session: for that there is room. */
-  log(stream: "stderr" | "tapeline", text: string): void {
+  /** Takes a line that the server said beside the protocol. */
+  log(stream: string, text: string): void {
     const cost = text.length + RECORD_COST;
-    if (stream === "stderr" && !this.#hasRoomFor(cost)) this.lose("logs", this.#pressure());
+    if (!this.#hasRoomFor(cost)) this.lose("logs", this.#pressure());
     else if (this.#writer === undefined) this.#wait({ stream, text, cost });
     else this.#writeLog(this.#writer, stream, text);
   }
 
-  /** Notes that a message, or a line of stderr, is left out. */
+  /** Notes that a message of which it is known what it was is left out: it has its own `gap` record, in its place. */
+  loseMessage(lost: LostMessage, reason: string): void {
+    if (!this.#hasRoomFor(RECORD_COST)) return this.lose("messages", reason);
+    this.#count("messages", reason, 1);
+    if (this.#writer === undefined) this.#wait({ lost, reason, cost: RECORD_COST });
+    else this.#writeLost(this.#writer, lost, reason);
+  }
+
+  /** Notes that messages, or lines of stderr, are left out. */
   lose(what: "messages" | "logs", reason: string, count = 1): void {
     if (this.#untold.messages + this.#untold.logs === 0) this.#untold.reason = reason;
     this.#untold[what] += count;
@@ -184,6 +193,7 @@ export class TapeFeed {
     this.#waitingCost = 0;
     for (const each of waiting) {
       if ("envelope" in each) this.#writeMessage(this.#writer, each.envelope);
+      else if ("lost" in each) this.#writeLost(this.#writer, each.lost, each.reason);
       else this.#writeLog(this.#writer, each.stream, each.text);
     }
   }
@@ -227,7 +237,9 @@ export class TapeFeed {
     try {
       return await this.#finalize(endAt);
     } catch (error) {
-      for (const each of this.#waiting) this.#count("envelope" in each ? "messages" : "logs", reasonOf(error), 1);
+      for (const each of this.#waiting) {
+        if (!("lost" in each)) this.#count("envelope" in each ? "messages" : "logs", reasonOf(error), 1);
+      }
       throw error;
     }
   }
@@ -253,6 +265,15 @@ export class TapeFeed {
     this.#tellLosses(writer);
     this.#inFlight++;
     writer.writeFrame(envelope).then(this.#onWritten, this.#onMessageRefused);
+  }
+
+  #writeLost(writer: StreamingTapeWriter, lost: LostMessage, reason: string): void {
+    this.#tellLosses(writer);
+    this.#inFlight++;
+    writer.writeGap(1, reason, lost).then(this.#onWritten, (error) => {
+      this.#inFlight--;
+      this.#note(error);
+    });
   }
 
   #writeLog(writer: StreamingTapeWriter, stream: string, text: string): void {

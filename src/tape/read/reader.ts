@@ -5,6 +5,7 @@ import type { FrameRecord, InitRecord, TapeRecord } from "../../records/record.t
 import type { TapeStore } from "../../stores/store.ts";
 import { checkTapeId, tapeKeys } from "../../records/tape-id.ts";
 import { parseLine } from "../../transforms/parse-record.ts";
+import { lineLimitOf } from "../../stores/line-limit.ts";
 import { LineCursor } from "./line-cursor.ts";
 import { findFrame } from "./seek.ts";
 
@@ -19,7 +20,7 @@ export interface ReaderOptions {
   /**
    * The longest line to read, in bytes.
    *
-   * @default {10485760}
+   * @default {what the init record says, or 10485760}
    */
   readonly maxLineBytes?: number | undefined;
 }
@@ -73,14 +74,14 @@ export class StreamingTapeReader {
    */
   static async open(store: TapeStore, tapeId: string, options: ReaderOptions = {}): Promise<StreamingTapeReader> {
     const { tape } = tapeKeys(checkTapeId(tapeId));
-    const cursor = new LineCursor(store, tape, { maxLineBytes: options.maxLineBytes });
+    const first = new LineCursor(store, tape, { maxLineBytes: options.maxLineBytes });
     try {
-      const init = await readInit(cursor, tape);
-      await cursor.moveTo(0, 1);
-      return new StreamingTapeReader(store, tapeId, init, options, cursor);
-    } catch (error) {
-      await cursor.close();
-      throw error;
+      const init = await readInit(first, tape);
+      const maxLineBytes = options.maxLineBytes ?? lineLimitOf(init);
+      const cursor = new LineCursor(store, tape, { maxLineBytes });
+      return new StreamingTapeReader(store, tapeId, init, { ...options, maxLineBytes }, cursor);
+    } finally {
+      await first.close();
     }
   }
 

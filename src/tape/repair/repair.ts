@@ -10,6 +10,7 @@ import { planRepair, type RepairPlan } from "./repair-plan.ts";
 import { clearBackup, finishReplacing, replaceTape } from "./repair-place.ts";
 import { CopyReport, type CopyResult, NOTHING_DONE } from "./repair-report.ts";
 import { verifyKey, type VerifyResult } from "../verify/verify.ts";
+import { lineLimit } from "../../stores/line-limit.ts";
 import { readMetadata } from "../verify/verify-metadata.ts";
 
 /** Options of {@linkcode repairTape}. */
@@ -30,7 +31,7 @@ export interface RepairOptions {
   /**
    * The longest line that counts as a record, in bytes.
    *
-   * @default {10485760}
+   * @default {what the init record says, or 10485760}
    */
   readonly maxLineBytes?: number | undefined;
   /** Ends the repairing before anything has been replaced; the call then rejects with the signal's reason. */
@@ -89,13 +90,19 @@ export interface RepairResult extends CopyResult {
 export async function repairTape(
   store: TapeStore,
   tapeId: string,
-  options: RepairOptions = {},
+  given: RepairOptions = {},
 ): Promise<RepairResult> {
-  const { to, inPlace = false } = options;
+  const { to, inPlace = false } = given;
   checkTapeId(tapeId);
   if (inPlace && to !== undefined) {
     throw new TapeError("invalid_argument", `Cannot repair ${tapeId}: it is either "inPlace" or "to" another id`);
   }
+  const { tape } = tapeKeys(tapeId);
+  const isThere = await store.size(tape) !== undefined;
+  const options = {
+    ...given,
+    maxLineBytes: given.maxLineBytes ?? (isThere ? await lineLimit(store, tape) : undefined),
+  };
   if (!inPlace) return await repairTo(store, tapeId, checkTapeId(to ?? `${tapeId}-repaired`), options);
   const lock = await store.openSink(tapeKeys(tapeId).tape, { mode: "append" });
   try {

@@ -5,6 +5,7 @@ import { RunningStats } from "../../records/running-stats.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { checkTapeId, tapeKeys } from "../../records/tape-id.ts";
 import { parseLine } from "../../transforms/parse-record.ts";
+import { lineLimit } from "../../stores/line-limit.ts";
 import { CountCheck } from "./verify-counts.ts";
 import { type Finding, placeOfLine, type Report } from "./verify-finding.ts";
 import { tapeLines } from "./verify-lines.ts";
@@ -21,7 +22,7 @@ export interface VerifyOptions {
   /**
    * The longest line that counts as a record, in bytes.
    *
-   * @default {10485760}
+   * @default {what the init record says, or 10485760}
    */
   readonly maxLineBytes?: number | undefined;
   /** Ends the verifying; the call then rejects with the signal's reason. */
@@ -116,10 +117,11 @@ export async function verifyKey(
   tapeId: string,
   options: VerifyOptions,
 ): Promise<VerifyResult> {
-  const { onFinding, onProgress, maxLineBytes, signal } = options;
+  const { onFinding, onProgress, signal } = options;
   const keys = tapeKeys(tapeId);
   const size = await store.size(key);
   if (size === undefined) throw new TapeError("tape_not_found", `Cannot verify ${key}: there is no such tape`);
+  const maxLineBytes = options.maxLineBytes ?? await lineLimit(store, key);
   const found = { damage: 0, notice: 0 };
   const report = (finding: Finding) => {
     found[finding.severity]++;

@@ -1,3 +1,4 @@
+import { TapeError } from "../../errors.ts";
 import { crc32 } from "../../lines/crc32.ts";
 import { portableEnvironment } from "./environment.ts";
 import { parseMetadata, type TapeMetadata } from "../../records/metadata.ts";
@@ -10,6 +11,7 @@ import type { TapeStore } from "../../stores/store.ts";
 import { checkTapeId, newTapeId, tapeKeys } from "../../records/tape-id.ts";
 import { correlator } from "../../transforms/correlator.ts";
 import { DEFAULT_MAX_LINE_BYTES } from "../../transforms/line-split.ts";
+import { lineLimit, MAX_LINE_BYTES } from "../../stores/line-limit.ts";
 import { readState, recoverTail } from "./recover.ts";
 import type { CreateWriterOptions, WriterOptions } from "./writer-options.ts";
 
@@ -22,6 +24,8 @@ export interface OpenedTape {
   readonly stats: RunningStats;
   readonly nextSeq: number;
   readonly startUs: number;
+  /** The longest line to write. */
+  readonly maxLineBytes: number;
   readonly metadata: TapeMetadata;
   /** CRC-32 of what stands on the tape behind its last checkpoint. */
   readonly unsealedCrc: number;
@@ -34,6 +38,11 @@ export interface OpenedTape {
 /** Opens a tape that is not there yet. */
 export async function openNew(store: TapeStore, options: CreateWriterOptions): Promise<OpenedTape> {
   const { sessionId, metadata = {}, protocolVersion = "unknown", tapeId = newTapeId() } = options;
+  const { maxLineBytes = DEFAULT_MAX_LINE_BYTES } = options;
+  if (!(maxLineBytes >= 1 && maxLineBytes <= MAX_LINE_BYTES)) {
+    const why = `maxLineBytes must be from 1 to ${MAX_LINE_BYTES}, not ${maxLineBytes}`;
+    throw new TapeError("invalid_argument", `Cannot make a tape: ${why}`);
+  }
   const keys = tapeKeys(checkTapeId(tapeId));
   const created_at = new Date().toISOString();
   const init: InitRecord = {
@@ -43,6 +52,7 @@ export async function openNew(store: TapeStore, options: CreateWriterOptions): P
     session_id: sessionId,
     created_at,
     protocol_version: protocolVersion,
+    ...(maxLineBytes > DEFAULT_MAX_LINE_BYTES ? { max_line_bytes: maxLineBytes } : {}),
   };
   const correlate = specOf(correlator(options.correlation));
   const sink = await store.openSink(keys.tape, { mode: "create" });
@@ -54,6 +64,7 @@ export async function openNew(store: TapeStore, options: CreateWriterOptions): P
     stats: new RunningStats(),
     nextSeq: 0,
     startUs: 0,
+    maxLineBytes,
     unsealedCrc: 0,
     metadata: {
       ...metadata,
@@ -77,10 +88,10 @@ const MAX_ELAPSED_US = Number.MAX_SAFE_INTEGER / 2;
 /** Opens a tape to go on with it. */
 export async function openAgain(store: TapeStore, tapeId: string, options: WriterOptions): Promise<OpenedTape> {
   const keys = tapeKeys(checkTapeId(tapeId));
-  const { maxLineBytes = DEFAULT_MAX_LINE_BYTES } = options;
   const correlate = specOf(correlator(options.correlation));
   const sink = await store.openSink(keys.tape, { mode: "append" });
   try {
+    const maxLineBytes = options.maxLineBytes ?? await lineLimit(store, keys.tape);
     // First, so that a file that is no tape is left as it is.
     const state = await readState(store, tapeId, maxLineBytes, correlate);
     await recoverTail(store, tapeId, sink, maxLineBytes);
@@ -92,6 +103,7 @@ export async function openAgain(store: TapeStore, tapeId: string, options: Write
       correlate,
       stats: state.stats,
       nextSeq: state.nextSeq,
+      maxLineBytes,
       startUs: Math.max(0, ...[state.lastUs, sinceCreation].filter((us) => us < MAX_ELAPSED_US)),
       unsealedCrc: await crcOf(store, keys.tape, state.unsealedFrom, sink.offset),
       metadata: {

@@ -83,11 +83,16 @@ export async function readState(
       lastUs = Math.max(lastUs, record.ts_us ?? 0);
       correlate.transform(record, expect);
       missing.endFrame();
+    } else if (record.type === "gap") {
+      if (record.to_seq != null) nextSeq = Math.max(nextSeq, record.to_seq + 1);
+      correlate.transform(record, expect);
+      missing.endFrame();
     } else if (record.type === "correlation") {
       if (!missing.found(record.id)) correlate.transform(record, ignoreEmitted);
-    } else if (record.type === "gap" && record.to_seq != null) nextSeq = Math.max(nextSeq, record.to_seq + 1);
-    // A last line that lacks its line ending gets it before anything else is written.
-    else if (record.type === "checkpoint") unsealedFrom = line.nextOffset + (line.terminated ? 0 : 1);
+    } else if (record.type === "checkpoint") {
+      // A last line that lacks its line ending gets it before anything else is written.
+      unsealedFrom = line.nextOffset + (line.terminated ? 0 : 1);
+    }
     if ("ts" in record && typeof record.ts === "number") lastUs = Math.max(lastUs, record.ts * 1000);
   }
   if (init === undefined) {

@@ -19,9 +19,10 @@ export interface WriterOptions {
    */
   readonly maxPendingBytes?: number | undefined;
   /**
-   * The longest line to write, in bytes.
+   * The longest line to write, in bytes, 268435456 (256 MiB) at most; a message takes up to 256 bytes less. A tape whose
+   * lines may be longer than 10 MiB says so in its init record.
    *
-   * @default {10485760}
+   * @default {10485760, or what the tape says that is gone on with}
    */
   readonly maxLineBytes?: number | undefined;
   /** How requests and answers are matched. */

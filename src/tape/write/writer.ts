@@ -2,7 +2,8 @@ import { TapeError } from "../../errors.ts";
 import { Fused } from "../../streams/fuse.ts";
 import { LineEncoder } from "../../lines/line-encoder.ts";
 import type { SessionEnd, TapeMetadata, TapeStats } from "../../records/metadata.ts";
-import type { CorrelationRecord, MessageEnvelope, TapeRecord, TransportMetadata } from "../../records/record.ts";
+import type { CorrelationRecord, LostMessage, TransportMetadata } from "../../records/record.ts";
+import type { MessageEnvelope, TapeRecord } from "../../records/record.ts";
 import { Sink, type TapeSink } from "../../streams/sink.ts";
 import { specOf } from "../../streams/stage.ts";
 import type { Emit } from "../../streams/stage-spec.ts";
@@ -10,7 +11,6 @@ import type { TapeStore } from "../../stores/store.ts";
 import { tapeKeys } from "../../records/tape-id.ts";
 import { checkpointInjector } from "../../transforms/checkpoint-injector.ts";
 import { recordLine } from "../../transforms/encode-record.ts";
-import { DEFAULT_MAX_LINE_BYTES } from "../../transforms/line-split.ts";
 import { stampFrames, stopwatch } from "../../transforms/stamp-frames.ts";
 import { EnvelopeCheck } from "./envelope-check.ts";
 import { type Durability, GroupCommit } from "./group-commit.ts";
@@ -67,12 +67,11 @@ export class StreamingTapeWriter {
   #ending: Promise<TapeMetadata> | undefined;
 
   private constructor(opened: OpenedTape, options: WriterOptions) {
-    const { durability = "flushed", maxPendingBytes = 4 * 1024 * 1024, maxLineBytes = DEFAULT_MAX_LINE_BYTES } =
-      options;
+    const { durability = "flushed", maxPendingBytes = 4 * 1024 * 1024 } = options;
     this.tapeId = opened.tapeId;
     this.#sink = opened.sink;
     this.#durability = durability;
-    this.#check = new EnvelopeCheck(maxLineBytes);
+    this.#check = new EnvelopeCheck(opened.maxLineBytes);
     this.#nextSeq = opened.nextSeq;
     this.#elapsedUs = stopwatch(opened.startUs);
     const ledger = this.#ledger = new Ledger(
@@ -260,16 +259,18 @@ export class StreamingTapeWriter {
   }
 
   /**
-   * Leaves out sequence numbers and says so, for a caller that had to drop messages before it could write them.
+   * Leaves out sequence numbers and says so, for a caller that had to drop messages before it could write them. A single
+   * one of which it is known what it was is matched with its request or its answer as if it were there.
    *
    * @param count how many messages were dropped, 1 or more
+   * @param message what is known of it, where it was one
    * @throws {TapeError} code `invalid_argument`, `line_too_long`, `io`, `closed`
    */
-  async writeGap(count: number, reason: string): Promise<void> {
+  async writeGap(count: number, reason: string, message: LostMessage = {}): Promise<void> {
     this.#check.gap(count);
     const from_seq = this.#nextSeq;
     const to_seq = from_seq + count - 1;
-    this.#pushRecord({ type: "gap", ts: this.elapsedMs, from_seq, to_seq, count, reason });
+    this.#pushRecord({ type: "gap", ts: this.elapsedMs, from_seq, to_seq, count, reason, ...message });
     this.#nextSeq += count;
     await this.#settle(undefined);
   }

@@ -116,6 +116,20 @@ test("TapeSummary takes the tape's word for what became of a request", async () 
   assert.equal(await open(unknown), [{ label: "(unknown request)", seq: 99, ts: undefined, status: "open" }]);
 });
 
+test("TapeSummary knows a request whose answer was too long for the tape as answered", () => {
+  const summary = new TapeSummary(5);
+  const frame = { type: "frame" as const, dir: "client_to_server" as const, ts: 1 };
+  summary.add({ ...frame, seq: 0, env: { message: { jsonrpc: "2.0", id: 1, method: "ping" } } });
+  const answer = { dir: "server_to_client" as const, id: 1, length: 20_000_000 };
+  const gap: TapeRecord = { type: "gap", ts: 9, from_seq: 1, to_seq: 1, count: 1, ...answer };
+  summary.add(gap);
+  const lost = { dir: "server_to_client" as const, id: "a", method: "sampling/createMessage", length: 20_000_000 };
+  summary.add({ type: "gap", ts: 10, from_seq: 2, to_seq: 2, count: 1, ...lost });
+  summary.end();
+  assert.equal(summary.slowest.map(({ label, us }) => [label, us]), [["ping", 8000]]);
+  assert.equal(summary.openCalls().map(({ label, seq }) => [label, seq]), [["sampling/createMessage", 2]]);
+});
+
 test("TapeSummary is bounded, whatever the tape", async () => {
   const session = new Session("wild");
   for (let at = 0; at < 1200; at++) {
