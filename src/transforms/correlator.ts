@@ -198,7 +198,7 @@ export function correlator(options: CorrelatorOptions = {}): Stage<TapeRecord, T
       case "response": {
         const matched = onResponse(frame, message, header);
         if (header.isError) flag(frame, ERROR);
-        else if (isToolError(message, header)) flag(frame, TOOL_ERROR);
+        else if (message !== undefined && isToolError(message, header)) flag(frame, TOOL_ERROR);
         emit(frame);
         if (matched !== undefined) emit(matched);
         break;
