@@ -12,6 +12,19 @@ export { JsonText, jsonText } from "./json/json-text.ts";
 export type { JsonShape, JsonType } from "./json/json-scan.ts";
 export { type Failure, failureOf } from "./records/failure.ts";
 export { batchHeaders, type MessageHeader, messageHeader, type MessageKind } from "./records/jsonrpc.ts";
+export {
+  type FrameWith,
+  isNotification,
+  isRequest,
+  isResponse,
+  type NoticeParamsOf,
+  type NotificationMessage,
+  type ParamsOf,
+  type RequestMessage,
+  type ResponseMessage,
+  type ResultOf,
+} from "./records/messages/is-message.ts";
+export * from "./records/messages/methods.ts";
 export { messageBytes, messageText, wireBytes } from "./records/recorded-text.ts";
 export { type LineHeader, type LinePosition, TapeLine } from "./lines/line.ts";
 export * from "./records/record.ts";
@@ -50,6 +63,7 @@ export { memoryStore } from "./stores/memory.ts";
 export type { StoreEntry, TapeStore } from "./stores/store.ts";
 export type { OpenSourceOptions } from "./streams/source.ts";
 export type { OpenSinkOptions } from "./streams/sink.ts";
+export { type Call, calls, type CallsOptions } from "./transforms/calls.ts";
 export { checkpointInjector, type CheckpointInjectorOptions } from "./transforms/checkpoint-injector.ts";
 export { correlator, type CorrelatorOptions } from "./transforms/correlator.ts";
 export { encodeRecord, type EncodeRecordOptions } from "./transforms/encode-record.ts";

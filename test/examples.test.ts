@@ -19,6 +19,7 @@ const EXPECTED: Record<string, RegExp> = {
   "follow-live.ts": /("result":\{\}[^]*answered after[^]*){3}/,
   "own-store.ts": /keeps all \d\d promises of a store/,
   "record-and-read.ts": /"id":12345678901234567890,"method":"tools\/list"[^]*1 request was answered/,
+  "slow-calls.ts": /^1536 ms tapes -> 3 tapes$/m,
   "std-streams.ts": /bytes, gzipped[^]*(text: "ready"|text: 'ready'|skip: )/,
   "swap-store.ts": /(2000 frames,[^]*id: 617[^]*){2}/,
 };

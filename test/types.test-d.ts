@@ -9,6 +9,9 @@ import { checkpointInjector } from "../src/transforms/checkpoint-injector.ts";
 import { correlator } from "../src/transforms/correlator.ts";
 import { encodeRecord } from "../src/transforms/encode-record.ts";
 import { filter } from "../src/transforms/filter.ts";
+import { isNotification, isRequest, isResponse } from "../src/records/messages/is-message.ts";
+import type { JsonObject, JsonValue } from "../src/records/messages/methods.ts";
+import { type Call, calls } from "../src/transforms/calls.ts";
 import { frames } from "../src/transforms/frames.ts";
 import { lineSplit } from "../src/transforms/line-split.ts";
 import { pace } from "../src/transforms/pace.ts";
@@ -125,3 +128,25 @@ pipe([bytes], lineSplit(), encodeRecord());
 pipe(["text"], lineSplit());
 // @ts-expect-error frames are taken out of records, not of lines
 pipe([bytes], lineSplit(), frames());
+
+// isRequest(), isNotification(), isResponse(): what they narrow to.
+declare const frame: FrameRecord;
+if (isRequest(frame, "tools/call")) {
+  is<string>()(frame.env.message.params.name);
+  is<JsonObject | undefined>()(frame.env.message.params.arguments);
+  is<"tools/call">()(frame.env.message.method);
+  // @ts-expect-error what a tool takes is any JSON value
+  void (frame.env.message.params.arguments!.text satisfies string);
+}
+declare module "../src/mod.ts" {
+  interface RequestMethods {
+    "acme/find": { params: { query: string }; result: { hits: string[] } };
+  }
+}
+if (isRequest(frame, "acme/find")) is<string>()(frame.env.message.params.query);
+if (isRequest(frame, "acme/search")) is<JsonObject | readonly JsonValue[] | undefined>()(frame.env.message.params);
+if (isRequest(frame)) is<string>()(frame.env.message.method);
+if (isNotification(frame, "notifications/progress")) is<number>()(frame.env.message.params.progress);
+if (isResponse(frame, "tools/call")) is<string | undefined>()(frame.env.message.result?.content?.[0]?.text);
+if (isResponse(frame)) is<JsonValue | undefined>()(frame.env.message.result);
+is<ReadableStream<Call>>()(pipe([] as TapeRecord[], calls()));
