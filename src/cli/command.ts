@@ -33,6 +33,8 @@ export interface Command {
   readonly summary: string;
   /** The whole text of `tapeline NAME --help`, with examples, ending in a line feed. */
   readonly help: string;
+  /** The arguments that are the command's own, where those of another program follow; by default all in front of `--`. */
+  ownArguments?(args: readonly string[]): readonly string[];
   /**
    * Does the work and resolves to the exit code: 0 fine, 1 failed, 2 wrong use, 3 done but something was lost or
    * damaged. `args` is what came after the name. A {@linkcode UsageError} that it throws becomes one line on stderr and

@@ -71,7 +71,7 @@ async function main(args: readonly string[], io: ProcessIo): Promise<number> {
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name]![1] : undefined;
   if (load === undefined) throw await unknown("command", name, Object.keys(COMMANDS));
   const command = await load();
-  if (wants === "help" || asksForHelp(rest)) {
+  if (wants === "help" || asksForHelp(command.ownArguments?.(rest) ?? rest)) {
     await io.stdout.write(await painted(command.help, io));
     return 0;
   }

@@ -57,8 +57,9 @@ class TapeReading implements SourceSpec<Bytes> {
   readonly #end: number;
   readonly #follow: boolean;
   readonly #signal: AbortSignal | undefined;
-  /** Ends waiting. */
-  readonly #stopped = new AbortController();
+  #isStopped = false;
+  /** Ends the waiting for a change that is under way. */
+  #waiting: AbortController | undefined;
   #at: number;
   #hasRead = false;
   /** How much to read at once: more than a block where a line is longer than that. */
@@ -98,10 +99,13 @@ class TapeReading implements SourceSpec<Bytes> {
   async #next(): Promise<Bytes | undefined> {
     for (let isGone: false | "deleted" | "replaced" = false;;) {
       if (!this.#follow) this.#signal?.throwIfAborted();
-      else if (this.#stopped.signal.aborted || this.#signal?.aborted) return undefined;
+      else if (this.#isStopped || this.#signal?.aborted) return undefined;
       // Asked for before reading, so that no change is missed in between.
-      const waited = new AbortController();
-      const changed = this.#follow ? this.#changed(waited.signal) : undefined;
+      const waiting = new AbortController();
+      this.#waiting = waiting;
+      const changed = this.#follow ? this.#changed(waiting.signal) : undefined;
+      // Whoever waits for it gets its error; where nobody has to wait it is nobody's.
+      changed?.catch(() => {});
       try {
         const length = Math.min(this.#reach, this.#end - this.#at);
         const block = length > 0 ? await this.#bytes.read(this.#at, length) : undefined;
@@ -132,7 +136,7 @@ class TapeReading implements SourceSpec<Bytes> {
         if (this.#hasRead && fate < this.#at) throw this.#astray(`it was cut to ${fate} bytes`);
         await changed;
       } finally {
-        waited.abort();
+        waiting.abort();
       }
     }
   }
@@ -144,8 +148,7 @@ class TapeReading implements SourceSpec<Bytes> {
   }
 
   /** Settles at the next change, or when there is nothing to wait for any more. */
-  async #changed(over: AbortSignal): Promise<void> {
-    const signal = AbortSignal.any([over, this.#stopped.signal]);
+  async #changed(signal: AbortSignal): Promise<void> {
     if (this.#bytes.changed !== undefined) return await this.#bytes.changed(signal);
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, POLL_MS);
@@ -156,7 +159,10 @@ class TapeReading implements SourceSpec<Bytes> {
     });
   }
 
-  readonly #stop = () => this.#stopped.abort();
+  readonly #stop = () => {
+    this.#isStopped = true;
+    this.#waiting?.abort();
+  };
 
   #astray(what: string): TapeError {
     const name = printable(this.#key, 200);

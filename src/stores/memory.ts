@@ -1,7 +1,7 @@
 import type { Bytes } from "../lines/bytes.ts";
 import { TapeError } from "../errors.ts";
 import { TapeSink, type TapeSinkSpec } from "../streams/sink.ts";
-import { source } from "../streams/source.ts";
+import { tapeSource } from "../sources/tape-source.ts";
 import type { TapeStore } from "./store.ts";
 import type { OpenSourceOptions } from "../streams/source.ts";
 import type { OpenSinkOptions } from "../streams/sink.ts";
@@ -15,11 +15,6 @@ interface MemoryObject {
   writer: MemoryTape | undefined;
   readonly waiting: Set<() => void>;
 }
-
-const LF = 0x0a;
-
-/** How much is handed out, and copied, at a time. */
-const BLOCK_BYTES = 256 * 1024;
 
 /**
  * Tapes in memory: for tests, and for sessions that are looked at and forgotten.
@@ -64,56 +59,32 @@ export function memoryStore(): TapeStore {
       return sink;
     },
 
-    openSource(key: string, options: OpenSourceOptions = {}): ReadableStream<Bytes> {
-      const { start = 0, end = Infinity, follow = false, signal } = options;
-      let at = start;
-      let hasRead = false;
+    openSource(key: string, options?: OpenSourceOptions): ReadableStream<Bytes> {
       let held: MemoryObject | undefined;
-      let stopped = false;
-      let goOn = () => {};
-      const stop = () => {
-        stopped = true;
-        goOn();
-        signal?.removeEventListener("abort", stop);
+      // deno-lint-ignore require-await -- an error shall become a rejection
+      const read = async (offset: number, length: number) => {
+        // A tape that was deleted, or replaced, is read to its end.
+        const object = held ??= objects.get(key);
+        if (object === undefined) throw new TapeError("tape_not_found", `Cannot read ${key}: there is no such tape`);
+        const end = Math.min(offset + length, object.size);
+        return offset < end ? object.buffer.slice(offset, end) : undefined;
       };
-      if (follow) signal?.addEventListener("abort", stop);
-
-      const read = async () => {
-        for (;;) {
-          if (!follow) signal?.throwIfAborted();
-          else if (stopped || signal?.aborted) return undefined;
-          const current = objects.get(key);
-          // A tape that was deleted, or replaced, is read to its end.
-          const object = held ??= current;
-          if (object === undefined) throw new TapeError("tape_not_found", `Cannot read ${key}: there is no such tape`);
-          const rest = object.buffer.subarray(at, Math.min(end, object.size));
-          const isCut = follow && at + rest.length < end;
-          const length = isCut ? rest.lastIndexOf(LF) + 1 : Math.min(rest.length, BLOCK_BYTES);
-          at += length;
-          hasRead ||= length > 0;
-          if (length > 0) return [rest.slice(0, length)];
-          if (!follow || at >= end || current === undefined) return undefined;
-          if (current !== object) throw astray(key, at, "it was replaced by another");
-          if (hasRead && object.size < at) throw astray(key, at, `it was cut to ${object.size} bytes`);
-          await new Promise<void>((resolve) => object.waiting.add(goOn = resolve));
-          object.waiting.delete(goOn);
-        }
+      // deno-lint-ignore require-await -- as above
+      const fate = async () => {
+        const current = objects.get(key);
+        return current === undefined ? "deleted" : current === held ? current.size : "replaced";
       };
-
-      return source<Bytes>({
-        async pull() {
-          const batch = await read().catch((error) => {
-            stop();
-            throw error;
-          });
-          if (batch === undefined) stop();
-          return batch;
-        },
-        cancel() {
-          stop();
-          return Promise.resolve();
-        },
-      });
+      const changed = (signal: AbortSignal) =>
+        new Promise<void>((resolve) => {
+          const { waiting } = held ?? objects.get(key) ?? {};
+          const goOn = () => {
+            waiting?.delete(goOn);
+            resolve();
+          };
+          waiting?.add(goOn);
+          signal.addEventListener("abort", goOn, { once: true });
+        });
+      return tapeSource(key, { read, fate, changed }, options);
     },
 
     size: (key) => Promise.resolve(objects.get(key)?.size),
@@ -220,10 +191,6 @@ class MemoryTape implements TapeSinkSpec {
     if (current?.writer === this) current.writer = undefined;
     return Promise.resolve();
   }
-}
-
-function astray(key: string, at: number, what: string): TapeError {
-  return new TapeError("invalid_tape", `Cannot follow ${key} at byte ${at}: ${what}`, { offset: at });
 }
 
 /** Lets all who wait look at the object again, once whoever calls this has changed it. */

@@ -38,6 +38,22 @@ export function optionalArgument(command: string, args: readonly string[]): stri
   return first;
 }
 
+/**
+ * Where a command line of somebody else starts in ours: behind `--`, or with the first argument that is neither an option
+ * nor the value of one. All from there on is not ours, and a `--` in there neither.
+ */
+export function splitCommandLine(
+  args: readonly string[],
+  options: OptionConfig,
+): { readonly own: readonly string[]; readonly commandLine: readonly string[] } {
+  const end = args.indexOf("--");
+  const before = end < 0 ? args : args.slice(0, end);
+  const { tokens } = parseArgs({ args: [...before], options, allowPositionals: true, strict: false, tokens: true });
+  const first = tokens.find(({ kind }) => kind === "positional");
+  if (first !== undefined) return { own: args.slice(0, first.index), commandLine: args.slice(first.index) };
+  return { own: before, commandLine: end < 0 ? [] : args.slice(end + 1) };
+}
+
 /** @throws {UsageError} there is an argument */
 export function noArguments(command: string, args: readonly string[]): void {
   if (args[0] !== undefined) throw tooMany(command, args[0]);

@@ -8,6 +8,7 @@ import type { TapeStore } from "../../stores/store.ts";
 import { lineSplit } from "../../transforms/line-split.ts";
 import { parseRecord } from "../../transforms/parse-record.ts";
 import { type CommandIo, UsageError } from "../command.ts";
+import { homePath } from "./home-path.ts";
 import { pathInStore, pathStore } from "./path-store.ts";
 import { idMeant, NoSuchTapeError, readMetadata } from "./tape-names.ts";
 import { escapeControls } from "../terminal/text.ts";
@@ -33,13 +34,13 @@ const MAX_PATH = 4096;
 const TAPE_ID = /^[A-Za-z0-9_-]{1,128}$/;
 
 /**
- * The folder that tapes are in: `--dir`, `$TAPELINE_DIR`, or `tapes`.
+ * The folder that tapes are in: `--dir`, `$TAPELINE_DIR`, or `tapes`. `~` stands for the home folder.
  *
- * @throws {UsageError} `--dir` is empty
+ * @throws {UsageError} `--dir` is empty, or a folder starts with `~user`
  */
 export function tapeFolder(dir: string | undefined, env: CommandIo["env"]): string {
   if (dir === "") throw new UsageError("--dir must name a folder");
-  return dir ?? (env.TAPELINE_DIR || "tapes");
+  return homePath(dir ?? (env.TAPELINE_DIR || "tapes"), env.HOME);
 }
 
 /**
@@ -118,6 +119,8 @@ async function locate(argument: string, folder: string): Promise<string> {
   const isId = TAPE_ID.test(argument);
   const path = join(folder, `${argument}.jsonl`);
   if (isId && await isFile(path)) return path;
+  // A name may start with that; only what has a slash behind it is meant as a path.
+  if (/^~[^/]*\//.test(argument)) argument = homePath(argument, undefined);
   // A folder may be called as a tape is.
   if (await isFile(argument, isId)) return argument;
   if (argument.endsWith(".jsonl")) {

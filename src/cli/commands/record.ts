@@ -5,13 +5,13 @@ import { deferred } from "../../deferred.ts";
 import { dieBy, exitAtOnce } from "../../mcp/record/exit.ts";
 import { ownStdio } from "../../mcp/record/own-stdio.ts";
 import { recordStdio, type StdioSession } from "../../mcp/record/record-stdio.ts";
-import { CommandError } from "../../mcp/record/server-process.ts";
+import { CommandError } from "../../mcp/command/command-error.ts";
 import { fileStore } from "../../stores/file.ts";
 import { newTapeId } from "../../records/tape-id.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
 import { LINE_OVERHEAD_BYTES } from "../../tape/write/envelope-check.ts";
 import { MAX_LINE_BYTES } from "../../stores/line-limit.ts";
-import { choiceOption, numberOption, parseOptions } from "../arguments/options.ts";
+import { choiceOption, numberOption, parseOptions, splitCommandLine } from "../arguments/options.ts";
 import { tapeFolder } from "../arguments/tape-argument.ts";
 import { escapeControls } from "../terminal/text.ts";
 import { plural } from "../terminal/units.ts";
@@ -21,12 +21,13 @@ const MAX_MESSAGE_BYTES = MAX_LINE_BYTES - LINE_OVERHEAD_BYTES;
 const HELP = `Runs an MCP server and records what it and its client say to each other.
 
 Usage:
-  tapeline record [--dir DIR] [--name NAME] [--tag TAG …] -- COMMAND ARGS…
+  tapeline record [--dir DIR] [--name NAME] [--tag TAG …] [--] COMMAND ARGS…
 
 Put it in front of a server's command in the configuration of an MCP client.
 Bytes pass through at once and as they came; the session never waits for the
 tape. Every run makes a tape of its own. The server's stderr is passed on and
-recorded; its environment is not recorded.
+recorded; its environment is not recorded. COMMAND starts with the first word
+that is no option of ours; what comes behind it is its own, a -- as well.
 
 A tape holds what the session held, secrets included. Only in the arguments of
 COMMAND what looks like one, such as the value of --api-key or of TOKEN=, is
@@ -58,22 +59,21 @@ Exit codes:
   126, 127  COMMAND cannot be started
 `;
 
+const OPTIONS = {
+  dir: { type: "string" },
+  name: { type: "string" },
+  description: { type: "string" },
+  tag: { type: "string", multiple: true },
+  session: { type: "string" },
+  durability: { type: "string" },
+  "keep-arguments": { type: "boolean" },
+  "max-message-bytes": { type: "string" },
+} as const;
+
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
-  const end = args.indexOf("--");
-  const { values, positionals } = parseOptions("record", end < 0 ? args : args.slice(0, end), {
-    dir: { type: "string" },
-    name: { type: "string" },
-    description: { type: "string" },
-    tag: { type: "string", multiple: true },
-    session: { type: "string" },
-    durability: { type: "string" },
-    "keep-arguments": { type: "boolean" },
-    "max-message-bytes": { type: "string" },
-  });
-  const [command, ...commandArgs] = end < 0 ? [] : args.slice(end + 1);
-  if (positionals[0] !== undefined) {
-    throw new UsageError(`put -- before the command: tapeline record -- ${escapeControls(positionals.join(" "))}`);
-  }
+  const { own, commandLine } = splitCommandLine(args, OPTIONS);
+  const { values } = parseOptions("record", own, OPTIONS);
+  const [command, ...commandArgs] = commandLine;
   if (!command) throw new UsageError('record needs a command behind --; see "tapeline record --help"');
   const maxMessageBytes = numberOption(
     "--max-message-bytes",
@@ -151,5 +151,6 @@ export const record: Command = {
   name: "record",
   summary: "record an MCP server while a client talks to it",
   help: HELP,
+  ownArguments: (args) => splitCommandLine(args, OPTIONS).own,
   run,
 };

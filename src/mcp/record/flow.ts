@@ -18,6 +18,9 @@ export interface FlowOptions {
   readonly endsTarget?: boolean | undefined;
 }
 
+/** No pipe and no socket pair holds more, unless somebody with special rights has made it larger. */
+export const PIPE_BYTES: number = 1024 * 1024;
+
 /** After so many bytes everything else gets its turn: the other direction, and the disk. */
 const TURN_BYTES = 64 * 1024;
 
@@ -30,7 +33,10 @@ export class Flow {
   readonly #from: Readable;
   readonly #to: Writable;
   readonly #options: FlowOptions;
+  readonly #ended = deferred();
   readonly #done = deferred();
+  /** So much may wait for the target before the source has to. */
+  #mayWait = 0;
   #unwritten = 0;
   #turnBytes = 0;
   #isEnded = false;
@@ -53,14 +59,18 @@ export class Flow {
     else if (from.destroyed || from.readableEnded) this.#onSourceEnd();
   }
 
+  /** Settles when nothing more will come. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
   /** Settles when nothing more will be passed on and all that was is in the hands of the system, or of nobody. */
   get done(): Promise<void> {
     return this.#done.promise;
-  }
-
-  /** Whether bytes are held back because the target takes no more. */
-  get isBlocked(): boolean {
-    return this.#isBlocked;
   }
 
   /** How many bytes have come. */
@@ -68,17 +78,34 @@ export class Flow {
     return this.#byteCount;
   }
 
-  /** Takes no more from the source, and lets go of it. */
-  stop(): void {
+  /** How many chunks the target has not taken. */
+  get unwritten(): number {
+    return this.#unwritten;
+  }
+
+  /** Whoever wrote to the source has ended: takes all that it can have left there, without waiting for the target. */
+  takeAll(): void {
+    this.#mayWait = PIPE_BYTES;
+    this.#isBlocked = false;
+    this.#from.resume();
+  }
+
+  /** Takes no more from the source, and lets go of it. What has come is passed on. */
+  cut(): void {
     this.#end();
     this.#from.destroy();
+  }
+
+  /** Takes no more from the source, and waits for nobody. */
+  stop(): void {
+    this.cut();
     this.#done.resolve();
   }
 
   readonly #onData = (chunk: Uint8Array): void => {
     this.#byteCount += chunk.length;
     this.#unwritten++;
-    if (!this.#to.write(chunk, this.#onWritten)) {
+    if (!this.#to.write(chunk, this.#onWritten) && this.#to.writableLength > this.#mayWait) {
       this.#isBlocked = true;
       this.#from.pause();
     } else if ((this.#turnBytes += chunk.length) >= TURN_BYTES) {
@@ -111,6 +138,7 @@ export class Flow {
   #end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    this.#ended.resolve();
     this.#options.onEnd();
     this.#finish();
   }

@@ -9,12 +9,14 @@ import { maskArguments, maskSecrets } from "../../records/mask-secrets.ts";
 import { newTapeId } from "../../records/tape-id.ts";
 import { Flow } from "./flow.ts";
 import { hostEnvironment } from "./host-environment.ts";
+import { lastWords } from "./last-words.ts";
 import { ownStdio, type StdioStreams } from "./own-stdio.ts";
-import { CommandError, type ProcessEnding, type ServerCommand, ServerProcess } from "./server-process.ts";
+import { CommandError } from "../command/command-error.ts";
+import type { ServerCommand } from "../command/server-command.ts";
+import { type ProcessEnding, ServerProcess } from "./server-process.ts";
 import { SessionEnding } from "./session-end.ts";
 import { type RecordedStream, SessionRecorder } from "./session-recorder.ts";
 import { onSignals } from "./signals.ts";
-import { silence } from "./silence.ts";
 import { type RecordingResult, TapeFeed } from "./tape-feed.ts";
 
 /** Options of {@linkcode recordStdio}. */
@@ -85,8 +87,9 @@ const START_PATIENCE_MS = 2_000;
  * and told of there. Signals are passed on too. The server's stderr is passed on and recorded as `log` records, in which
  * bytes that are not UTF-8 are replaced.
  *
- * The session is over when the server has ended and its output has come to its end (or, where something that it left
- * behind holds it open, has been silent for half a second).
+ * The session is over when the server has ended and the client has taken the rest of its output. Where something that the
+ * server left behind holds the output open, that is half a second of silence later, and two seconds at most; a client that
+ * reads nothing for three seconds is not waited for then. A `log` record of the stream `tapeline` says so.
  *
  * Every line becomes a frame: a message where it is JSON, else `raw` text. Frames carry no `transport` of their own: the
  * metadata have it, without the secrets that the arguments seem to hold. Nothing of the server's environment is recorded.
@@ -134,7 +137,7 @@ export async function recordStdio(options: RecordStdioOptions): Promise<StdioSes
     feed.writer?.describe({ transport: transport() });
     for (const signal of early) server.signal(signal);
     const recorder = new SessionRecorder(feed, maxLineBytes);
-    const ending = await passOn(server, client, recorder, sessionEnding, isGivenUp.promise);
+    const ending = await passOn(server, client, recorder, sessionEnding, feed, isGivenUp.promise);
     return { ...ending, ...await feed.finish(finishTimeoutMs, endAt), tapeId };
   } finally {
     unlisten();
@@ -147,6 +150,7 @@ async function passOn(
   client: StdioStreams,
   recorder: SessionRecorder,
   sessionEnding: SessionEnding,
+  feed: TapeFeed,
   isGivenUp: Promise<void>,
 ): Promise<ProcessEnding> {
   const tap = (stream: RecordedStream) => ({
@@ -165,10 +169,19 @@ async function passOn(
 
   const ending = await server.ended;
   sessionEnding.exited(ending);
-  const isSilent = silence([answers, errors]);
-  await Promise.race([Promise.all([answers.done, errors.done]), isSilent.promise, isGivenUp]);
-  isSilent.cancel();
+  const { held, unread } = await lastWords([answers, errors], isGivenUp);
+  const names = (flows: readonly Flow[]) => flows.map((flow) => flow === answers ? "stdout" : "stderr").join(" and ");
+  if (held.length > 0) {
+    feed.log(
+      "tapeline",
+      `the server has ended, and something that it left behind holds its ${names(held)} open: the session ends here`,
+    );
+  }
+  if (unread.length > 0) {
+    feed.log("tapeline", `the client has not read the end of ${names(unread)}, which stands on this tape`);
+  }
   for (const flow of [answers, errors, requests]) flow.stop();
+  server.stdin.destroy();
   return ending;
 }
 

@@ -1,9 +1,9 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import process from "node:process";
 import type { Readable, Writable } from "node:stream";
-import { printable } from "../../errors.ts";
-import { maskSecrets } from "../../records/mask-secrets.ts";
-import { codeOf } from "../../sinks/file/file-error.ts";
+import { CommandError } from "../command/command-error.ts";
+import type { ServerCommand } from "../command/server-command.ts";
+import { whyNotStarted } from "../command/why-not-started.ts";
 
 /** How a process has ended. */
 export interface ProcessEnding {
@@ -11,43 +11,6 @@ export interface ProcessEnding {
   readonly code: number | null;
   /** The signal that killed it, such as `SIGTERM`. */
   readonly signal: NodeJS.Signals | null;
-}
-
-/** A command that could not be started. */
-export class CommandError extends Error {
-  /** Always `CommandError`. */
-  override readonly name = "CommandError";
-  /** What a shell would end with: 127 if there is no such command, 126 if it is there and cannot be run. */
-  readonly exitCode: 126 | 127;
-
-  /**
-   * Says why a command could not be started.
-   *
-   * @param command what could not be started
-   * @param cause what the system said
-   */
-  constructor(command: string, cause: unknown) {
-    const code = codeOf(cause);
-    const reason = code === "ENOENT"
-      ? "there is no such command"
-      : code === "EACCES"
-      ? "it is not executable"
-      : printable(cause instanceof Error ? cause.message : String(cause), 200);
-    super(`Cannot start ${printable(maskSecrets(command), 200)}: ${reason}`, { cause });
-    this.exitCode = code === "ENOENT" ? 127 : 126;
-  }
-}
-
-/** What to start. */
-export interface ServerCommand {
-  /** The program, looked up as a shell does. */
-  readonly command: string;
-  /** Its arguments. */
-  readonly args: readonly string[];
-  /** The folder to start it in; by default that of this process. */
-  readonly cwd?: string | undefined;
-  /** Its environment; by default that of this process. */
-  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 /** A server that was started with pipes for its three streams. */
@@ -77,7 +40,8 @@ export class ServerProcess {
    *
    * @throws {CommandError}
    */
-  static async start({ command, args, cwd, env }: ServerCommand): Promise<ServerProcess> {
+  static async start(options: ServerCommand): Promise<ServerProcess> {
+    const { command, args, cwd, env } = options;
     try {
       const child = spawn(command, args, { cwd, env, stdio: "pipe", windowsHide: true });
       const started = new Promise((resolve, reject) => child.once("spawn", resolve).once("error", reject));
@@ -87,7 +51,7 @@ export class ServerProcess {
       await started;
       return server;
     } catch (error) {
-      throw new CommandError(command, error);
+      throw new CommandError(command, await whyNotStarted(options, error), error);
     }
   }
 

@@ -125,10 +125,10 @@ export class TapeFeed {
     else this.#writeMessage(this.#writer, envelope);
   }
 
-  /** Takes a line that the server said beside the protocol. */
-  log(stream: string, text: string): void {
+  /** Takes a line that the server said beside the protocol, or what is to be said of the session: for that there is room. */
+  log(stream: "stderr" | "tapeline", text: string): void {
     const cost = text.length + RECORD_COST;
-    if (!this.#hasRoomFor(cost)) this.lose("logs", this.#pressure());
+    if (stream === "stderr" && !this.#hasRoomFor(cost)) this.lose("logs", this.#pressure());
     else if (this.#writer === undefined) this.#wait({ stream, text, cost });
     else this.#writeLog(this.#writer, stream, text);
   }

@@ -18,6 +18,7 @@ import {
   numberOption,
   optionalArgument,
   parseOptions,
+  splitCommandLine,
   typesOption,
 } from "../../../src/cli/arguments/options.ts";
 
@@ -132,6 +133,23 @@ test("nearest() finds what was meant, and does not guess", () => {
   const meant = { tial: "tail", lst: "list", reply: "replay", recrod: "record", inf: "info", rec: "record" };
   for (const [word, expected] of Object.entries(meant)) assert.is(nearest(word, known), expected, word);
   for (const word of ["x", "delete", "help!"]) assert.is(nearest(word, known), undefined, word);
+});
+
+test("splitCommandLine() finds where the command line of somebody else starts", () => {
+  const split = (line: string) => {
+    const { own, commandLine } = splitCommandLine(line.split(" ").filter((word) => word !== ""), OPTIONS);
+    return [own.join(" "), commandLine.join(" ")];
+  };
+  assert.equal(split("--json -- npx -y x"), ["--json", "npx -y x"]);
+  assert.equal(split("--json npx -y x"), ["--json", "npx -y x"]);
+  // What has the name of an option of ours is not ours any more, and a -- is the other's.
+  assert.equal(split("-n 3 npx --json -n 4 --help -- --"), ["-n 3", "npx --json -n 4 --help -- --"]);
+  assert.equal(split("-- npx -- x"), ["", "npx -- x"]);
+  assert.equal(split("--lines=3 npx --lines"), ["--lines=3", "npx --lines"]);
+  assert.equal(split("--lines 3"), ["--lines 3", ""]);
+  assert.equal(split("--lines -- npx"), ["--lines", "npx"]);
+  assert.equal(split("--nope npx"), ["--nope", "npx"]);
+  assert.equal(split(""), ["", ""]);
 });
 
 test.run();

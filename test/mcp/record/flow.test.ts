@@ -4,7 +4,6 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { deferred } from "../../../src/deferred.ts";
 import { Flow } from "../../../src/mcp/record/flow.ts";
-import { silence } from "../../../src/mcp/record/silence.ts";
 import { eventually, within } from "../../helpers/within.ts";
 
 /** A target that takes a chunk when it is told to. */
@@ -68,7 +67,7 @@ test("Flow takes no more than the target does, and is not done before the target
   for (let count = 1; count <= 5; count++) {
     await eventually(`chunk ${count}`, () => to.taken.length === count);
     assert.ok(pulled <= count + 2, `${pulled} chunks were read before the target took the ${count}th`);
-    assert.is(flow.isBlocked, true);
+    assert.is(from.isPaused(), true);
     assert.is(isDone, false);
     to.take();
   }
@@ -150,24 +149,35 @@ test("Flow tells once who closed it, and not that it was stopped", async () => {
   assert.equal(told, []);
 });
 
-test("silence() waits for a flow that is blocked, and for one that has more to say", async () => {
+test("Flow takes all that is left when the writer has ended, whatever the target takes", async () => {
   const from = new PassThrough();
   const to = new SlowTarget();
   const flow = new Flow(from, to, nothing);
-  const quiet = silence([flow]);
-  let isQuiet = false;
-  quiet.promise.then(() => isQuiet = true);
-  try {
-    from.write("a");
-    await eventually("the flow is blocked", () => flow.isBlocked);
-    // Longer than silence takes: the reader of the target is slow, not the source silent.
-    await new Promise((resolve) => setTimeout(resolve, 800));
-    assert.is(isQuiet, false);
-    to.take();
-    await within(quiet.promise, "silence");
-  } finally {
-    quiet.cancel();
-  }
+  for (const chunk of ["a", "b", "c"]) from.write(chunk);
+  await eventually("the flow is blocked", () => to.taken.length === 1 && from.isPaused());
+  flow.takeAll();
+  from.end();
+  await within(flow.ended, "the end of the source");
+  assert.equal([flow.byteCount, flow.unwritten], [3, 3]);
+  for (const _ of ["a", "b", "c"]) to.take();
+  await within(flow.done, "the end");
+  assert.equal(to.taken, ["a", "b", "c"]);
+});
+
+test("Flow that is cut takes no more, and passes on what has come", async () => {
+  const from = new PassThrough();
+  const to = new SlowTarget();
+  const flow = new Flow(from, to, nothing);
+  from.write("a");
+  await eventually("a has come", () => to.taken.length === 1);
+  let isDone = false;
+  flow.done.then(() => isDone = true);
+  flow.cut();
+  await within(flow.ended, "the end of the source");
+  assert.equal([from.destroyed, isDone], [true, false]);
+  to.take();
+  await within(flow.done, "the end");
+  assert.is(to.writableEnded, true);
 });
 
 test.run();

@@ -19,8 +19,8 @@ test("record says what is wrong with its options, and does not start the server"
       [record(), /^tapeline: record needs a command behind --; .*\n$/],
       [record("--"), /^tapeline: record needs a command behind --; .*\n$/],
       [record("--", ""), /^tapeline: record needs a command behind --; .*\n$/],
-      [record("sh", "-c", "exit"), /^tapeline: there is no option -c.*\n$/],
-      [record("touch", `${folder}/started`), /^tapeline: put -- before the command: tapeline record -- touch .*\n$/],
+      [record("--nmae", ...server(folder)), /^tapeline: there is no option --nmae, did you mean --name\?.*\n$/],
+      [record("-c", ...server(folder)), /^tapeline: there is no option -c.*\n$/],
       [recorded(server(folder), ["--nmae", "x"]), /^tapeline: there is no option --nmae, did you mean --name\?.*\n$/],
       [
         recorded(server(folder), ["--durability", "\u001b"]),
@@ -124,6 +124,21 @@ test("record masks what looks like a secret in the arguments, wherever it shows 
     assert.match(String(none.stderr), /^tapeline: Cannot start no-such --token=\[masked\]: /);
     const { records, metadata } = await onlyTapeIn(join(folder, "none"));
     assert.is(JSON.stringify([records, metadata]).includes(secret), false);
+  });
+});
+
+test("record takes its command without --, and leaves the command's options to it", async () => {
+  await inScratch(async (folder) => {
+    // An option of ours, help, and a -- of its own: all of it is the command's.
+    const args = ["-c", 'echo "$@"', "sh", "--dir", "x", "--help", "-h", "--", "y"];
+    for (const [name, before] of [["with", ["--"]], ["without", []]] as const) {
+      const dir = join(folder, name);
+      const { stdout, stderr, code } = await talkWith(record("--dir", dir, ...before, "sh", ...args));
+      assert.equal([String(stdout), String(stderr), code], ["--dir x --help -h -- y\n", "", 0]);
+      assert.equal((await onlyTapeIn(dir)).metadata?.transport?.args, args);
+    }
+    const help = await talkWith(record("--dir", folder, "--help", "sh"));
+    assert.match(String(help.stdout), /^Runs an MCP server/);
   });
 });
 
