@@ -17,6 +17,8 @@ Usage:
 Methods are listed with their count, errors and latencies: half of the answers
 came within p50, 95 % within p95. Errors are JSON-RPC errors and results of
 tools that say "isError". A tape that is damaged or has gaps gives exit code 3.
+STRANGE lists what the peers should not do (lines that are no protocol, answers
+to nothing, ids used twice, …), with the number of the first frame of each.
 
 Options:
   --top N       how many slow calls, errors and other things to list; by default
@@ -106,6 +108,7 @@ function infoObject({ tape, state, stats, performance, summary, reading }: TapeI
     invalid_count: summary.invalid,
     log_count: summary.logs,
     unanswered: summary.openCalls().map(({ label, ts, ...rest }) => ({ method: label, ...rest, ts: ts ?? null })),
+    strange: summary.strange.list().map(({ firstSeq, ...rest }) => ({ ...rest, first_seq: firstSeq })),
     gaps: summary.gaps.map(({ type: _, ...gap }) => gap),
     damaged_line_count: reading.damagedCount,
     damaged_lines: reading.damaged.map(({ code, line = null, offset = null, length = null, message }) => {

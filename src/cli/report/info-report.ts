@@ -3,7 +3,7 @@ import type { OpenedTape } from "../arguments/tape-argument.ts";
 import type { TapeReading } from "../arguments/tape-reading.ts";
 import { describeLost } from "./describe-record.ts";
 import type { TapeSummary } from "./tape-summary.ts";
-import { errorsTable, methodsTable, more, openTable, slowestTable } from "./info-tables.ts";
+import { errorsTable, methodsTable, more, openTable, slowestTable, strangeTable } from "./info-tables.ts";
 import { causeOf, outcomeOf } from "./session-end.ts";
 import { paintState, type TapeState } from "./tape-state.ts";
 import { cut, escapeControls, pad, type Style, widthOf } from "../terminal/text.ts";
@@ -37,6 +37,7 @@ export function infoReport(info: TapeInfo, top: number, style: Style, columns: n
     slowestTable(summary.slowest, style, columns),
     errorsTable(summary.errors(), top, style, columns),
     openTable(summary.openCalls(), top, style, columns),
+    strangeTable(summary.strange.list(), top, style, columns),
     faults(info, top, style, columns),
   ];
   return sections.filter((lines) => lines.length > 0).flatMap((lines, at) => at === 0 ? lines : ["", ...lines]);

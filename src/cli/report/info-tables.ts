@@ -1,5 +1,6 @@
 import type { TapePerformance } from "../../records/metadata.ts";
 import type { Direction } from "../../records/record.ts";
+import { type Strange, STRANGE_KINDS } from "./strange.ts";
 import { tableLines } from "../terminal/table.ts";
 import type { ErrorSummary, MethodSummary, OpenCall, TimedCall } from "./tape-summary.ts";
 import { escapeControls, type Style } from "../terminal/text.ts";
@@ -156,6 +157,29 @@ const OUTCOMES: Readonly<Record<string, string>> = {
   orphan: "none came",
   timeout: "timed out",
 };
+
+/** What is strange about a session, for people. */
+export function strangeTable(found: readonly Strange[], top: number, style: Style, columns: number): string[] {
+  if (found.length === 0 || top === 0) return [];
+  const shown = found.slice(0, Math.max(top, 10));
+  const lines = tableLines(
+    shown,
+    [
+      {
+        title: "STRANGE",
+        cell: ({ kind, dir }) => `${arrowOf(dir)} ${STRANGE_KINDS[kind]}`,
+        minWidth: 16,
+        paint: style.warn,
+      },
+      { title: "COUNT", cell: ({ count }) => formatCount(count), align: "right" },
+      { title: "FIRST AT", cell: ({ firstSeq }) => String(firstSeq), align: "right" },
+      { title: "IDS", cell: ({ ids }) => escapeControls(ids.join(" ")), minWidth: 4, dropOrder: 1 },
+    ],
+    style,
+    columns,
+  );
+  return [...lines, ...more(found.length - shown.length, "kind", style)];
+}
 
 /** That there is more than was listed. */
 export function more(count: number, noun: string, style: Style): string[] {

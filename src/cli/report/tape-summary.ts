@@ -5,6 +5,7 @@ import { RunningStats } from "../../records/running-stats.ts";
 import type { CorrelationRecord, Direction, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
 import { type Call, Calls, roundTripUs, type SeenFrame } from "./calls.ts";
 import { Peers } from "./peers.ts";
+import { Strangeness } from "./strange.ts";
 import { copyOf } from "../terminal/text.ts";
 
 /** What is counted of one method. */
@@ -62,6 +63,7 @@ const MAX_GAPS = 1000;
 export class TapeSummary {
   readonly stats: RunningStats = new RunningStats();
   readonly peers: Peers = new Peers();
+  readonly strange: Strangeness = new Strangeness();
   readonly gaps: GapRecord[] = [];
   /** The slowest calls, the slowest first. */
   readonly slowest: TimedCall[] = [];
@@ -118,7 +120,9 @@ export class TapeSummary {
     return [...this.#open.values()].sort((a, b) => a.seq - b.seq);
   }
 
-  #addFrame(frame: FrameRecord, { messages, answers }: SeenFrame): void {
+  #addFrame(frame: FrameRecord, seen: SeenFrame): void {
+    const { messages, answers } = seen;
+    this.strange.frame(frame, seen);
     for (const seen of messages) {
       const { message, header, label } = seen;
       this.peers.see(seen);
@@ -134,6 +138,7 @@ export class TapeSummary {
   }
 
   #addGap(gap: GapRecord): void {
+    this.strange.gap(gap);
     if (this.gaps.length < MAX_GAPS) this.gaps.push(gap);
     this.#await(this.#calls.lost(gap));
   }
@@ -150,6 +155,7 @@ export class TapeSummary {
 
   /** The tape's own word on a request. */
   #addCorrelation(record: CorrelationRecord): void {
+    this.strange.correlation(record, this.#calls.get(record.request_seq)?.dir);
     const waiting = this.#waiting.get(keyOf(record));
     waiting?.pop();
     if (waiting?.length === 0) this.#waiting.delete(keyOf(record));
