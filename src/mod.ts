@@ -55,7 +55,7 @@ export type { Emit, StageSpec } from "./streams/stage-spec.ts";
 export { compose, pipe, type PipeSource } from "./streams/pipe.ts";
 export { type Source, source } from "./streams/source.ts";
 export type { SourceSpec } from "./streams/source-spec.ts";
-export { type Sink, sink, type SinkSpec, TapeSink, type TapeSinkSpec } from "./streams/sink.ts";
+export { type Sink, sink, type SinkSpec, TapeSink, type TapeSinkSpec, type WriterState } from "./streams/sink.ts";
 export { memorySource, type MemorySourceOptions } from "./sources/memory.ts";
 export { type TapeBytes, tapeSource } from "./sources/tape-source.ts";
 export { type MemorySink, memorySink } from "./sinks/memory.ts";

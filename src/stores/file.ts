@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { join } from "node:path";
 import { printable, TapeError } from "../errors.ts";
 import { codeOf, ioError } from "../sinks/file/file-error.ts";
+import { writerOf } from "../sinks/file/file-lock.ts";
 import { markOf } from "../sinks/file/file-proof.ts";
 import { type FileSystem, systemFiles } from "../sinks/file/file-system.ts";
 import { makeFolder, syncFolder } from "../sinks/file/file-folder.ts";
@@ -110,6 +111,8 @@ export function fileStoreIn(files: FileSystem, folder: string): TapeStore {
         return absent(error, `Cannot delete ${key}`) ?? false;
       }
     },
+
+    writerOf: (key) => writerOf(pathOf(key), files),
   };
 }
 

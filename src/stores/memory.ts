@@ -108,6 +108,8 @@ export function memoryStore(): TapeStore {
       if (object !== undefined) wake(object);
       return Promise.resolve(objects.delete(key));
     },
+
+    writerOf: (key) => Promise.resolve(objects.get(key)?.writer === undefined ? "none" : "alive"),
   };
 }
 

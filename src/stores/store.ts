@@ -1,5 +1,5 @@
 import type { Bytes } from "../lines/bytes.ts";
-import type { OpenSinkOptions, TapeSink } from "../streams/sink.ts";
+import type { OpenSinkOptions, TapeSink, WriterState } from "../streams/sink.ts";
 import type { OpenSourceOptions } from "../streams/source.ts";
 
 /** One key of a store. */
@@ -14,7 +14,7 @@ export interface StoreEntry {
 
 /**
  * A collection of tapes on one backend, and of the small objects that belong to them. A key is a tape id and an ending,
- * such as `demo.jsonl`. A backend implements these seven calls, and passes `testStore` of `tapeline/testing`.
+ * such as `demo.jsonl`. A backend implements these calls, the last one if it can,, and passes `testStore` of `tapeline/testing`.
  */
 export interface TapeStore {
   /**
@@ -36,4 +36,9 @@ export interface TapeStore {
   list(): AsyncIterable<StoreEntry>;
   /** Deletes a key; false if there was none. */
   delete(key: string): Promise<boolean>;
+  /**
+   * Who writes a tape, for followers and lists: those of a tape whose writer is `gone` need not wait for more. A store
+   * that cannot tell leaves it out.
+   */
+  writerOf?(key: string): Promise<WriterState>;
 }

@@ -122,6 +122,13 @@ export interface TapeSinkSpec extends SinkSpec<Uint8Array> {
 }
 
 /**
+ * Who writes a tape, as far as its backend can tell: somebody does (`alive`); its last writer has died without letting go
+ * of it (`gone`); nobody has taken hold of it (`none`), which is so too of writers that do not ask; or that cannot be
+ * told from here (`unknown`), as of a writer on another machine.
+ */
+export type WriterState = "alive" | "gone" | "none" | "unknown";
+
+/**
  * Where a tape is written: a `WritableStream` of bytes with the few calls a writer needs beside it. Make one for a
  * backend of your own with `new TapeSink(spec)`.
  */

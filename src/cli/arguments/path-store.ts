@@ -1,6 +1,7 @@
 import * as fs from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { codeOf, ioError } from "../../sinks/file/file-error.ts";
+import { writerOf } from "../../sinks/file/file-lock.ts";
 import { fileSink } from "../../sinks/file/file.ts";
 import { fileSource } from "../../sources/file/file.ts";
 import type { TapeStore } from "../../stores/store.ts";
@@ -43,6 +44,7 @@ export function pathStore(path: string, tapeId: string): TapeStore {
     async delete(key) {
       return await ifThere(key, () => fs.unlink(pathOf(key)).then(() => true)) ?? false;
     },
+    writerOf: (key) => writerOf(pathOf(key)),
     openSource: (key, options) => fileSource(pathOf(key), options),
     async size(key) {
       return (await ifThere(key, () => fs.stat(pathOf(key))))?.size;

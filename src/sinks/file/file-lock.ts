@@ -4,6 +4,7 @@ import { codeOf } from "./file-error.ts";
 import type { LockHolder } from "./file-holder.ts";
 import { type FileSystem, systemFiles } from "./file-system.ts";
 import type { FileHandle } from "./file-handle.ts";
+import type { WriterState } from "../../streams/sink.ts";
 
 /** A lock that is being written is taken for held for so long; after that its writer must have died. */
 const WRITING_MS = 5_000;
@@ -72,6 +73,26 @@ export class FileLock {
     } catch {
       givenBack.add(this.#holder.nonce);
     }
+  }
+}
+
+/**
+ * Who writes a file, as its lock tells: a lock that is just being written, or is of another host, tells nothing.
+ *
+ * @param path of the file
+ */
+export async function writerOf(path: string, files: FileSystem = systemFiles): Promise<WriterState> {
+  const lock = `${path}.lock`;
+  try {
+    const text = await readIfThere(files, lock);
+    if (text === undefined) return "none";
+    const holder = parseHolder(text);
+    if (await isDead(files, lock, holder)) return holder !== undefined && givenBack.has(holder.nonce) ? "none" : "gone";
+    const { host } = await files.thisProcess();
+    const isHere = holder !== undefined && (holder.host === null || host === null || holder.host === host);
+    return isHere ? "alive" : "unknown";
+  } catch {
+    return "unknown";
   }
 }
 
