@@ -4,6 +4,8 @@ import type { TapeRecord } from "../records/record.ts";
 import type { TapeStore } from "../stores/store.ts";
 import { checkTapeId, tapeKeys } from "../records/tape-id.ts";
 import { type FollowOptions, type ReaderOptions, StreamingTapeReader } from "./read/reader.ts";
+import { readTapeEnd } from "./read/tape-end.ts";
+import { tapeState } from "./read/tape-state.ts";
 import { StreamingTapeWriter } from "./write/writer.ts";
 import type { TapeDescription, WriterOptions } from "./write/writer-options.ts";
 
@@ -65,17 +67,19 @@ export class TapeManager {
   }
 
   /**
-   * All records of a tape, and then each new one as it is written, until the tape is finalized or the signal ends it.
+   * All records of a tape, and then each new one as it is written, until the tape is finalized, interrupted or
+   * deleted, or the signal ends it.
    *
    * @throws {TapeError} in the iterator: as {@linkcode openForReading} and `StreamingTapeReader.records`
    */
   async *followTape(tapeId: string, options: FollowTapeOptions = {}): AsyncGenerator<TapeRecord, void, undefined> {
     await using reader = await this.openForReading(tapeId, options);
-    yield* reader.follow({ signal: options.signal });
+    yield* reader.follow(options);
   }
 
   /**
-   * The metadata of all tapes, newest first. Of a tape without readable metadata only what its init record says.
+   * The metadata of all tapes, newest first. Of a tape without readable metadata only what its init record says. One whose
+   * writer has died says that it is still `recording`: here its status is `interrupted`, and its end tells its statistics.
    *
    * @throws {TapeError} code `io`
    */
@@ -85,7 +89,9 @@ export class TapeManager {
       const tapeId = TAPE_KEY.exec(key)?.[1];
       if (tapeId === undefined) continue;
       const stored = await this.#stored(tapeId) ?? await this.#fromInit(tapeId, modifiedMs);
-      tapes.push({ ...stored, tape_id: tapeId, stats: { ...stored.stats, file_size_bytes: size } });
+      const isInterrupted = await tapeState(this.#store, tapeId, stored) === "interrupted";
+      const known = isInterrupted ? { ...stored, ...await this.#endOf(key, size) } : stored;
+      tapes.push({ ...known, tape_id: tapeId, stats: { ...known.stats, file_size_bytes: size } });
     }
     return tapes.sort((a, b) => compare(b.created_at ?? "", a.created_at ?? "") || compare(b.tape_id, a.tape_id));
   }
@@ -103,6 +109,17 @@ export class TapeManager {
       for (const key of [keys.tape, keys.meta, keys.index, keys.torn]) await this.#store.delete(key);
     } finally {
       await sink.abort(new TapeError("closed", `The tape ${tapeId} was deleted`));
+    }
+  }
+
+  /** The status and the statistics of a tape whose writer could not put them any more. */
+  async #endOf(key: string, size: number): Promise<Pick<TapeMetadata, "status" | "stats">> {
+    try {
+      const { isFinalized, stats } = await readTapeEnd(this.#store, key, size);
+      return { status: isFinalized ? "finalized" : "interrupted", stats };
+    } catch {
+      // It was deleted since, or cannot be read: one tape must not hide the others.
+      return { status: "interrupted" };
     }
   }
 

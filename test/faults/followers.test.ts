@@ -24,7 +24,7 @@ class Follower {
 
   async #follow(store: TapeStore): Promise<void> {
     await using reader = await StreamingTapeReader.open(store, "demo");
-    for await (const record of reader.follow()) {
+    for await (const record of reader.follow({ waitForWriter: true })) {
       this.count++;
       if (record.type !== "frame") continue;
       if (record.seq !== this.frames) throw new Error(`frame ${record.seq} came in place of ${this.frames}`);

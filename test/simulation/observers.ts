@@ -60,7 +60,9 @@ export class Observer {
   }
 
   async #follow(reader: StreamingTapeReader): Promise<void> {
-    for await (const record of reader.follow({ signal: this.#stop.signal })) this.#see(JSON.stringify(record));
+    const waitForWriter = this.#model.world.random(2) === 0;
+    const options = { signal: this.#stop.signal, waitForWriter };
+    for await (const record of reader.follow(options)) this.#see(JSON.stringify(record));
     await reader.close();
   }
 

@@ -143,6 +143,8 @@ test("TapeManager sees the tapes of other processes, and leaves them alone as lo
     await rejection(manager.delete("theirs"), "locked");
     await rejection(manager.resumeRecording("theirs"), "locked");
     await child.kill();
+    const [killed] = await manager.list();
+    assert.equal([killed?.status, killed?.stats?.frame_count, killed?.stats?.last_sequence], ["interrupted", 3, 2]);
     await manager.delete("theirs");
     assert.equal(await readdir(folder), []);
   });

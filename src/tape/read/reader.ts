@@ -8,6 +8,7 @@ import { parseLine } from "../../transforms/parse-record.ts";
 import { lineLimitOf } from "../../stores/line-limit.ts";
 import { LineCursor } from "./line-cursor.ts";
 import { findFrame } from "./seek.ts";
+import { WriterWatch } from "./writer-watch.ts";
 
 /** Options of {@linkcode StreamingTapeReader.open}. */
 export interface ReaderOptions {
@@ -29,6 +30,14 @@ export interface ReaderOptions {
 export interface FollowOptions {
   /** Ends the following. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Goes on waiting where the tape's writer has died, as somebody may resume it.
+   *
+   * @default {false}
+   */
+  readonly waitForWriter?: boolean | undefined;
+  /** Is told when the following ends because the recording was interrupted: nobody writes the tape, and it has no end. */
+  readonly onInterrupted?: (() => void) | undefined;
 }
 
 /**
@@ -144,30 +153,43 @@ export class StreamingTapeReader {
   }
 
   /**
-   * The records from here on, and then each new one as it is written, until the tape is finalized or deleted, or the
-   * signal ends it.
+   * The records from here on, and then each new one as it is written, until the tape is finalized, interrupted or deleted,
+   * or the signal ends it. It is interrupted when its writer has died, or has failed and let go of it; a writer that has
+   * paused it is waited for. Tapes without metadata, and those of a store that cannot tell who writes them, are followed
+   * until the signal.
    *
    * @throws {TapeError} in the iterator: as {@linkcode records}; and code `invalid_tape` where the tape was replaced by
    * another, or cut back behind what was read
    */
   async *follow(options: FollowOptions = {}): AsyncGenerator<TapeRecord, void, undefined> {
+    const { signal, waitForWriter = false, onInterrupted } = options;
     const from = this.#open();
     // A tape of an older writer has no mark for its end; what its metadata says is then all there is to know.
     const isOver = (await this.metadata())?.status === "finalized";
     await from.close();
     const stop = new AbortController();
-    const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
+    const watch = isOver || waitForWriter
+      ? undefined
+      : new WriterWatch(this.#store, this.tapeId, () => this.metadata());
+    const signals = [signal, stop.signal, watch?.gone].filter((each) => each !== undefined);
     const { maxLineBytes, onError } = this.#options;
-    const cursor = this.#cursor = from.fork({ maxLineBytes, follow: !isOver, signal });
+    let cursor = this.#cursor = from.fork({ maxLineBytes, follow: !isOver, signal: AbortSignal.any(signals) });
     try {
-      for await (const record of new LineIterator(() => cursor, (line) => this.#parse(line), onError)) {
-        yield record;
-        if (options.signal?.aborted) return;
-        if (record.type !== "checkpoint" || record.final !== true) continue;
-        // A tape that was gone on with has more behind its final checkpoint.
-        if ((await this.#store.size(tapeKeys(this.tapeId).tape) ?? 0) <= cursor.offset) return;
+      for (let isLast = false;; isLast = true) {
+        for await (const record of new LineIterator(() => cursor, (line) => this.#parse(line), onError)) {
+          yield record;
+          if (signal?.aborted) return;
+          if (record.type !== "checkpoint" || record.final !== true) continue;
+          // A tape that was gone on with has more behind its final checkpoint.
+          if ((await this.#store.size(tapeKeys(this.tapeId).tape) ?? 0) <= cursor.offset) return;
+        }
+        if (signal?.aborted || this.#isClosed || watch?.gone.aborted !== true) return;
+        if (isLast) return onInterrupted?.();
+        // What came since we looked last is read too: its end may be there.
+        cursor = this.#cursor = cursor.fork({ maxLineBytes });
       }
     } finally {
+      watch?.stop();
       stop.abort();
       await cursor.close();
       if (this.#cursor === cursor) this.#cursor = cursor.fork({ maxLineBytes });

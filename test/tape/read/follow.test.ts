@@ -3,15 +3,16 @@ import * as assert from "uvu/assert";
 import type { TapeRecord } from "../../../src/records/record.ts";
 import { fileStore } from "../../../src/stores/file.ts";
 import { memoryStore } from "../../../src/stores/memory.ts";
+import type { WriterState } from "../../../src/streams/sink.ts";
 import type { TapeStore } from "../../../src/stores/store.ts";
 import { TapeManager } from "../../../src/tape/manager.ts";
-import { StreamingTapeReader } from "../../../src/tape/read/reader.ts";
+import { type FollowOptions, StreamingTapeReader } from "../../../src/tape/read/reader.ts";
 import { StreamingTapeWriter } from "../../../src/tape/write/writer.ts";
 import { Child } from "../../helpers/child.ts";
 import { assertSameList } from "../../helpers/same-list.ts";
 import { inScratch } from "../../helpers/scratch.ts";
 import { collect } from "../../helpers/streams.ts";
-import { answer, frameLine, initLine, messageOf, putTape, recordsOf, request } from "../../helpers/tapes.ts";
+import { answer, frameLine, initLine, messageOf, putTape, recordsOf, request, textOf } from "../../helpers/tapes.ts";
 import { eventually, rejection, within } from "../../helpers/within.ts";
 
 /** Follows a tape to its end and remembers what it saw. */
@@ -20,8 +21,10 @@ class Follower {
   readonly stop: AbortController = new AbortController();
   readonly ended: Promise<void>;
 
-  constructor(store: TapeStore) {
-    this.ended = within(this.#follow(store), "the end of a follower", 60_000);
+  isInterrupted = false;
+
+  constructor(store: TapeStore, options: FollowOptions = {}) {
+    this.ended = within(this.#follow(store, options), "the end of a follower", 60_000);
     this.ended.catch(() => {});
   }
 
@@ -35,9 +38,12 @@ class Follower {
     ]);
   }
 
-  async #follow(store: TapeStore): Promise<void> {
+  async #follow(store: TapeStore, options: FollowOptions): Promise<void> {
     await using reader = await StreamingTapeReader.open(store, "demo");
-    for await (const record of reader.follow({ signal: this.stop.signal })) this.seen.push(record);
+    const onInterrupted = () => this.isInterrupted = true;
+    for await (const record of reader.follow({ ...options, signal: this.stop.signal, onInterrupted })) {
+      this.seen.push(record);
+    }
   }
 }
 
@@ -290,23 +296,120 @@ test("follow() sees what another process writes, in bursts and one by one, throu
   });
 });
 
-test("follow() outlives a writer that is killed, and goes on with the next one", async () => {
+test("follow() that waits for a writer outlives one that is killed, and goes on with the next", async () => {
   await inScratch(async (folder) => {
     await using child = new Child("tape-child.ts", []);
     assert.is(await child.line(), "ready");
     child.tell(`create ${folder} demo`);
     assert.is(await child.line(), "done");
     const store = fileStore(folder);
-    const follower = new Follower(store);
+    const follower = new Follower(store, { waitForWriter: true });
     child.tell("forever");
     while (Number(await child.line()) < 100) { /* acknowledged frames */ }
     await child.kill();
+    // One that does not wait has ended by now.
+    await new Follower(store).ended;
     const writer = await StreamingTapeWriter.resume(store, "demo");
     await writer.writeFrame(request("after"));
     await writer.finalize();
     await follower.ended;
     assertSameList(follower.seen, await recordsOf(store, "demo"));
+    assert.is(follower.isInterrupted, false);
   });
+});
+
+test("follow() ends where its writer is killed, with all that was written, and says so", async () => {
+  await inScratch(async (folder) => {
+    await using child = new Child("tape-child.ts", []);
+    assert.is(await child.line(), "ready");
+    child.tell(`create ${folder} demo`);
+    assert.is(await child.line(), "done");
+    const store = fileStore(folder);
+    const followers = [new Follower(store), new Follower(store)];
+    child.tell("forever");
+    while (Number(await child.line()) < 100) { /* acknowledged frames */ }
+    for (const { isInterrupted } of followers) assert.is(isInterrupted, false);
+    await child.kill();
+    followers.push(new Follower(store));
+    const whole = (await textOf(store, "demo.jsonl")).split("\n").slice(0, -1);
+    for (const follower of followers) {
+      await follower.ended;
+      assert.is(follower.isInterrupted, true);
+      assertSameList(follower.seen.slice(0, whole.length), whole.map((line) => JSON.parse(line)));
+    }
+    await store.delete("demo.meta.json");
+    const follower = new Follower(store);
+    await follower.ended;
+    assert.is(follower.isInterrupted, true, "without metadata too");
+  });
+});
+
+test("follow() is told of an interruption only where the end is not there, and nobody can be waiting for", async () => {
+  const store = memoryStore();
+  const states: WriterState[] = [];
+  const known: TapeStore = { ...store, writerOf: () => Promise.resolve(states.shift() ?? "gone") };
+  const old = new Date(0).toISOString();
+  const putStatus = (status: unknown, updated_at = old) =>
+    store.put("demo.meta.json", new TextEncoder().encode(JSON.stringify({ tape_id: "demo", status, updated_at })));
+  await putTape(store, "demo", initLine("demo") + frameLine(0, 1));
+
+  // It waits as long as there may be a writer.
+  for (const state of ["alive", "unknown"] as const) {
+    states.push(state);
+    await putStatus("recording");
+    const follower = new Follower(known);
+    await follower.ended;
+    assert.equal([follower.isInterrupted, follower.seen.length, states], [true, 2, []], state);
+  }
+  // Where nobody has taken hold of it, the metadata tell.
+  const waits: [status: unknown, updatedAt: string | undefined][] = [["paused", old], [
+    "recording",
+    new Date().toISOString(),
+  ]];
+  for (const [status, updatedAt] of waits) {
+    states.push("none");
+    await putStatus(status, updatedAt);
+    const follower = new Follower(known);
+    await follower.ended;
+    assert.equal([follower.isInterrupted, states], [true, []], String(status));
+  }
+  for (const status of ["recording", { error: "the disk failed" }]) {
+    states.push("none", "alive");
+    await putStatus(status);
+    const follower = new Follower(known);
+    await follower.ended;
+    assert.equal([follower.isInterrupted, states.splice(0)], [true, ["alive"]], JSON.stringify(status));
+  }
+  // What arrived together with the end of the writer is read, and may be the end of the tape.
+  const finalLine = '{"type":"checkpoint","checkpoint_at":"x","seq":0,"stats":{},"final":true}\n';
+  const late: TapeStore = {
+    ...store,
+    writerOf: async () => {
+      await putTape(store, "demo2", initLine("demo2"));
+      const sink = await store.openSink("demo.jsonl", { mode: "append" });
+      await sink.append([new TextEncoder().encode(finalLine)]);
+      await sink.close();
+      return "gone";
+    },
+  };
+  const follower = new Follower(late);
+  await follower.ended;
+  assert.equal([follower.isInterrupted, follower.seen.length], [false, 3]);
+});
+
+onEachStore("follow() of a store that cannot tell who writes it goes on until the signal", async (store) => {
+  await putTape(store, "demo", initLine("demo"));
+  await store.put("demo.meta.json", new TextEncoder().encode('{"tape_id":"demo","status":"recording"}'));
+  const { writerOf: _, ...silent } = store;
+  const follower = new Follower(silent);
+  await follower.has(1);
+  const sink = await store.openSink("demo.jsonl", { mode: "append" });
+  await sink.append([new TextEncoder().encode(frameLine(0, 1))]);
+  await sink.abort();
+  await follower.has(2);
+  follower.stop.abort();
+  await follower.ended;
+  assert.is(follower.isInterrupted, false);
 });
 
 test.run();
