@@ -5,7 +5,7 @@ import { Progress } from "../terminal/progress.ts";
 import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
 import type { SessionEnd } from "../../records/metadata.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
-import { tapeState } from "../report/tape-state.ts";
+import { tapeState } from "../../tape/read/tape-state.ts";
 import { TapeSummary } from "../report/tape-summary.ts";
 import { asciiJson } from "../terminal/text.ts";
 
@@ -58,7 +58,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
 
   const known: TapeInfo = {
     tape,
-    state: await tapeState(tape.metadata, tape.path),
+    state: await tapeState(tape.store, tape.tapeId, tape.metadata),
     sizeBytes,
     stats: summary.stats.snapshot(sizeBytes),
     performance: summary.stats.performance(),

@@ -10,7 +10,8 @@ import { type Column, tableLines } from "../terminal/table.ts";
 import { tapeFolder } from "../arguments/tape-argument.ts";
 import { outcomeOf } from "../report/session-end.ts";
 import { lineWidth } from "../report/describe-record.ts";
-import { paintState, type TapeState, tapeState } from "../report/tape-state.ts";
+import { type TapeState, tapeState } from "../../tape/read/tape-state.ts";
+import { paintState } from "../report/tape-state.ts";
 import { asciiJson, escapeControls, type Style } from "../terminal/text.ts";
 import { formatAgo, formatBytes, formatCount, formatDuration, formatTime, plural } from "../terminal/units.ts";
 
@@ -21,9 +22,10 @@ Usage:
 
 What it prints comes from the metadata beside each tape, which may be some
 seconds old; "tapeline info" counts the tape itself. A tape is "interrupted"
-when its recorder has ended without finishing it, "recording?" when that cannot
-be told from here, and "unknown" when it has no metadata. Of a server that
-crashed or failed it tells how: "SIGSEGV", "exit 3", "not started".
+when its recorder has ended without finishing it ("tapeline repair" does then),
+"recording?" when that cannot be told from here, and "unknown" when it has no
+metadata. Of a server that crashed or failed it tells how: "SIGSEGV", "exit 3",
+"not started".
 
 On a narrow terminal ids are shortened to a beginning that no other tape has; a
 pipe or file gets all of them.
@@ -63,11 +65,12 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const style = styleOption(values.color, io);
   const folder = tapeFolder(values.dir, io.env);
   if (values.dir !== undefined) await checkFolder(folder);
-  const tapes = await new TapeManager(fileStore(folder)).list();
+  const store = fileStore(folder);
+  const tapes = await new TapeManager(store).list();
   const entries: Entry[] = [];
   for (const tape of tapes.filter(filterOf(values.name, values.tag))) {
     const path = join(folder, `${tape.tape_id}.jsonl`);
-    entries.push({ tape, path, state: await tapeState(tape, path) });
+    entries.push({ tape, path, state: await tapeState(store, tape.tape_id, tape) });
   }
   if (values.json === true) {
     for (const { tape, path, state } of entries) await io.stdout.write(`${asciiJson({ ...tape, path, state })}\n`);
@@ -81,6 +84,14 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const columns = columnsOf(briefIds(tapes.map(({ tape_id }) => tape_id)), style, Date.now());
   const lines = tableLines(entries, columns, style, io.env.COLUMNS ? io.columns : lineWidth(io));
   await io.stdout.write(`${lines.join("\n")}\n`);
+  const interrupted = entries.filter(({ state }) => state === "interrupted");
+  if (interrupted.length > 0) {
+    const id = interrupted.length === 1 ? interrupted[0]!.tape.tape_id : "TAPE";
+    const many = plural(interrupted.length, "recording");
+    await io.stderr.write(
+      `tapeline: ${many} interrupted; "tapeline repair ${id}" ends ${id === "TAPE" ? "one" : "it"}\n`,
+    );
+  }
   return 0;
 }
 

@@ -1,9 +1,12 @@
+import { mayGrow } from "../../tape/read/tape-state.ts";
+import { StreamingTapeWriter } from "../../tape/write/writer.ts";
 import { type RepairResult, repairTape } from "../../tape/repair/repair.ts";
-import type { RecordCounts } from "../../tape/verify/verify.ts";
+import { type RecordCounts, verifyTape } from "../../tape/verify/verify.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
 import { optionalArgument, parseOptions, styleOption } from "../arguments/options.ts";
 import { pathInStore } from "../arguments/path-store.ts";
 import { findTape, naming, type TapeFile, tapeFolder } from "../arguments/tape-argument.ts";
+import { readMetadata } from "../arguments/tape-names.ts";
 import { asciiJson, escapeControls, type Style } from "../terminal/text.ts";
 import { formatBytes, plural } from "../terminal/units.ts";
 import { resultObject, summary } from "./verify.ts";
@@ -20,7 +23,7 @@ put back in order; those that are missing get a gap record. Checkpoints count
 right again and have new checksums; where the old ones did not vouch for what is
 kept, a gap record with a count of 0 says so. The repaired tape ends with a
 final checkpoint, and is verified before it takes anybody's place. A tape
-without damage is left as it is.
+without damage is left as it is; where its recorder was killed, it is ended.
 
 Options:
   --to ID       id of the repaired tape, which is put beside the damaged one; by
@@ -57,10 +60,20 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   if (inPlace && values.to !== undefined) throw new UsageError("--to and --in-place exclude each other");
   const tape = await findTape(optionalArgument("repair", positionals), tapeFolder(values.dir, io.env));
   const options = { to: values.to, inPlace, signal: io.signal };
-  const result = await naming(tape, () => repairTape(tape.store, tape.tapeId, options));
+  const repaired = await naming(tape, () => repairTape(tape.store, tape.tapeId, options));
+  const result = values.to === undefined ? await naming(tape, () => withEnd(repaired, tape)) : repaired;
   if (values.json === true) await io.stdout.write(`${asciiJson(resultFields(result, tape))}\n`);
   else await io.stdout.write(`${report(result, tape, style).join("\n")}\n`);
   return isComplete(result) ? 0 : 3;
+}
+
+/** Ends a tape that has no damage, and no end either because its recorder has died. */
+async function withEnd(result: RepairResult, { store, tapeId }: TapeFile): Promise<RepairResult> {
+  const { before, after } = result;
+  if (before !== after || after.isFinalized) return result;
+  if (await mayGrow(store, tapeId, () => readMetadata(store, `${tapeId}.meta.json`))) return result;
+  await (await StreamingTapeWriter.resume(store, tapeId)).finalize();
+  return { ...result, isChanged: true, isEnded: true, after: await verifyTape(store, tapeId) };
 }
 
 /** Whether all that was on the tape is there, and known to be right. */

@@ -5,7 +5,8 @@ import { describeLost } from "./describe-record.ts";
 import type { TapeSummary } from "./tape-summary.ts";
 import { errorsTable, methodsTable, more, openTable, slowestTable, strangeTable } from "./info-tables.ts";
 import { causeOf, outcomeOf } from "./session-end.ts";
-import { paintState, type TapeState } from "./tape-state.ts";
+import type { TapeState } from "../../tape/read/tape-state.ts";
+import { paintState } from "./tape-state.ts";
 import { cut, escapeControls, pad, type Style, widthOf } from "../terminal/text.ts";
 import {
   formatAgo,

@@ -1,11 +1,13 @@
 import type { TapeLine } from "../../../lines/line.ts";
+import { WriterWatch } from "../../../tape/read/writer-watch.ts";
 import { parseLine } from "../../../transforms/parse-record.ts";
 import type { OpenedTape } from "../../arguments/tape-argument.ts";
 import { TapeReading } from "../../arguments/tape-reading.ts";
+import { readMetadata } from "../../arguments/tape-names.ts";
 import type { CommandIo } from "../../command.ts";
 import { Calls } from "../../report/calls.ts";
 import { describeRecord, isNoteworthy, isNoteworthyLine } from "../../report/describe-record.ts";
-import { harmlessJson, type Style } from "../../terminal/text.ts";
+import { escapeControls, harmlessJson, type Style } from "../../terminal/text.ts";
 import { tailStart } from "./tail-start.ts";
 
 /** How much of a tape is printed, and how. */
@@ -14,6 +16,8 @@ export interface TailOptions {
   readonly count: number;
   /** Whether to wait for more as long as the tape is being recorded. */
   readonly follow: boolean;
+  /** Whether to wait also where its recorder has died: somebody may go on with it. */
+  readonly waitForWriter: boolean;
   /** The records as they stand on the tape. */
   readonly isJson: boolean;
   readonly style: Style;
@@ -42,19 +46,45 @@ export async function followTape(tape: OpenedTape, options: TailOptions, io: Com
   const calls = new Calls();
   if (!isJson) await learnCalls(calls, linesBetween(Math.max(0, start - CONTEXT_BYTES), start));
 
-  for await (const line of reading.lines({ start, follow })) {
+  const watch = follow && !options.waitForWriter
+    ? new WriterWatch(tape.store, tape.tapeId, () => readMetadata(tape.store, `${tape.tapeId}.meta.json`))
+    : undefined;
+  const signal = watch === undefined ? io.signal : AbortSignal.any([io.signal, watch.gone]);
+  let end = start;
+  let isOver = false;
+  const print = async (line: TapeLine) => {
     const record = reading.parse(line);
-    if (record === undefined) continue;
+    if (line.terminated) end = line.nextOffset;
+    if (record === undefined) return;
     if (isJson) await io.stdout.write(`${dress(io.isTty ? harmlessJson(line.text()) : line.text())}\n`);
     else {
       const text = describeRecord(line, record, calls, style, width());
       if (isNoteworthy(record)) await io.stdout.write(`${dress(text)}\n`);
     }
-    if (!follow || record.type !== "checkpoint" || record.final !== true) continue;
+    if (!follow || record.type !== "checkpoint" || record.final !== true) return;
     // A tape that was gone on with has more behind its final checkpoint.
-    if ((await tape.store.size(tape.key) ?? 0) <= line.nextOffset) break;
+    isOver = (await tape.store.size(tape.key) ?? 0) <= line.nextOffset;
+  };
+  try {
+    for await (const line of reading.lines({ start, follow, signal })) {
+      await print(line);
+      if (isOver) break;
+    }
+  } finally {
+    watch?.stop();
   }
-  return await reading.finish();
+  if (isOver || io.signal.aborted || watch?.gone.aborted !== true) return await reading.finish();
+  // What came since we looked last is printed too: its end may be there.
+  for await (const line of reading.lines({ start: end })) await print(line);
+  if (isOver) return await reading.finish();
+  await io.stderr.write(`tapeline: ${interruption(tape)}\n`);
+  return Math.max(3, await reading.finish());
+}
+
+/** What to say of a tape whose recorder has died. */
+function interruption({ path }: OpenedTape): string {
+  const quoted = escapeControls(/^[\w./-]+$/.test(path) ? path : `'${path}'`);
+  return `the recording was interrupted: its recorder has ended without finishing it; "tapeline repair ${quoted}" does`;
 }
 
 /** Whether a last line without its end is a record all the same. */

@@ -1,9 +1,8 @@
-import { join } from "node:path";
 import { fileStore } from "../../../stores/file.ts";
 import { type OpenedTape, openTape } from "../../arguments/tape-argument.ts";
 import { briefIds, readMetadata, tapesIn } from "../../arguments/tape-names.ts";
 import type { CommandIo } from "../../command.ts";
-import { tapeState } from "../../report/tape-state.ts";
+import { tapeState } from "../../../tape/read/tape-state.ts";
 import { cut, escapeControls, pad, widthOf } from "../../terminal/text.ts";
 import { followTape, type TailOptions } from "./follow-tape.ts";
 import { newTapes, openNewTape, sayWaiting } from "./new-tapes.ts";
@@ -52,8 +51,9 @@ class TailAll {
   }
 
   async #isWritten(id: string): Promise<boolean> {
-    const metadata = await readMetadata(fileStore(this.#folder), `${id}.meta.json`);
-    return (await tapeState(metadata, join(this.#folder, `${id}.jsonl`))).startsWith("recording");
+    const store = fileStore(this.#folder);
+    const metadata = await readMetadata(store, `${id}.meta.json`);
+    return (await tapeState(store, id, metadata)).startsWith("recording");
   }
 
   /** Follows one tape to its end. What goes wrong with it does not end the others. */

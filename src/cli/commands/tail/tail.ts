@@ -20,7 +20,8 @@ the text of a tool's result, the arguments of a call. A terminal shows the
 beginning, a pipe or file gets all of it. What the server said on stderr, output
 that is not JSON, requests without an answer and gaps have lines of their own.
 
-It ends when the recording does. Ctrl-C ends it too, with exit code 0.
+It ends when the recording does. Ctrl-C ends it too, with exit code 0. Where the
+recorder was killed it says so, and ends with exit code 3.
 
 With --all it begins with the tapes of DIR that are being written, or else with
 the latest, goes on with every new tape that is made there, and ends with Ctrl-C
@@ -30,7 +31,8 @@ Options:
   -n, --lines LINES  how many lines to begin with; by default 10
   --no-follow        end at the end of what is recorded so far
   -f, --follow       wait for more (the default)
-  --wait             wait for the tape if there is none yet
+  --wait             wait for the tape if there is none yet; if its recorder was
+                     killed, for somebody who goes on with it
   --all              all tapes of DIR, those that are still to come too
   --json             the records as they stand on the tape, one a line; with
                      --all as the "record" of an object with its "tape_id"
@@ -63,6 +65,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const options: TailOptions = {
     count: numberOption("-n", values.lines, "0 or more", (n) => Number.isSafeInteger(n) && n >= 0) ?? 10,
     follow: values["no-follow"] !== true,
+    waitForWriter: values.wait === true,
     isJson: values.json === true,
     style: styleOption(values.color, io),
     width: () => lineWidth(io, values.wide),
