@@ -4,7 +4,17 @@
 //   bun examples/custom-filter.ts
 //   deno run examples/custom-filter.ts
 
-import { encodeRecord, type FrameRecord, frames, lineSplit, memorySource, parseRecord, pipe, stage } from "tapeline";
+import {
+  encodeRecord,
+  type FrameRecord,
+  frames,
+  isRequest,
+  lineSplit,
+  memorySource,
+  parseRecord,
+  pipe,
+  stage,
+} from "tapeline";
 
 const tape = memorySource([
   '{"type":"init","version":"2.0","tape_id":"demo","session_id":"s","created_at":"2026-01-01T00:00:00Z"}',
@@ -14,21 +24,12 @@ const tape = memorySource([
   "",
 ].join("\n"));
 
-interface ToolCall {
-  method: "tools/call";
-  params: { name: string; arguments?: unknown };
-}
-
-function isToolCall(message: unknown): message is ToolCall {
-  return typeof message === "object" && message !== null && "method" in message && message.method === "tools/call";
-}
-
 /** Lets the calls of one tool through, without their arguments. */
 function callsOf(tool: string) {
   return stage<FrameRecord, FrameRecord>({
     transform(frame, emit) {
+      if (!isRequest(frame, "tools/call") || frame.env.message.params.name !== tool) return;
       const { message } = frame.env;
-      if (!isToolCall(message) || message.params.name !== tool) return;
       emit({ ...frame, env: { message: { ...message, params: { name: tool, arguments: "(hidden)" } } } });
     },
   });
