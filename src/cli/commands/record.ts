@@ -2,7 +2,7 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
 import { deferred } from "../../deferred.ts";
-import { dieBy, exitAtOnce } from "../../mcp/record/exit.ts";
+import { dieBy, exitAtOnce } from "../terminal/exit.ts";
 import { ownStdio } from "../../mcp/record/own-stdio.ts";
 import { recordStdio, type StdioSession } from "../../mcp/record/record-stdio.ts";
 import { CommandError } from "../../mcp/command/command-error.ts";

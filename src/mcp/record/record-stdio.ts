@@ -91,6 +91,9 @@ const START_PATIENCE_MS = 2_000;
  * server left behind holds the output open, that is half a second of silence later, and two seconds at most; a client that
  * reads nothing for three seconds is not waited for then. A `log` record of the stream `tapeline` says so.
  *
+ * The server does not outlive this process: where that is killed, so is the server, but not what the server has left
+ * behind. A small shell watches over that, except on Windows.
+ *
  * Every line becomes a frame: a message where it is JSON, else `raw` text. Frames carry no `transport` of their own: the
  * metadata have it, without the secrets that the arguments seem to hold. Nothing of the server's environment is recorded.
  *
@@ -182,6 +185,7 @@ async function passOn(
   }
   for (const flow of [answers, errors, requests]) flow.stop();
   server.stdin.destroy();
+  await server.unwatched;
   return ending;
 }
 

@@ -4,6 +4,7 @@ import type { Readable, Writable } from "node:stream";
 import { CommandError } from "../command/command-error.ts";
 import type { ServerCommand } from "../command/server-command.ts";
 import { whyNotStarted } from "../command/why-not-started.ts";
+import { Watchdog } from "./watchdog.ts";
 
 /** How a process has ended. */
 export interface ProcessEnding {
@@ -21,22 +22,27 @@ export class ServerProcess {
   readonly pid: number;
   /** Settles when the process has ended, whatever of its output is still on the way. */
   readonly ended: Promise<ProcessEnding>;
+  /** Settles when nothing is left of what was started to watch over it, which is a moment later. */
+  readonly unwatched: Promise<void>;
   #hasEnded = false;
 
   private constructor(child: ChildProcessWithoutNullStreams, pid: number) {
     ({ stdin: this.stdin, stdout: this.stdout, stderr: this.stderr } = child);
     this.pid = pid;
+    const watchdog = new Watchdog(pid);
     this.ended = new Promise((resolve) => {
       child.once("exit", (code, signal) => {
         this.#hasEnded = true;
         resolve({ code, signal });
       });
     });
+    this.unwatched = this.ended.then(() => watchdog.dismiss());
     for (const stream of [this.stdin, this.stdout, this.stderr]) stream.on("error", () => {});
   }
 
   /**
-   * Starts the command, in our own process group: what a terminal sends to one it sends to the other.
+   * Starts the command, in our own process group: what a terminal sends to one it sends to the other. It does not outlive
+   * this process, however that ends.
    *
    * @throws {CommandError}
    */
