@@ -106,7 +106,7 @@ function asksForHelp(args: readonly string[]): boolean {
 }
 
 async function unknown(what: string, word: string, known: readonly string[]): Promise<UsageError> {
-  const { nearest } = await import("./arguments/options.ts");
+  const { nearest } = await import("../nearest.ts");
   const meant = nearest(word, known);
   const hint = meant === undefined ? '"tapeline --help" lists them all' : `did you mean ${meant}?`;
   return new UsageError(`there is no ${what} "${escapeControls(word)}"; ${hint}`);

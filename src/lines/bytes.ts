@@ -1,6 +1,11 @@
 /** Bytes of our own making: never shared with another thread, so that every stream of the platform takes them. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
+/** Whether a value is bytes, of this realm or another. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array || Object.prototype.toString.call(value) === "[object Uint8Array]";
+}
+
 /** Joins chunks into one array; a single chunk is returned as it is. */
 export function concat(chunks: readonly Bytes[]): Bytes {
   if (chunks.length === 1) return chunks[0]!;

@@ -1,5 +1,5 @@
 import { type Bytes, concat } from "../lines/bytes.ts";
-import { Sink } from "../streams/sink.ts";
+import { checkBytes, Sink } from "../streams/sink.ts";
 
 /** A sink that keeps what it is given. */
 export class MemorySink extends Sink<Uint8Array> {
@@ -8,9 +8,10 @@ export class MemorySink extends Sink<Uint8Array> {
   constructor() {
     const chunks: Bytes[] = [];
     super({
-      write(more) {
+      // deno-lint-ignore require-await -- an error shall become a rejection
+      async write(more) {
+        for (const chunk of more) checkBytes(chunk);
         chunks.push(...more.map((chunk) => chunk.slice()));
-        return Promise.resolve();
       },
     });
     this.#chunks = chunks;

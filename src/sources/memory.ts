@@ -1,4 +1,6 @@
-import type { Bytes } from "../lines/bytes.ts";
+import { checkOptions, type OptionNames, wrongChunk } from "../arguments.ts";
+import { TapeError } from "../errors.ts";
+import { type Bytes, isBytes } from "../lines/bytes.ts";
 import { type Source, source } from "../streams/source.ts";
 
 /** Options of {@linkcode memorySource}. */
@@ -7,8 +9,12 @@ export interface MemorySourceOptions {
   readonly chunkBytes?: number | undefined;
 }
 
+const OPTIONS: OptionNames<MemorySourceOptions> = { chunkBytes: true };
+
 /**
  * A source over bytes, or text, that are already there.
+ *
+ * @throws {TapeError} code `invalid_argument`
  *
  * @example
  * ```ts
@@ -18,8 +24,15 @@ export interface MemorySourceOptions {
  * ```
  */
 export function memorySource(content: string | Bytes, options: MemorySourceOptions = {}): Source<Bytes> {
+  checkOptions("make a source", options, OPTIONS);
+  if (typeof content !== "string" && !isBytes(content)) {
+    throw wrongChunk("make a source", "text or a Uint8Array", content);
+  }
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
   const { chunkBytes = Math.max(bytes.length, 1) } = options;
+  if (!(chunkBytes >= 1)) {
+    throw new TapeError("invalid_argument", `Cannot make a source: chunkBytes must be 1 or more, not ${chunkBytes}`);
+  }
   let at = 0;
   return source<Bytes>({
     pull() {

@@ -1,3 +1,4 @@
+import { checkPath } from "../arguments.ts";
 import { constants } from "node:fs";
 import { join } from "node:path";
 import { printable, TapeError } from "../errors.ts";
@@ -21,6 +22,8 @@ const KEY = /^[A-Za-z0-9_-]{1,128}(\.[a-z]+){1,2}(?<!\.lock|\.unproven)$/;
 /**
  * Tapes in a folder, a file for each key. The folder is made when the first tape is (mode 0700); files have mode 0600.
  *
+ * @throws {TapeError} code `invalid_argument`: `folder` is no text, or an empty one
+ *
  * @example
  * ```ts
  * import { TapeManager } from "tapeline";
@@ -31,6 +34,7 @@ const KEY = /^[A-Za-z0-9_-]{1,128}(\.[a-z]+){1,2}(?<!\.lock|\.unproven)$/;
  * ```
  */
 export function fileStore(folder: string): TapeStore {
+  checkPath("open a store", "folder", folder);
   return fileStoreIn(systemFiles, folder);
 }
 

@@ -1,3 +1,5 @@
+import { kindOf } from "../arguments.ts";
+import { TapeError } from "../errors.ts";
 import type { Bytes } from "../lines/bytes.ts";
 import type { OpenSinkOptions, TapeSink, WriterState } from "../streams/sink.ts";
 import type { OpenSourceOptions } from "../streams/source.ts";
@@ -41,4 +43,17 @@ export interface TapeStore {
    * that cannot tell leaves it out.
    */
   writerOf?(key: string): Promise<WriterState>;
+}
+
+/**
+ * Refuses what is no store, such as the name of a folder.
+ *
+ * @param what what cannot be done with it, as in "Cannot <what>"
+ * @throws {TapeError} code `invalid_argument`
+ */
+export function checkStore(what: string, store: TapeStore): void {
+  const { openSink, openSource, size } = Object(store) as Partial<TapeStore>;
+  if ([openSink, openSource, size].every((call) => typeof call === "function")) return;
+  const hint = typeof store === "string" ? "; open a folder with fileStore() of tapeline/file" : "";
+  throw new TapeError("invalid_argument", `Cannot ${what}: the store must be a TapeStore, not ${kindOf(store)}${hint}`);
 }

@@ -1,3 +1,4 @@
+import { kindOf } from "../arguments.ts";
 import { NONE } from "./fuse.ts";
 import type { ChunkReader, SourceSpec } from "./source-spec.ts";
 
@@ -27,6 +28,12 @@ export class Batches<T> implements ChunkReader<T> {
     if (this.#over) return false;
     try {
       const batch = await this.#spec.pull();
+      // Anything else would be asked again for ever, or handed out in parts.
+      if (batch !== undefined && !Array.isArray(batch)) {
+        throw new TypeError(
+          `Cannot read a source: pull() must give an array of chunks, or undefined, not ${kindOf(batch)}`,
+        );
+      }
       this.#batch = batch ?? [];
       this.#head = 0;
       this.#over ||= batch === undefined;

@@ -1,3 +1,4 @@
+import { isThenable } from "../arguments.ts";
 import type { AnySpec, Emit } from "./stage-spec.ts";
 
 /** Stands for "no chunk": any value can be one. */
@@ -61,7 +62,8 @@ export class Fused<I, O> {
   push(chunk: I): void {
     if (this.#dead >= 0) return;
     try {
-      this.#specs[0]!.transform(chunk, this.#emits[0]!);
+      const result: unknown = this.#specs[0]!.transform(chunk, this.#emits[0]!);
+      if (result !== undefined) refusePromise(result, "transform");
     } catch (error) {
       this.#fail(error, 0);
     }
@@ -99,7 +101,8 @@ export class Fused<I, O> {
       else if (next === undefined) this.#out[this.#tail++] = chunk as O;
       else {
         try {
-          next.transform(chunk, nextEmit);
+          const result: unknown = next.transform(chunk, nextEmit);
+          if (result !== undefined) refusePromise(result, "transform");
         } catch (error) {
           this.#fail(error, at + 1);
         }
@@ -121,7 +124,7 @@ export class Fused<I, O> {
     this.#starting = started;
     for (let at = 0; at < this.#specs.length; at++) {
       try {
-        this.#specs[at]!.start?.(this.#emits[at]!);
+        refusePromise(this.#specs[at]!.start?.(this.#emits[at]!), "start");
       } catch (error) {
         started[at]!.push(() => this.#fail(error, at));
       }
@@ -137,7 +140,7 @@ export class Fused<I, O> {
     for (let at = first; at < this.#specs.length; at++) {
       if (at <= this.#dead) continue;
       try {
-        this.#specs[at]!.flush?.(this.#emits[at]!);
+        refusePromise(this.#specs[at]!.flush?.(this.#emits[at]!), "flush");
       } catch (error) {
         this.#fail(error, at);
       }
@@ -157,6 +160,16 @@ export class Fused<I, O> {
     this.#cut = at;
     this.#refusal = refusal;
   }
+}
+
+/** Nobody would wait for it, and what it emits later would be lost. */
+function refusePromise(result: unknown, name: string): void {
+  if (!isThenable(result)) return;
+  // Its own failure would end the process.
+  Promise.resolve(result).catch(() => {});
+  throw new TypeError(
+    `Cannot run a stage: its ${name}() returned a promise, and a stage cannot wait; use new TransformStream({ ${name} })`,
+  );
 }
 
 function terminated(): TypeError {

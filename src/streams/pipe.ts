@@ -1,6 +1,7 @@
 import { drain } from "./drain.ts";
 import { fusedSource } from "./fused-reader.ts";
 import { iterableBatches } from "./batches.ts";
+import { checkSource, checkTransforms } from "./pipe-arguments.ts";
 import { source as sourceOf } from "./source.ts";
 import { partsOf, segments, Stage } from "./stage.ts";
 import type { Transform } from "./stage.ts";
@@ -15,7 +16,7 @@ export type PipeSource<T> = ReadableStream<T> | AsyncIterable<T> | Iterable<T>;
  *
  * A longer chain than the types allow is composed of two: `compose(compose(a, b, c), d)` is the same pipeline.
  *
- * @throws {TypeError} no transform was given, one is locked, or one was composed before
+ * @throws {TypeError} no transform was given, or what is none; one is locked, or was composed before
  *
  * @example
  * ```ts
@@ -59,6 +60,7 @@ export function compose<A, B, C, D, E, F, G>(
 ): Stage<A, G>;
 export function compose(...transforms: Transform<unknown, unknown>[]): Stage<unknown, unknown> {
   if (transforms.length === 0) throw new TypeError("Cannot compose a pipeline: no transforms were given");
+  checkTransforms("compose", transforms);
   return new Stage(transforms.flatMap(partsOf));
 }
 
@@ -78,7 +80,7 @@ export function compose(...transforms: Transform<unknown, unknown>[]): Stage<unk
  * - The first error counts. Where cancelling the source or aborting the sink fails too, that is not told; `pipeTo` tells
  *   of it instead of the first error.
  *
- * @throws {TypeError} a stream is locked, or a stage was composed before
+ * @throws {TypeError} a stream is locked, a stage was composed before, or an argument is no source, transform or sink
  *
  * @example Keep what clients sent
  * ```ts
@@ -161,8 +163,12 @@ export function pipe(source: PipeSource<unknown>, ...rest: unknown[]): ReadableS
   const last = rest.at(-1);
   const end = isWritable(last) ? last : undefined;
   const transforms = (end === undefined ? rest : rest.slice(0, -1)) as Transform<unknown, unknown>[];
+  checkSource(source);
+  if ((source instanceof ReadableStream && source.locked) || end?.locked) {
+    throw new TypeError("Cannot pipe: the source or the sink is locked");
+  }
+  checkTransforms("pipe through", transforms);
   const first = source instanceof ReadableStream ? source : sourceOf(iterableBatches(source));
-  if (first.locked || end?.locked) throw new TypeError("Cannot pipe: the source or the sink is locked");
   const readable = segments(transforms.flatMap(partsOf)).reduce(
     (stream, segment) => Array.isArray(segment) ? fusedSource(stream, segment) : stream.pipeThrough(segment),
     first,

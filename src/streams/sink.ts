@@ -1,3 +1,5 @@
+import { lacking, wrongChunk } from "../arguments.ts";
+import { isBytes } from "../lines/bytes.ts";
 import { NONE } from "./fuse.ts";
 
 /** Where chunks go, a batch at a time: what a pipeline writes to, and what a backend implements. */
@@ -62,6 +64,8 @@ export interface TakenSink<T> {
 /**
  * Makes a `WritableStream` of a sink: a few lines for a backend of your own.
  *
+ * @throws {TypeError} `spec` has no function `write`
+ *
  * @example Print what comes
  * ```ts
  * import { pipe, sink } from "tapeline";
@@ -75,7 +79,19 @@ export interface TakenSink<T> {
  * ```
  */
 export function sink<T>(spec: SinkSpec<T>): Sink<T> {
+  if (typeof (Object(spec) as Partial<SinkSpec<T>>).write !== "function") {
+    throw new TypeError(`Cannot make a sink: it takes an object with a function write(), not ${lacking(spec)}`);
+  }
   return new Sink(spec);
+}
+
+/**
+ * Refuses a chunk that a tape cannot take.
+ *
+ * @throws {TapeError} code `invalid_argument`
+ */
+export function checkBytes(chunk: unknown): void {
+  if (!isBytes(chunk)) throw wrongChunk("write a tape", "Uint8Array chunks, as encodeRecord() makes them", chunk);
 }
 
 /** How a sink meets what is already there. */
@@ -142,6 +158,7 @@ export class TapeSink extends Sink<Uint8Array> {
     const opening = () => this.#opened;
     super({
       async write(chunks) {
+        for (const chunk of chunks) checkBytes(chunk);
         await opened();
         await spec.write(chunks);
       },

@@ -1,3 +1,4 @@
+import { lacking } from "../arguments.ts";
 import { Batches, nextChunk } from "./batches.ts";
 import { NONE } from "./fuse.ts";
 import { ChunkIterator, type Failure, HeldChunks } from "./held-chunks.ts";
@@ -98,6 +99,8 @@ export class Source<T> extends ReadableStream<T> {
 /**
  * Makes a `ReadableStream` of a source: a few lines for a backend of your own.
  *
+ * @throws {TypeError} `spec` has no function `pull`; in the stream: `pull` gave what is no array
+ *
  * @example Count to three
  * ```ts
  * import { source } from "tapeline";
@@ -110,6 +113,9 @@ export class Source<T> extends ReadableStream<T> {
  * ```
  */
 export function source<T>(spec: SourceSpec<T>): Source<T> {
+  if (typeof (Object(spec) as Partial<SourceSpec<T>>).pull !== "function") {
+    throw new TypeError(`Cannot make a source: it takes an object with a function pull(), not ${lacking(spec)}`);
+  }
   return new Source(new Batches(spec));
 }
 

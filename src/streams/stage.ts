@@ -1,3 +1,4 @@
+import { kindOf, lacking } from "../arguments.ts";
 import { deferred } from "../deferred.ts";
 import { Fused } from "./fuse.ts";
 import type { AnySpec, StageSpec } from "./stage-spec.ts";
@@ -53,6 +54,17 @@ export class Stage<I, O> extends TransformStream<I, O> {
     return parts;
   }
 
+  /**
+   * Whether a transform is a stage that nobody has used.
+   *
+   * @throws {TypeError} it is part of a pipeline
+   */
+  static isFree(transform: object): boolean {
+    if (!(transform instanceof Stage) || transform.#ends !== undefined) return false;
+    if (transform.#parts === undefined) throw alreadyTaken();
+    return true;
+  }
+
   #touch(): Ends<I, O> {
     if (this.#ends === undefined) {
       if (this.#parts === undefined) throw alreadyTaken();
@@ -67,7 +79,10 @@ export class Stage<I, O> extends TransformStream<I, O> {
  * Makes a transform of a synchronous function. It is a real `TransformStream`, and costs a plain function call a chunk
  * where it stands beside other stages in {@linkcode compose} or {@linkcode pipe}.
  *
- * A stage is used once: make a new one for every pipeline.
+ * A stage is used once: make a new one for every pipeline. What has to wait is no stage: where a function of the spec
+ * returns a promise the stream fails with a `TypeError`. `pipe` and `compose` take a `new TransformStream(…)` as well.
+ *
+ * @throws {TypeError} `spec` has no function `transform`
  *
  * @example Number the chunks
  * ```ts
@@ -83,6 +98,14 @@ export class Stage<I, O> extends TransformStream<I, O> {
  * ```
  */
 export function stage<I, O>(spec: StageSpec<I, O>): Stage<I, O> {
+  const { start, transform, flush } = Object(spec) as Partial<StageSpec<I, O>>;
+  if (typeof transform !== "function") {
+    throw new TypeError(`Cannot make a stage: it takes an object with a function transform(), not ${lacking(spec)}`);
+  }
+  for (const [name, value] of [["start", start], ["flush", flush]] as const) {
+    if (value === undefined || typeof value === "function") continue;
+    throw new TypeError(`Cannot make a stage: ${name} must be a function, not ${kindOf(value)}`);
+  }
   return new Stage<I, O>([spec]);
 }
 
@@ -106,12 +129,19 @@ export function segments(parts: readonly Part[]): (AnySpec[] | Transform<unknown
 
 /** The parts of a transform: its specs where they can still be fused, else the transform itself. */
 export function partsOf(transform: Transform<unknown, unknown>): readonly Part[] {
-  const parts = Stage.take(transform);
-  if (parts !== undefined) return parts;
+  return Stage.take(transform) ?? [{ foreign: transform }];
+}
+
+/**
+ * Refuses a transform that is part of a pipeline already.
+ *
+ * @throws {TypeError}
+ */
+export function checkUsable(transform: Transform<unknown, unknown>): void {
+  if (Stage.isFree(transform)) return;
   if (transform.readable.locked || transform.writable.locked) {
     throw new TypeError("Cannot compose a transform: its readable or writable side is locked");
   }
-  return [{ foreign: transform }];
 }
 
 function alreadyTaken(): TypeError {

@@ -1,7 +1,8 @@
+import { checkOptions, type OptionNames } from "../arguments.ts";
 import { TapeError } from "../errors.ts";
 import { parseMetadata, type TapeMetadata } from "../records/metadata.ts";
 import type { TapeRecord } from "../records/record.ts";
-import type { TapeStore } from "../stores/store.ts";
+import { checkStore, type TapeStore } from "../stores/store.ts";
 import { checkTapeId, tapeKeys } from "../records/tape-id.ts";
 import { type FollowOptions, type ReaderOptions, StreamingTapeReader } from "./read/reader.ts";
 import { readTapeEnd } from "./read/tape-end.ts";
@@ -11,6 +12,14 @@ import type { TapeDescription, WriterOptions } from "./write/writer-options.ts";
 
 /** Options of {@linkcode TapeManager.followTape}. */
 export interface FollowTapeOptions extends ReaderOptions, FollowOptions {}
+
+const FOLLOW_OPTIONS: OptionNames<FollowTapeOptions> = {
+  onError: true,
+  maxLineBytes: true,
+  signal: true,
+  waitForWriter: true,
+  onInterrupted: true,
+};
 
 const TAPE_KEY = /^([A-Za-z0-9_-]{1,128})\.jsonl$/;
 
@@ -30,8 +39,13 @@ const TAPE_KEY = /^([A-Za-z0-9_-]{1,128})\.jsonl$/;
 export class TapeManager {
   readonly #store: TapeStore;
 
-  /** Manages the tapes of one store. */
+  /**
+   * Manages the tapes of one store.
+   *
+   * @throws {TapeError} code `invalid_argument`: `store` is no store
+   */
   constructor(store: TapeStore) {
+    checkStore("manage tapes", store);
     this.#store = store;
   }
 
@@ -73,8 +87,10 @@ export class TapeManager {
    * @throws {TapeError} in the iterator: as {@linkcode openForReading} and `StreamingTapeReader.records`
    */
   async *followTape(tapeId: string, options: FollowTapeOptions = {}): AsyncGenerator<TapeRecord, void, undefined> {
-    await using reader = await this.openForReading(tapeId, options);
-    yield* reader.follow(options);
+    checkOptions("follow a tape", options, FOLLOW_OPTIONS);
+    const { onError, maxLineBytes, ...following } = options;
+    await using reader = await this.openForReading(tapeId, { onError, maxLineBytes });
+    yield* reader.follow(following);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { checkOptions, type OptionNames, wantRecord } from "../arguments.ts";
 import { TapeError } from "../errors.ts";
 import { RunningStats } from "../records/running-stats.ts";
 import type { CheckpointRecord, TapeRecord } from "../records/record.ts";
@@ -29,6 +30,14 @@ export interface CheckpointInjectorOptions {
   readonly now?: (() => number) | undefined;
 }
 
+const OPTIONS: OptionNames<CheckpointInjectorOptions> = {
+  everyFrames: true,
+  everyMs: true,
+  stats: true,
+  fileSizeBytes: true,
+  now: true,
+};
+
 /**
  * Puts a checkpoint, a snapshot of the statistics, into the stream of records now and then, and one marked `final` at
  * its end.
@@ -46,6 +55,7 @@ export interface CheckpointInjectorOptions {
  * ```
  */
 export function checkpointInjector(options: CheckpointInjectorOptions = {}): Stage<TapeRecord, TapeRecord> {
+  checkOptions("checkpoint", options, OPTIONS);
   const { everyFrames = 1000, everyMs = 60_000, stats = new RunningStats(), fileSizeBytes, now = Date.now } = options;
   for (const [name, value] of Object.entries({ everyFrames, everyMs })) {
     if (!(value > 0)) {
@@ -71,6 +81,7 @@ export function checkpointInjector(options: CheckpointInjectorOptions = {}): Sta
 
   return stage<TapeRecord, TapeRecord>({
     transform(record, emit) {
+      wantRecord("checkpoint", record);
       stats.add(record);
       emit(record);
       const ts = "ts" in record && typeof record.ts === "number" ? record.ts : undefined;

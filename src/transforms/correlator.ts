@@ -1,3 +1,4 @@
+import { checkOptions, type OptionNames, wantRecord } from "../arguments.ts";
 import { TapeError } from "../errors.ts";
 import {
   batchMessages,
@@ -41,6 +42,8 @@ export interface CorrelatorOptions {
 /** How many answers that asked for more input are remembered until the client goes on. */
 const MAX_CONTINUATIONS = 1024;
 
+const OPTIONS: OptionNames<CorrelatorOptions> = { timeoutMs: true, maxPending: true };
+
 /**
  * Matches answers to requests. Every answered request is followed by a `correlation` record behind the frame of its
  * answer, and both frames get the same `correlation_id` and their `flags`.
@@ -80,6 +83,7 @@ const MAX_CONTINUATIONS = 1024;
  * ```
  */
 export function correlator(options: CorrelatorOptions = {}): Stage<TapeRecord, TapeRecord> {
+  checkOptions("correlate", options, OPTIONS);
   const { timeoutMs = 300_000, maxPending = 65_536 } = options;
   if (!(timeoutMs > 0)) {
     throw new TapeError("invalid_argument", `Cannot correlate: timeoutMs must be above 0, not ${timeoutMs}`);
@@ -229,6 +233,7 @@ export function correlator(options: CorrelatorOptions = {}): Stage<TapeRecord, T
 
   return stage<TapeRecord, TapeRecord>({
     transform(record, emit) {
+      wantRecord("correlate", record);
       if (record.type === "frame") return onFrame(record, emit);
       if (record.type === "gap") return onGap(record, emit);
       if (record.type === "correlation") onReported(record);

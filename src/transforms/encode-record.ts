@@ -1,3 +1,4 @@
+import { checkOptions, type OptionNames } from "../arguments.ts";
 import type { Bytes } from "../lines/bytes.ts";
 import { TapeError } from "../errors.ts";
 import { LineEncoder } from "../lines/line-encoder.ts";
@@ -17,6 +18,8 @@ export interface EncodeRecordOptions {
   readonly maxLineBytes?: number | undefined;
 }
 
+const OPTIONS: OptionNames<EncodeRecordOptions> = { maxLineBytes: true };
+
 /**
  * Writes each record as one canonical line, `\n` included. A message given as `jsonText` is spliced in verbatim, and so
  * is the recorded text of a message that was read from a tape and not changed since: nothing is lost in a copy.
@@ -33,6 +36,7 @@ export interface EncodeRecordOptions {
  * ```
  */
 export function encodeRecord(options: EncodeRecordOptions = {}): Stage<TapeRecord, Bytes> {
+  checkOptions("encode records", options, OPTIONS);
   const { maxLineBytes = DEFAULT_MAX_LINE_BYTES } = options;
   const encoder = new LineEncoder();
   return stage<TapeRecord, Bytes>({

@@ -1,3 +1,5 @@
+import { isThenable, kindOf } from "../arguments.ts";
+import { TapeError } from "../errors.ts";
 import { type Stage, stage } from "../streams/stage.ts";
 
 /** Lets the chunks through that a type guard accepts, and narrows their type. */
@@ -16,9 +18,20 @@ export function filter<T, U extends T>(accepts: (chunk: T) => chunk is U): Stage
  */
 export function filter<T>(accepts: (chunk: T) => boolean): Stage<T, T>;
 export function filter<T>(accepts: (chunk: T) => boolean): Stage<T, T> {
+  if (typeof accepts !== "function") {
+    throw new TapeError("invalid_argument", `Cannot filter: it takes a function, not ${kindOf(accepts)}`);
+  }
   return stage<T, T>({
     transform(chunk, emit) {
-      if (accepts(chunk)) emit(chunk);
+      const verdict: unknown = accepts(chunk);
+      if (verdict === true) emit(chunk);
+      else if (verdict) {
+        // It would let everything through.
+        if (isThenable(verdict)) {
+          throw new TapeError("invalid_argument", "Cannot filter: the function returned a promise");
+        }
+        emit(chunk);
+      }
     },
   });
 }

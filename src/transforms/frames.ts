@@ -1,3 +1,4 @@
+import { wantRecord } from "../arguments.ts";
 import type { FrameRecord, TapeRecord } from "../records/record.ts";
 import { type Stage, stage } from "../streams/stage.ts";
 
@@ -17,6 +18,7 @@ import { type Stage, stage } from "../streams/stage.ts";
 export function frames(): Stage<TapeRecord, FrameRecord> {
   return stage<TapeRecord, FrameRecord>({
     transform(record, emit) {
+      wantRecord("pick frames", record);
       if (record.type === "frame") emit(record);
     },
   });

@@ -1,3 +1,5 @@
+import { checkOptions, type OptionNames, wrongChunk } from "../arguments.ts";
+import { isBytes } from "../lines/bytes.ts";
 import { TapeError } from "../errors.ts";
 import { placeOf, TapeLine } from "../lines/line.ts";
 import { indexOfNewline } from "../lines/newline.ts";
@@ -40,6 +42,14 @@ export interface LineSplitOptions {
 
 const CR = 0x0d;
 
+const OPTIONS: OptionNames<LineSplitOptions> = {
+  maxLineBytes: true,
+  onError: true,
+  onSkip: true,
+  offset: true,
+  line: true,
+};
+
 /**
  * Splits bytes into lines at `\n` or `\r\n`, wherever the chunks happen to be cut. No byte is decoded: a line is a view
  * of the chunk it came in.
@@ -59,6 +69,7 @@ const CR = 0x0d;
  * ```
  */
 export function lineSplit(options: LineSplitOptions = {}): Stage<Uint8Array, TapeLine> {
+  checkOptions("split lines", options, OPTIONS);
   const { maxLineBytes = DEFAULT_MAX_LINE_BYTES, onError, onSkip, offset = 0, line = 1 } = options;
   if (!(maxLineBytes >= 1)) {
     throw new TapeError("invalid_argument", `Cannot split lines: maxLineBytes must be 1 or more, not ${maxLineBytes}`);
@@ -128,6 +139,7 @@ export function lineSplit(options: LineSplitOptions = {}): Stage<Uint8Array, Tap
 
   return stage<Uint8Array, TapeLine>({
     transform(chunk, emit) {
+      if (!isBytes(chunk)) throw wrongChunk("split lines", "Uint8Array chunks", chunk);
       let start = 0;
       let end = indexOfNewline(chunk, 0);
       if (heldLength > 0 && end >= 0) {

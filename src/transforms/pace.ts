@@ -1,3 +1,4 @@
+import { checkOptions, type OptionNames } from "../arguments.ts";
 import { TapeError } from "../errors.ts";
 
 /** Options of {@linkcode pace}. */
@@ -20,6 +21,8 @@ export interface Timed {
   readonly ts?: unknown;
 }
 
+const OPTIONS: OptionNames<PaceOptions> = { speed: true, maxDelayMs: true, signal: true };
+
 /**
  * Holds chunks back until their time, counted from the first one that has a `ts`; those without one follow at once.
  * Late ones are not waited for, so a slow reader does not stretch the session. The only transform that waits, and
@@ -36,6 +39,7 @@ export interface Timed {
  * ```
  */
 export function pace<T extends Timed>(options: PaceOptions = {}): TransformStream<T, T> {
+  checkOptions("pace", options, OPTIONS);
   const { speed = 1, maxDelayMs = Infinity, signal } = options;
   if (!(speed > 0)) throw new TapeError("invalid_argument", `Cannot pace: speed must be above 0, not ${speed}`);
   if (!(maxDelayMs >= 0)) {

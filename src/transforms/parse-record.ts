@@ -1,3 +1,4 @@
+import { checkOptions, type OptionNames, wrongChunk } from "../arguments.ts";
 import { TapeError } from "../errors.ts";
 import { placeOf, type TapeLine } from "../lines/line.ts";
 import { rememberText } from "../records/recorded-text.ts";
@@ -13,6 +14,8 @@ export interface ParseRecordOptions {
    */
   readonly onError?: ((error: TapeError) => void) | undefined;
 }
+
+const OPTIONS: OptionNames<ParseRecordOptions> = { onError: true };
 
 /**
  * Turns lines into records, each checked. A record is the object that stands on the line, unknown fields and types
@@ -30,6 +33,7 @@ export interface ParseRecordOptions {
  * ```
  */
 export function parseRecord(options: ParseRecordOptions = {}): Stage<TapeLine, TapeRecord> {
+  checkOptions("parse records", options, OPTIONS);
   const { onError } = options;
   return stage<TapeLine, TapeRecord>({
     transform(line, emit) {
@@ -37,6 +41,10 @@ export function parseRecord(options: ParseRecordOptions = {}): Stage<TapeLine, T
       try {
         record = parseLine(line);
       } catch (error) {
+        // Looked at only now, as every line of every tape comes by.
+        if (typeof (Object(line) as Partial<TapeLine>).terminated !== "boolean") {
+          throw wrongChunk("parse records", "the lines of lineSplit()", line);
+        }
         if (onError !== undefined) onError(error as TapeError);
         else if (line.terminated) throw error;
         return;

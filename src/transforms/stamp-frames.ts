@@ -1,3 +1,4 @@
+import { checkOptions, type OptionNames } from "../arguments.ts";
 import { TapeError } from "../errors.ts";
 import type { FrameEnv, FrameRecord, MessageEnvelope, TapeRecord } from "../records/record.ts";
 import { explainEnvelope, isMessageEnvelope } from "../records/record-guard.ts";
@@ -12,6 +13,8 @@ export interface StampFramesOptions {
    */
   readonly elapsedUs?: (() => number) | undefined;
 }
+
+const OPTIONS: OptionNames<StampFramesOptions> = { nextSeq: true, elapsedUs: true };
 
 /**
  * Makes a frame of every message: gives it the next sequence number, its time since the start, and its direction.
@@ -28,6 +31,7 @@ export interface StampFramesOptions {
  * ```
  */
 export function stampFrames(options: StampFramesOptions = {}): Stage<MessageEnvelope | TapeRecord, TapeRecord> {
+  checkOptions("stamp frames", options, OPTIONS);
   let frameCount = 0;
   const { nextSeq = () => frameCount++, elapsedUs = stopwatch() } = options;
   return stage<MessageEnvelope | TapeRecord, TapeRecord>({

@@ -1,3 +1,4 @@
+import { nearest } from "../../nearest.ts";
 import { parseArgs } from "node:util";
 import type { Direction, TapeRecord, UnknownRecordType } from "../../records/record.ts";
 import { type CommandIo, UsageError } from "../command.ts";
@@ -150,26 +151,6 @@ export function styleOption(color: string | undefined, io: Pick<CommandIo, "isTt
   return styleFor(io, choiceOption("--color", color, ["auto", "always", "never"]));
 }
 
-/**
- * The known word that was probably meant.
- *
- * @param most so many letters may be missing, wrong or too many; by default half of the word
- */
-export function nearest(
-  word: string,
-  known: Iterable<string>,
-  most: number = Math.max(1, Math.floor(word.length / 2)),
-): string | undefined {
-  let best: string | undefined;
-  let least = most + 1;
-  for (const candidate of known) {
-    if (Math.abs(candidate.length - word.length) >= least && !candidate.startsWith(word)) continue;
-    const distance = candidate.startsWith(word) && word.length > 1 ? 1 : editDistance(word, candidate);
-    if (distance < least) [best, least] = [candidate, distance];
-  }
-  return best;
-}
-
 function tooMany(command: string, arg: string): UsageError {
   return new UsageError(`${command} does not take "${escapeControls(arg)}"; see "tapeline ${command} --help"`);
 }
@@ -183,16 +164,4 @@ function explain(error: unknown, options: OptionConfig): string {
   }
   const meant = unknown.startsWith("--") ? nearest(unknown.slice(2), Object.keys(options)) : undefined;
   return `there is no option ${escapeControls(unknown)}${meant === undefined ? "" : `, did you mean --${meant}?`}`;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next[j] = Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

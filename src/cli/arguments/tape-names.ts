@@ -5,7 +5,7 @@ import type { TapeStore } from "../../stores/store.ts";
 import { UsageError } from "../command.ts";
 import { escapeControls } from "../terminal/text.ts";
 import { formatCount, plural } from "../terminal/units.ts";
-import { nearest } from "./options.ts";
+import { nearest } from "../../nearest.ts";
 
 /** A tape of a folder, by what can be told without opening it. */
 export interface FolderTape {

@@ -1,10 +1,11 @@
+import { checkOptions, type OptionNames } from "../../arguments.ts";
 import { deferred } from "../../deferred.ts";
 import type { TapeTransport } from "../../records/metadata.ts";
 import type { Durability } from "../../tape/write/group-commit.ts";
 import { goOn } from "../../tape/write/go-on.ts";
 import { StreamingTapeWriter } from "../../tape/write/writer.ts";
-import type { CreateWriterOptions, WriterOptions } from "../../tape/write/writer-options.ts";
-import type { TapeStore } from "../../stores/store.ts";
+import { checkDurability, type CreateWriterOptions, type WriterOptions } from "../../tape/write/writer-options.ts";
+import { checkStore, type TapeStore } from "../../stores/store.ts";
 import { maskArguments, maskSecrets } from "../../records/mask-secrets.ts";
 import { newTapeId } from "../../records/tape-id.ts";
 import { Flow } from "./flow.ts";
@@ -81,6 +82,26 @@ export interface StdioSession extends ProcessEnding, RecordingResult {
 /** How long the start of the server waits for a disk that does not answer. */
 const START_PATIENCE_MS = 2_000;
 
+const OPTIONS: OptionNames<RecordStdioOptions> = {
+  command: true,
+  args: true,
+  cwd: true,
+  env: true,
+  store: true,
+  tapeId: true,
+  sessionId: true,
+  name: true,
+  description: true,
+  tags: true,
+  durability: true,
+  maxPendingBytes: true,
+  maxLineBytes: true,
+  finishTimeoutMs: true,
+  client: true,
+  onTrouble: true,
+  keepArguments: true,
+};
+
 /**
  * Runs an MCP server, or any program that speaks line by line, and records what it and its client say to each other.
  * Bytes are passed on at once and as they came, and never wait for the tape; what the tape cannot take is left out of it
@@ -110,6 +131,9 @@ const START_PATIENCE_MS = 2_000;
  * ```
  */
 export async function recordStdio(options: RecordStdioOptions): Promise<StdioSession> {
+  checkOptions("record a session", options, OPTIONS);
+  checkStore("record a session", options.store);
+  checkDurability(options.durability);
   const { tapeId = newTapeId(), client = ownStdio(), maxLineBytes, finishTimeoutMs = 5_000 } = options;
   let server: ServerProcess | undefined;
   const transport = () => transportOf(options, server);

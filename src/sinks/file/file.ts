@@ -1,3 +1,4 @@
+import { checkOptions, checkPath, type OptionNames } from "../../arguments.ts";
 import { constants } from "node:fs";
 import { dirname } from "node:path";
 import { coalesce } from "../../lines/bytes.ts";
@@ -20,6 +21,8 @@ export interface FileSinkOptions {
    */
   readonly mode?: "create" | "append" | undefined;
 }
+
+const OPTIONS: OptionNames<FileSinkOptions> = { mode: true };
 
 /**
  * A sink that appends to a file. A write that fails half-way is cut back to its last whole line, so that no line is left
@@ -45,6 +48,8 @@ export interface FileSinkOptions {
  * ```
  */
 export function fileSink(path: string, options: FileSinkOptions = {}): TapeSink {
+  checkPath("write a file", "path", path);
+  checkOptions(`write ${printable(path, 4096)}`, options, OPTIONS);
   return fileSinkIn(systemFiles, path, options);
 }
 

@@ -1,3 +1,4 @@
+import { checkOptions, checkPath, type OptionNames } from "../../arguments.ts";
 import { constants } from "node:fs";
 import type { Bytes } from "../../lines/bytes.ts";
 import { printable, TapeError } from "../../errors.ts";
@@ -34,6 +35,14 @@ const HELD_BYTES = 16 * 1024 * 1024;
 
 const LF = 0x0a;
 
+const OPTIONS: OptionNames<FileSourceOptions> = {
+  start: true,
+  end: true,
+  follow: true,
+  signal: true,
+  blockBytes: true,
+};
+
 /**
  * The bytes of a file, from `start` up to `end`, in blocks of whole lines; with `follow` it then waits for more. The next
  * block is read while the last one is worked on, and no more than that. Reading takes no lock and never slows the writer.
@@ -55,6 +64,8 @@ const LF = 0x0a;
  * ```
  */
 export function fileSource(path: string, options: FileSourceOptions = {}): Source<Bytes> {
+  checkPath("read a file", "path", path);
+  checkOptions(`read ${printable(path, 4096)}`, options, OPTIONS);
   return fileSourceIn(systemFiles, path, options);
 }
 

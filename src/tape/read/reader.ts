@@ -1,8 +1,9 @@
+import { checkOptions, type OptionNames } from "../../arguments.ts";
 import { printable, TapeError } from "../../errors.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import { parseMetadata, type TapeMetadata } from "../../records/metadata.ts";
 import type { FrameRecord, InitRecord, TapeRecord } from "../../records/record.ts";
-import type { TapeStore } from "../../stores/store.ts";
+import { checkStore, type TapeStore } from "../../stores/store.ts";
 import { checkTapeId, tapeKeys } from "../../records/tape-id.ts";
 import { parseLine } from "../../transforms/parse-record.ts";
 import { lineLimitOf } from "../../stores/line-limit.ts";
@@ -39,6 +40,10 @@ export interface FollowOptions {
   /** Is told when the following ends because the recording was interrupted: nobody writes the tape, and it has no end. */
   readonly onInterrupted?: (() => void) | undefined;
 }
+
+const READER_OPTIONS: OptionNames<ReaderOptions> = { onError: true, maxLineBytes: true };
+
+const FOLLOW_OPTIONS: OptionNames<FollowOptions> = { signal: true, waitForWriter: true, onInterrupted: true };
 
 /**
  * Reads one tape, from a position that all its calls share: what `nextRecord()` has read, `records()` goes on from, and
@@ -82,6 +87,8 @@ export class StreamingTapeReader {
    * @throws {TapeError} code `tape_not_found`; `invalid_tape`: the first line is no init record; `invalid_argument`; `io`
    */
   static async open(store: TapeStore, tapeId: string, options: ReaderOptions = {}): Promise<StreamingTapeReader> {
+    checkStore("read a tape", store);
+    checkOptions("read a tape", options, READER_OPTIONS);
     const { tape } = tapeKeys(checkTapeId(tapeId));
     const first = new LineCursor(store, tape, { maxLineBytes: options.maxLineBytes });
     try {
@@ -162,6 +169,7 @@ export class StreamingTapeReader {
    * another, or cut back behind what was read
    */
   async *follow(options: FollowOptions = {}): AsyncGenerator<TapeRecord, void, undefined> {
+    checkOptions("follow a tape", options, FOLLOW_OPTIONS);
     const { signal, waitForWriter = false, onInterrupted } = options;
     const from = this.#open();
     // A tape of an older writer has no mark for its end; what its metadata says is then all there is to know.

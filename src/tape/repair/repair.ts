@@ -1,8 +1,9 @@
+import { checkOptions, type OptionNames } from "../../arguments.ts";
 import { TapeError } from "../../errors.ts";
 import type { TapeMetadata } from "../../records/metadata.ts";
 import type { InitRecord } from "../../records/record.ts";
 import type { TapeSink } from "../../streams/sink.ts";
-import type { TapeStore } from "../../stores/store.ts";
+import { checkStore, type TapeStore } from "../../stores/store.ts";
 import { checkTapeId, tapeKeys } from "../../records/tape-id.ts";
 import { RepairCopy } from "./repair-copy.ts";
 import { RepairOutput } from "./repair-output.ts";
@@ -58,6 +59,8 @@ export interface RepairResult extends CopyResult {
   readonly isFinished: boolean;
 }
 
+const OPTIONS: OptionNames<RepairOptions> = { to: true, inPlace: true, maxLineBytes: true, signal: true };
+
 /**
  * Makes a whole tape of a damaged one. Every line that is a record is kept, byte for byte; what is none is left out and
  * kept aside in `{tape_id}.dropped`. Frames that stand in the wrong place are put back in order, frames that are missing
@@ -92,6 +95,8 @@ export async function repairTape(
   tapeId: string,
   given: RepairOptions = {},
 ): Promise<RepairResult> {
+  checkStore("repair a tape", store);
+  checkOptions("repair a tape", given, OPTIONS);
   const { to, inPlace = false } = given;
   checkTapeId(tapeId);
   if (inPlace && to !== undefined) {

@@ -1,8 +1,9 @@
+import { checkOptions, type OptionNames } from "../../arguments.ts";
 import { printable, TapeError } from "../../errors.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import type { CheckpointRecord, InitRecord, TapeRecord } from "../../records/record.ts";
 import { RunningStats } from "../../records/running-stats.ts";
-import type { TapeStore } from "../../stores/store.ts";
+import { checkStore, type TapeStore } from "../../stores/store.ts";
 import { checkTapeId, tapeKeys } from "../../records/tape-id.ts";
 import { parseLine } from "../../transforms/parse-record.ts";
 import { lineLimit } from "../../stores/line-limit.ts";
@@ -77,6 +78,8 @@ export interface VerifyResult {
   readonly sealedToOffset: number;
 }
 
+const OPTIONS: OptionNames<VerifyOptions> = { onFinding: true, onProgress: true, maxLineBytes: true, signal: true };
+
 /**
  * Checks a tape from its first line to its last, in one pass and in bounded memory: that every line is a record, that
  * frames follow each other in number and time but for what gap records tell, that correlations fit their frames and
@@ -107,6 +110,8 @@ export async function verifyTape(
   tapeId: string,
   options: VerifyOptions = {},
 ): Promise<VerifyResult> {
+  checkStore("verify a tape", store);
+  checkOptions("verify a tape", options, OPTIONS);
   return await verifyKey(store, tapeKeys(checkTapeId(tapeId)).tape, tapeId, options);
 }
 

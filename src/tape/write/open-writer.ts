@@ -7,13 +7,18 @@ import { RunningStats } from "../../records/running-stats.ts";
 import type { TapeSink } from "../../streams/sink.ts";
 import { specOf } from "../../streams/stage.ts";
 import type { StageSpec } from "../../streams/stage-spec.ts";
-import type { TapeStore } from "../../stores/store.ts";
+import { checkStore, type TapeStore } from "../../stores/store.ts";
 import { checkTapeId, newTapeId, tapeKeys } from "../../records/tape-id.ts";
 import { correlator } from "../../transforms/correlator.ts";
 import { DEFAULT_MAX_LINE_BYTES } from "../../transforms/line-split.ts";
 import { lineLimit, MAX_LINE_BYTES } from "../../stores/line-limit.ts";
 import { readState, recoverTail } from "./recover.ts";
-import type { CreateWriterOptions, WriterOptions } from "./writer-options.ts";
+import {
+  checkCreateOptions,
+  checkResumeOptions,
+  type CreateWriterOptions,
+  type WriterOptions,
+} from "./writer-options.ts";
 
 /** A tape that is open for writing, and all that its writer has to know of it. */
 export interface OpenedTape {
@@ -37,6 +42,8 @@ export interface OpenedTape {
 
 /** Opens a tape that is not there yet. */
 export async function openNew(store: TapeStore, options: CreateWriterOptions): Promise<OpenedTape> {
+  checkStore("write a tape", store);
+  checkCreateOptions(options);
   const { sessionId, metadata = {}, protocolVersion = "unknown", tapeId = newTapeId() } = options;
   const { maxLineBytes = DEFAULT_MAX_LINE_BYTES } = options;
   if (!(maxLineBytes >= 1 && maxLineBytes <= MAX_LINE_BYTES)) {
@@ -87,6 +94,8 @@ const MAX_ELAPSED_US = Number.MAX_SAFE_INTEGER / 2;
 
 /** Opens a tape to go on with it. */
 export async function openAgain(store: TapeStore, tapeId: string, options: WriterOptions): Promise<OpenedTape> {
+  checkStore("go on with a tape", store);
+  checkResumeOptions(options);
   const keys = tapeKeys(checkTapeId(tapeId));
   const correlate = specOf(correlator(options.correlation));
   const sink = await store.openSink(keys.tape, { mode: "append" });

@@ -1,3 +1,5 @@
+import { checkOptions, kindOf, type OptionNames } from "../../arguments.ts";
+import { printable, TapeError } from "../../errors.ts";
 import type { TapeMetadata } from "../../records/metadata.ts";
 import type { TapeRecord } from "../../records/record.ts";
 import type { CorrelatorOptions } from "../../transforms/correlator.ts";
@@ -76,4 +78,64 @@ export interface CreateWriterOptions extends WriterOptions {
   readonly protocolVersion?: string | undefined;
   /** The id of the new tape; by default a new ULID. */
   readonly tapeId?: string | undefined;
+}
+
+const WRITER_OPTIONS: OptionNames<WriterOptions> = {
+  durability: true,
+  maxPendingBytes: true,
+  maxLineBytes: true,
+  correlation: true,
+  checkpointEveryFrames: true,
+  checkpointEveryMs: true,
+  metadataEveryMs: true,
+  checksums: true,
+  onLoss: true,
+};
+
+const CREATE_OPTIONS: OptionNames<CreateWriterOptions> = {
+  ...WRITER_OPTIONS,
+  sessionId: true,
+  metadata: true,
+  protocolVersion: true,
+  tapeId: true,
+};
+
+const DURABILITIES: readonly Durability[] = ["buffered", "flushed", "synced"];
+
+/**
+ * Refuses options that a new tape cannot be written with.
+ *
+ * @throws {TapeError} code `invalid_argument`
+ */
+export function checkCreateOptions(options: CreateWriterOptions): void {
+  checkOptions("write a tape", options, CREATE_OPTIONS);
+  checkDurability(options.durability);
+  if (typeof options.sessionId !== "string") {
+    const got = kindOf(options.sessionId);
+    throw new TapeError("invalid_argument", `Cannot write a tape: sessionId must be a text, not ${got}`);
+  }
+}
+
+/**
+ * Refuses options that a tape cannot be gone on with.
+ *
+ * @throws {TapeError} code `invalid_argument`
+ */
+export function checkResumeOptions(options: WriterOptions): void {
+  checkOptions("go on with a tape", options, WRITER_OPTIONS);
+  checkDurability(options.durability);
+}
+
+/**
+ * Refuses a durability that there is none of: what was written would be less safe than was meant.
+ *
+ * @throws {TapeError} code `invalid_argument`
+ */
+export function checkDurability(durability: Durability | undefined): void {
+  if (durability === undefined || DURABILITIES.includes(durability)) return;
+  const got = typeof durability === "string" ? JSON.stringify(printable(durability)) : kindOf(durability);
+  throw new TapeError(
+    "invalid_argument",
+    `Cannot write a tape: its durability must be one of ${DURABILITIES.join(", ")}, not ${got}`,
+  );
 }

@@ -13,7 +13,6 @@ import { verify } from "../../../src/cli/commands/verify.ts";
 import { FakeIo } from "../fake-io.ts";
 import {
   choiceOption,
-  nearest,
   noArguments,
   numberOption,
   optionalArgument,
@@ -21,6 +20,7 @@ import {
   splitCommandLine,
   typesOption,
 } from "../../../src/cli/arguments/options.ts";
+import { nearest } from "../../../src/nearest.ts";
 
 const OPTIONS = { lines: { type: "string", short: "n" }, json: { type: "boolean" } } as const;
 
