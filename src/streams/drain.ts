@@ -1,5 +1,5 @@
 import { NONE } from "./fuse.ts";
-import { type HeldChunks, unlock } from "./held-chunks.ts";
+import { type Failure, type HeldChunks, unlock } from "./held-chunks.ts";
 import { Sink, type SinkSpec, type TakenSink } from "./sink.ts";
 import type { ChunkReader } from "./source-spec.ts";
 import { hold } from "./source.ts";
@@ -19,21 +19,22 @@ export async function drain<T>(stream: ReadableStream<T>, end: WritableStream<T>
 /** As the platform's `pipeTo`, in which an error of `cancel()` or `abort()` would take the place of the first one. */
 async function pipeTo<T>(stream: ReadableStream<T>, end: WritableStream<T>): Promise<void> {
   try {
-    await stream.pipeTo(end, { preventAbort: true, preventCancel: true });
+    await stream.pipeTo(end, { preventCancel: true });
   } catch (error) {
+    // A stream that has failed by itself cannot be cancelled, and its error was the first.
     await stream.cancel(error).catch(() => {});
-    if (await hasFailed(stream)) await end.abort(error).catch(() => {});
-    throw error;
+    const failure = await failureOf(stream);
+    throw failure === undefined ? error : failure.error;
   }
 }
 
-/** Whether an unlocked stream has failed by itself; if not, it has been cancelled by now. */
-async function hasFailed(stream: ReadableStream<unknown>): Promise<boolean> {
-  if (stream.locked) return false; // somebody was quicker, and learns of it
+/** What a stream that is over has failed with. */
+async function failureOf(stream: ReadableStream<unknown>): Promise<Failure | undefined> {
+  if (stream.locked) return undefined; // somebody was quicker, and learns of it
   const reader = stream.getReader();
-  const failed = await reader.closed.then(() => false, () => true);
+  const failure = await reader.closed.then(() => undefined, (error: unknown) => ({ error }));
   reader.releaseLock();
-  return failed;
+  return failure;
 }
 
 /** How many chunks go to a sink at once. */
