@@ -334,6 +334,18 @@ test("pipe() aborts a WritableStream whose source fails, cancels a source whose 
   assert.equal(calls, ["close"]);
 });
 
+test("pipe() of a stream that has failed aborts a WritableStream that is closing, before it closes", async () => {
+  const calls: string[] = [];
+  const end = new WritableStream<number>({
+    close: () => void calls.push("close"),
+    abort: () => void calls.push("abort"),
+  });
+  end.close().catch(() => {});
+  const failed = new ReadableStream<number>({ start: (controller) => controller.error(error) });
+  assert.is(await reasonOf(pipe(failed, end)), error);
+  assert.equal(calls, ["abort"]);
+});
+
 // When
 
 test("pipe() to a stage notices the end and the error of its source when they are read", async () => {
