@@ -90,10 +90,8 @@ export function calls(options: CallsOptions = {}): Stage<TapeRecord, Call> {
       frame = record;
       out = emit;
       correlate.transform(record, onMatched);
-      if (record.flags?.requires_response !== true) return;
-      const { message } = record.env;
-      const isBatch = messageHeader(message).kind === "batch";
-      const open = isBatch ? batchHeaders(message).filter(({ kind }) => kind === "request").length : 1;
+      const open = requestsIn(record);
+      if (open === 0) return;
       waiting.set(record.seq, { request: record, open, told: undefined });
       if (waiting.size > maxPending) waiting.delete(waiting.oldest()![0]);
     },
@@ -103,4 +101,12 @@ export function calls(options: CallsOptions = {}): Stage<TapeRecord, Call> {
       correlate.flush?.(onMatched);
     },
   });
+}
+
+/** How many requests a frame holds. */
+function requestsIn({ flags, env: { message } }: FrameRecord): number {
+  if (flags?.is_stray === true) return 0;
+  const header = messageHeader(message);
+  const headers = header.kind === "batch" ? batchHeaders(message) : [header];
+  return headers.filter(({ kind }) => kind === "request").length;
 }
