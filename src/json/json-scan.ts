@@ -146,7 +146,7 @@ function is(bytes: Uint8Array, at: number, bit: number): boolean {
 }
 
 /** The first offset from `at` on where no white space is. */
-function skipSpace(bytes: Uint8Array, at: number): number {
+export function skipSpace(bytes: Uint8Array, at: number): number {
   return bytes[at]! > 0x20 ? at : skipSpaces(bytes, at); // Mostly there is none, and a function this small is inlined.
 }
 
@@ -161,7 +161,7 @@ function skipDigits(bytes: Uint8Array, at: number): number {
 }
 
 /** The end of the string whose opening quote is at `at`, or -1. */
-function skipString(bytes: Uint8Array, at: number): number {
+export function skipString(bytes: Uint8Array, at: number): number {
   at++;
   for (;;) {
     // Four a round: strings are most of a message, and this is twice as fast as one a round.
@@ -185,7 +185,7 @@ function isHex4(bytes: Uint8Array, at: number): boolean {
 }
 
 /** The end of the string, number or literal at `at`, or -1. */
-function skipScalar(bytes: Uint8Array, at: number): number {
+export function skipScalar(bytes: Uint8Array, at: number): number {
   switch (bytes[at]) {
     case QUOTE:
       return skipString(bytes, at);

@@ -50,8 +50,9 @@ const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
  * One line of a tape, as bytes. It knows its `type`, and for a frame its `seq`, `ts` and `dir`, from its first bytes,
  * and is decoded and parsed only when asked: filters, counts and copies never pay for the rest.
  *
- * A header is what the line claims: only {@linkcode TapeLine.parse} proves that the whole line is JSON. A line that is
- * not spelled canonically (foreign tapes have spaces and other orders) is parsed to learn it.
+ * A header is what the line claims: only {@linkcode TapeLine.parse} proves that the whole line is JSON. Of a damaged line
+ * on which another record stands behind a torn one, it is the header of the torn one. A line that is not spelled
+ * canonically (foreign tapes have spaces and other orders) is parsed to learn it.
  */
 export class TapeLine implements LineHeader, LinePosition {
   readonly #block: Uint8Array;
@@ -142,6 +143,20 @@ export class TapeLine implements LineHeader, LinePosition {
     return JSON.parse(this.text());
   }
 
+  /**
+   * A part of the line as a line of its own: several records stand on a line that was damaged. A part that does not
+   * reach to the end of the line has an empty ending.
+   *
+   * @param start bytes from the start of the line
+   * @param end bytes from the start of the line
+   */
+  part(start: number, end: number): TapeLine {
+    const [from, to, offset] = [this.#start + start, this.#start + end, this.offset + start];
+    return end === this.length
+      ? new TapeLine(this.#block, from, to, offset, this.number, this.terminated)
+      : new LinePart(this.#block, from, to, offset, this.number, true);
+  }
+
   #readHeader(): LineHeader {
     return canonicalHeader(this.#block, this.#start, this.#end) ?? this.#parsedHeader();
   }
@@ -152,6 +167,13 @@ export class TapeLine implements LineHeader, LinePosition {
     } catch {
       return NO_HEADER;
     }
+  }
+}
+
+/** A part of a line, with another one right behind it. */
+class LinePart extends TapeLine {
+  override get ending(): "" {
+    return "";
   }
 }
 

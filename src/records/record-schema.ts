@@ -25,7 +25,16 @@ import type {
 // than valibot's output, which is a copy without fields named `constructor`, `prototype` or `__proto__`. Where every
 // frame passes, use `isTapeRecord` of record-guard.ts.
 
-const RECORD_TYPES: ReadonlySet<unknown> = new Set(["init", "frame", "correlation", "checkpoint", "gap", "log", "end"]);
+/** The types of records that are known here. */
+export const RECORD_TYPES: ReadonlySet<unknown> = new Set([
+  "init",
+  "frame",
+  "correlation",
+  "checkpoint",
+  "gap",
+  "log",
+  "end",
+]);
 
 const TextSchema = v.nullish(v.string());
 const SwitchSchema = v.nullish(v.boolean());

@@ -1,5 +1,5 @@
 import { DEFAULT_MAX_LINE_BYTES, lineSplit } from "../transforms/line-split.ts";
-import { parseLine } from "../transforms/parse-record.ts";
+import { isBlank, readParts } from "../lines/line-parts.ts";
 import { pipe } from "../streams/pipe.ts";
 import type { InitRecord } from "../records/record.ts";
 import type { TapeStore } from "./store.ts";
@@ -15,12 +15,9 @@ export function lineLimitOf({ max_line_bytes }: InitRecord): number {
 /** The same for a tape of which nothing is read yet; the usual limit where its first line is no init record. */
 export async function lineLimit(store: TapeStore, key: string): Promise<number> {
   for await (const line of pipe(store.openSource(key), lineSplit({ onError: () => {} }))) {
-    try {
-      const record = parseLine(line);
-      return record.type === "init" ? lineLimitOf(record) : DEFAULT_MAX_LINE_BYTES;
-    } catch {
-      break;
-    }
+    const first = readParts(line).find((part) => part.record !== undefined)?.record;
+    if (first?.type === "init") return lineLimitOf(first);
+    if (first !== undefined || !isBlank(line)) break;
   }
   return DEFAULT_MAX_LINE_BYTES;
 }

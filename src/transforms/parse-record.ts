@@ -1,16 +1,17 @@
 import { checkOptions, type OptionNames, wrongChunk } from "../arguments.ts";
-import { TapeError } from "../errors.ts";
-import { placeOf, type TapeLine } from "../lines/line.ts";
-import { rememberText } from "../records/recorded-text.ts";
-import { explainRecord, isParsedRecord } from "../records/record-guard.ts";
+import type { TapeError } from "../errors.ts";
+import type { TapeLine } from "../lines/line.ts";
+import { takeApart } from "../lines/line-parts.ts";
+import { parseLine } from "../lines/parse-line.ts";
 import type { TapeRecord } from "../records/record.ts";
 import { type Stage, stage } from "../streams/stage.ts";
 
 /** Options of {@linkcode parseRecord}. */
 export interface ParseRecordOptions {
   /**
-   * Is told of every line that is no record (code `corrupted_record`, with `line`, `offset` and `length`), and of an
-   * unfinished last line. Without it such a line ends the stream with that error; an unfinished last line is left out.
+   * Is told of everything that is no record (code `corrupted_record`, with `line`, `offset` and `length`): a line, or a
+   * part of one. Without it that ends the stream with that error; but a byte order mark and an unfinished last line,
+   * with which nothing is lost, are left out.
    */
   readonly onError?: ((error: TapeError) => void) | undefined;
 }
@@ -19,7 +20,8 @@ const OPTIONS: OptionNames<ParseRecordOptions> = { onError: true };
 
 /**
  * Turns lines into records, each checked. A record is the object that stands on the line, unknown fields and types
- * included. A line that is none never costs its neighbours.
+ * included. What is none never costs its neighbours, not even on the same line: of a torn record and a whole one behind it
+ * the whole one is delivered.
  *
  * @throws {TapeError} in the stream: code `corrupted_record` without `onError`
  *
@@ -45,42 +47,17 @@ export function parseRecord(options: ParseRecordOptions = {}): Stage<TapeLine, T
         if (typeof (Object(line) as Partial<TapeLine>).terminated !== "boolean") {
           throw wrongChunk("parse records", "the lines of lineSplit()", line);
         }
-        if (onError !== undefined) onError(error as TapeError);
-        else if (line.terminated) throw error;
-        return;
+        return readDamaged(line, error as TapeError, emit);
       }
       emit(record);
     },
   });
-}
 
-/**
- * The record on one line.
- *
- * @throws {TapeError} code `corrupted_record`: the line is no record
- */
-export function parseLine(line: TapeLine): TapeRecord {
-  let value: unknown;
-  let text: string;
-  try {
-    text = line.text();
-    value = JSON.parse(text);
-  } catch (cause) {
-    // The error of JSON.parse repeats a part of the text, which may be secret.
-    throw cause instanceof SyntaxError ? corrupted(line, "it is not JSON") : corrupted(line, "it is not UTF-8", cause);
+  function readDamaged(line: TapeLine, error: TapeError, emit: (record: TapeRecord) => void): void {
+    for (const part of takeApart(line, error)) {
+      if (part.record !== undefined) emit(part.record);
+      else if (onError !== undefined) onError(part.error);
+      else if (part.isLoss) throw part.error;
+    }
   }
-  if (!isParsedRecord(value)) throw corrupted(line, explainRecord(value));
-  if (value.type === "frame") rememberText(value.env, text);
-  return value;
-}
-
-function corrupted(line: TapeLine, why: string, cause?: unknown): TapeError {
-  const reason = line.length === 0 ? "it is empty" : why;
-  return new TapeError(
-    "corrupted_record",
-    line.terminated
-      ? `Cannot read ${placeOf(line)}: ${reason}`
-      : `Cannot read ${placeOf(line)}: it has no end, so it is torn or still being written`,
-    { line: line.number > 0 ? line.number : undefined, offset: line.offset, length: line.length, cause },
-  );
 }

@@ -1,5 +1,5 @@
 import { lineSplit, memorySource, pipe, type TapeLine, type TapeRecord } from "tapeline";
-import { parseLine } from "../../src/transforms/parse-record.ts";
+import { parseLine } from "../../src/lines/parse-line.ts";
 
 /** The lines of a tape, each with its record. */
 export async function linesOf(tape: string): Promise<{ readonly line: TapeLine; readonly record: TapeRecord }[]> {

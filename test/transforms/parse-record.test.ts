@@ -66,7 +66,7 @@ const bad: [line: string, why: RegExp][] = [
   ["#!?", /: it is not JSON$/],
   ["{", /: it is not JSON$/],
   [first.slice(0, -1), /: it is not JSON$/],
-  [first + first, /: it is not JSON$/],
+  [first + "x", /: it is not JSON$/],
   ["\x00\x00\x00", /: it is not JSON$/],
   ['{"type":"log","ts":1,"stream":"stderr","text":"\xff"}', /: it is not UTF-8$/],
   ["\xc3", /: it is not UTF-8$/],

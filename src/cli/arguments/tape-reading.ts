@@ -4,7 +4,7 @@ import { pipe } from "../../streams/pipe.ts";
 import type { TapeRecord } from "../../records/record.ts";
 import { lineLimitOf } from "../../stores/line-limit.ts";
 import { lineSplit } from "../../transforms/line-split.ts";
-import { parseLine } from "../../transforms/parse-record.ts";
+import { parseLine } from "../../lines/parse-line.ts";
 import type { CommandIo } from "../command.ts";
 import { OutputClosed } from "../terminal/process-io.ts";
 import type { OpenedTape } from "./tape-argument.ts";

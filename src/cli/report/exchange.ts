@@ -3,7 +3,7 @@ import type { TapeLine } from "../../lines/line.ts";
 import { batchHeaders, type MessageHeader, messageHeader } from "../../records/jsonrpc.ts";
 import type { CorrelationRecord, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
 import { findFrame } from "../../tape/read/seek.ts";
-import { parseLine } from "../../transforms/parse-record.ts";
+import { parseLine } from "../../lines/parse-line.ts";
 import type { OpenedTape } from "../arguments/tape-argument.ts";
 import type { TapeReading } from "../arguments/tape-reading.ts";
 import { UsageError } from "../command.ts";

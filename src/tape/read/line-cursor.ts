@@ -1,5 +1,6 @@
 import type { TapeError } from "../../errors.ts";
 import type { TapeLine } from "../../lines/line.ts";
+import type { LinePart } from "../../lines/line-parts.ts";
 import { pipe } from "../../streams/pipe.ts";
 import { NONE } from "../../streams/fuse.ts";
 import type { ChunkReader } from "../../streams/source-spec.ts";
@@ -18,6 +19,12 @@ export interface LineCursorOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+interface Parts {
+  readonly waiting: LinePart[];
+  readonly offset: number;
+  readonly number: number;
+}
+
 /** A position in a tape, and the lines of the block that was read there. */
 export class LineCursor {
   readonly #store: TapeStore;
@@ -26,6 +33,8 @@ export class LineCursor {
   #lines: ChunkReader<TapeLine> | undefined;
   /** The next line, where it had to be looked at before it was its turn. */
   #peeked: TapeLine | undefined;
+  /** The parts of a line that was taken, and where it goes on behind them. */
+  #parts: Parts | undefined;
   /** Lines that were too long, to be reported where they stand. */
   #tooLong: TapeError[] = [];
   /** The one of them that is the last line and has no end yet. */
@@ -57,6 +66,7 @@ export class LineCursor {
 
   /** The next line of what was read, or the report of one that is too long; undefined when there is no more of it. */
   take(): TapeLine | TapeError | undefined {
+    if (this.#parts !== undefined) return this.#takePart(this.#parts);
     const line = this.#peek();
     const [report] = this.#tooLong;
     if (report !== undefined && (line === undefined || report.offset! < line.offset)) {
@@ -69,6 +79,14 @@ export class LineCursor {
     // An unfinished line is read again from its start when there may be more of it.
     if (line.terminated) this.#pass(line.nextOffset);
     return this.#accepted !== undefined && isSame(line, this.#accepted) ? this.take() : line;
+  }
+
+  /** The line that was taken last consists of these parts: they come next, one by one. */
+  putBack(line: TapeLine, parts: readonly LinePart[]): void {
+    if (parts.length === 0) return;
+    this.#parts = { waiting: [...parts], offset: this.#offset, number: this.#number };
+    this.#offset = parts[0]!.line.offset;
+    this.#number = line.number;
   }
 
   /** An unfinished line that was taken is a whole record: it is not handed out again when its end has come. */
@@ -136,8 +154,24 @@ export class LineCursor {
     const lines = this.#lines;
     this.#lines = undefined;
     this.#peeked = undefined;
+    this.#parts = undefined;
     this.#tooLong = [];
     await lines?.cancel(undefined);
+  }
+
+  #takePart({ waiting, offset, number }: Parts): TapeLine | TapeError | undefined {
+    const part = waiting.shift()!;
+    const [next] = waiting;
+    const { line } = part;
+    if (next !== undefined) this.#offset = next.line.offset;
+    else {
+      this.#parts = undefined;
+      // An unfinished part, as an unfinished line, is read again from its start.
+      this.#offset = line.terminated ? Math.max(offset, line.nextOffset) : line.offset;
+      if (line.terminated) this.#number = number;
+    }
+    if (part.record === undefined) return part.error;
+    return this.#accepted !== undefined && isSame(line, this.#accepted) ? this.take() : line;
   }
 
   #peek(): TapeLine | undefined {

@@ -1,11 +1,13 @@
 import { checkOptions, type OptionNames } from "../../arguments.ts";
-import { printable, TapeError } from "../../errors.ts";
+import { TapeError } from "../../errors.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import { parseMetadata, type TapeMetadata } from "../../records/metadata.ts";
 import type { FrameRecord, InitRecord, TapeRecord } from "../../records/record.ts";
 import { checkStore, type TapeStore } from "../../stores/store.ts";
 import { checkTapeId, tapeKeys } from "../../records/tape-id.ts";
-import { parseLine } from "../../transforms/parse-record.ts";
+import { type StrayPart, takeApart } from "../../lines/line-parts.ts";
+import { parseLine } from "../../lines/parse-line.ts";
+import { readInit } from "../first-record.ts";
 import { lineLimitOf } from "../../stores/line-limit.ts";
 import { LineCursor } from "./line-cursor.ts";
 import { findFrame } from "./seek.ts";
@@ -14,9 +16,9 @@ import { WriterWatch } from "./writer-watch.ts";
 /** Options of {@linkcode StreamingTapeReader.open}. */
 export interface ReaderOptions {
   /**
-   * Is told of every line that is no record (code `corrupted_record`) or too long (`line_too_long`), and of a torn last
-   * line; reading goes on behind it. Without it the call that meets such a line rejects with that error, the next call
-   * goes on behind it, and a torn last line is left out.
+   * Is told of every line, or part of one, that is no record (code `corrupted_record`) or too long (`line_too_long`), and
+   * of a torn last line; reading goes on behind it. Without it the call that meets it rejects with that error, and the
+   * next call goes on behind it; a byte order mark and a torn last line are then left out.
    */
   readonly onError?: ((error: TapeError) => void) | undefined;
   /**
@@ -90,15 +92,10 @@ export class StreamingTapeReader {
     checkStore("read a tape", store);
     checkOptions("read a tape", options, READER_OPTIONS);
     const { tape } = tapeKeys(checkTapeId(tapeId));
-    const first = new LineCursor(store, tape, { maxLineBytes: options.maxLineBytes });
-    try {
-      const init = await readInit(first, tape);
-      const maxLineBytes = options.maxLineBytes ?? lineLimitOf(init);
-      const cursor = new LineCursor(store, tape, { maxLineBytes });
-      return new StreamingTapeReader(store, tapeId, init, { ...options, maxLineBytes }, cursor);
-    } finally {
-      await first.close();
-    }
+    const init = await readInit(store, tape, options.maxLineBytes);
+    const maxLineBytes = options.maxLineBytes ?? lineLimitOf(init);
+    const cursor = new LineCursor(store, tape, { maxLineBytes });
+    return new StreamingTapeReader(store, tapeId, init, { ...options, maxLineBytes }, cursor);
   }
 
   /**
@@ -134,7 +131,7 @@ export class StreamingTapeReader {
    * @throws {TapeError} in the iterator: code `corrupted_record` or `line_too_long` without `onError`; `io`
    */
   records(): AsyncIterableIterator<TapeRecord> {
-    return new LineIterator(() => this.#open(), (line) => this.#parse(line), this.#options.onError);
+    return new LineIterator(() => this.#open(), parseLine, this.#options.onError);
   }
 
   /**
@@ -144,8 +141,8 @@ export class StreamingTapeReader {
    */
   frames(): AsyncIterableIterator<FrameRecord> {
     const frameOf = (line: TapeLine) => {
-      const record = this.#parse(line);
-      return record?.type === "frame" ? record : undefined;
+      const record = parseLine(line);
+      return record.type === "frame" ? record : undefined;
     };
     return new LineIterator(() => this.#open(), frameOf, this.#options.onError);
   }
@@ -184,7 +181,7 @@ export class StreamingTapeReader {
     let cursor = this.#cursor = from.fork({ maxLineBytes, follow: !isOver, signal: AbortSignal.any(signals) });
     try {
       for (let isLast = false;; isLast = true) {
-        for await (const record of new LineIterator(() => cursor, (line) => this.#parse(line), onError)) {
+        for await (const record of new LineIterator(() => cursor, parseLine, onError)) {
           yield record;
           if (signal?.aborted) return;
           if (record.type !== "checkpoint" || record.final !== true) continue;
@@ -255,20 +252,12 @@ export class StreamingTapeReader {
     await this.#open().moveTo(found.offset, found.number);
     return found.exists;
   }
-
-  /** The record on a line; undefined for a line that was reported, or is not there yet. */
-  #parse(line: TapeLine): TapeRecord | undefined {
-    try {
-      return parseLine(line);
-    } catch (error) {
-      if (this.#options.onError !== undefined) this.#options.onError(error as TapeError);
-      else if (line.terminated) throw error;
-      return undefined;
-    }
-  }
 }
 
-/** Goes over the lines of a cursor and hands out what `read` makes of them; undefined means nothing. */
+/**
+ * Goes over the lines of a cursor and hands out what `read` makes of them; undefined means nothing. A line that it throws
+ * for is taken apart.
+ */
 class LineIterator<T> implements AsyncIterableIterator<T> {
   readonly #cursor: () => LineCursor;
   readonly #read: (line: TapeLine) => T | undefined;
@@ -295,7 +284,14 @@ class LineIterator<T> implements AsyncIterableIterator<T> {
           this.#onError(line);
           continue;
         }
-        const value = this.#read(line);
+        let value: T | undefined;
+        try {
+          value = this.#read(line);
+        } catch (error) {
+          const parts = takeApart(line, error as TapeError);
+          cursor.putBack(line, parts.filter((part) => part.record !== undefined || this.#isTold(part)));
+          continue;
+        }
         if (value === undefined) continue;
         if (!line.terminated) cursor.accept(line);
         return Promise.resolve({ done: false, value });
@@ -309,29 +305,12 @@ class LineIterator<T> implements AsyncIterableIterator<T> {
     return this;
   }
 
+  /** Without a listener nothing is said of what costs nothing. */
+  #isTold({ isLoss }: StrayPart): boolean {
+    return isLoss || this.#onError !== undefined;
+  }
+
   async #more(cursor: LineCursor): Promise<IteratorResult<T, undefined>> {
     return await cursor.fill() ? await this.next() : { done: true, value: undefined };
   }
-}
-
-async function readInit(cursor: LineCursor, key: string): Promise<InitRecord> {
-  let line = cursor.take();
-  // A block may hold no line yet, or only the beginning of one.
-  while (line === undefined && await cursor.fill()) line = cursor.take();
-  const why = (what: string, cause?: unknown) =>
-    new TapeError("invalid_tape", `Cannot read ${key}: its first line must be an init record, but ${what}`, {
-      cause,
-      line: 1,
-      offset: 0,
-    });
-  if (line === undefined) throw why("the tape is empty");
-  if (line instanceof TapeError) throw why("it is too long", line);
-  let record: TapeRecord;
-  try {
-    record = parseLine(line);
-  } catch (error) {
-    throw why(`it reads ${JSON.stringify(printable(new TextDecoder().decode(line.bytes.subarray(0, 60))))}`, error);
-  }
-  if (record.type !== "init") throw why(`it is a record of type ${JSON.stringify(printable(record.type))}`);
-  return record;
 }

@@ -1,5 +1,6 @@
 import { pipe } from "../../streams/pipe.ts";
 import type { TapeLine } from "../../lines/line.ts";
+import { type LinePart, mayHoldMore, readParts } from "../../lines/line-parts.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { lineSplit } from "../../transforms/line-split.ts";
 
@@ -17,7 +18,7 @@ const READ_THROUGH_BYTES = 256 * 1024;
 
 /**
  * The first frame whose `seq` or `ts` is `target` or more. Both rise along a tape, so it is found by halving the tape
- * and looking at the first frame behind the middle; no index is needed, and no frame is parsed.
+ * and looking at the first frame behind the middle; no index is needed, and next to no frame is parsed.
  */
 export async function findFrame(
   store: TapeStore,
@@ -32,26 +33,46 @@ export async function findFrame(
   let high = size;
   while (high - low > READ_THROUGH_BYTES) {
     const middle = Math.floor((low + high) / 2);
-    const { frame } = await firstFrame(store, key, middle, maxLineBytes, () => true);
-    if (frame === undefined || frame[field]! >= target || frame.offset >= high) high = middle;
-    else low = frame.offset;
+    const { found } = await firstOf(store, key, middle, maxLineBytes, claimedFrame);
+    if (found === undefined || found[field]! >= target || found.offset >= high) high = middle;
+    else low = found.offset;
   }
-  const { frame, end } = await firstFrame(store, key, low, maxLineBytes, (line) => line[field]! >= target);
-  if (frame === undefined) return { offset: end, number: 0, exists: false };
-  return { offset: frame.offset, number: low === 0 ? frame.number : 0, exists: true };
+  const frameFrom = (line: TapeLine) => provenFrame(line, field, target);
+  const { found, end } = await firstOf(store, key, low, maxLineBytes, frameFrom);
+  if (found === undefined) return { offset: end, number: 0, exists: false };
+  return { offset: found.offset, number: low === 0 ? found.number : 0, exists: true };
+}
+
+/** A line that says it is a frame: enough to find the way by. */
+function claimedFrame(line: TapeLine): TapeLine | undefined {
+  const isFrame = line.type === "frame" && line.seq !== undefined && line.ts !== undefined;
+  return isFrame && line.terminated ? line : undefined;
 }
 
 /**
- * The first frame that starts behind `start` and fits; a line that is cut at `start` does not count. Where there is none,
- * `end` is where the next line will start: what has no end yet may still be cut off.
+ * The line, or the part of a damaged line, with a frame that is at the target or above it. Only lines that may have one
+ * are parsed: their first bytes say so, or tell nothing, or may be those of a torn record with another one behind it.
  */
-async function firstFrame(
+function provenFrame(line: TapeLine, field: "seq" | "ts", target: number): TapeLine | undefined {
+  if (!line.terminated) return undefined;
+  const { type } = line;
+  const isBelow = type === "frame" ? (line[field] ?? target) < target : type !== undefined;
+  if (isBelow && !mayHoldMore(line)) return undefined;
+  const isFound = ({ record }: LinePart) => record?.type === "frame" && record[field] >= target;
+  return readParts(line).find(isFound)?.line;
+}
+
+/**
+ * What `find` finds first on the lines that start behind `start`; a line that is cut at `start` does not count. Where that
+ * is nothing, `end` is where the next line will start: what has no end yet may still be cut off.
+ */
+async function firstOf(
   store: TapeStore,
   key: string,
   start: number,
   maxLineBytes: number | undefined,
-  fits: (line: TapeLine) => boolean,
-): Promise<{ readonly frame?: TapeLine; readonly end: number }> {
+  find: (line: TapeLine) => TapeLine | undefined,
+): Promise<{ readonly found?: TapeLine; readonly end: number }> {
   // One byte earlier, so that a line that starts exactly at `start` is seen to do so.
   const from = Math.max(0, start - 1);
   const lines = pipe(
@@ -62,12 +83,9 @@ async function firstFrame(
   let end = start;
   for await (const line of lines) {
     if (line.terminated) end = line.nextOffset;
-    if (isCut) isCut = false;
-    else if (
-      line.terminated && line.type === "frame" && line.seq !== undefined && line.ts !== undefined && fits(line)
-    ) {
-      return { frame: line, end };
-    }
+    const found = isCut ? undefined : find(line);
+    if (found !== undefined) return { found, end };
+    isCut = false;
   }
   return { end };
 }

@@ -1,12 +1,13 @@
 import { TapeError } from "../../errors.ts";
 import type { TapeLine } from "../../lines/line.ts";
+import { type LinePart, readParts } from "../../lines/line-parts.ts";
 import { pipe } from "../../streams/pipe.ts";
 import type { CheckpointRecord, CorrelationRecord, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { lineSplit } from "../../transforms/line-split.ts";
 import type { RepairOutput } from "./repair-output.ts";
 import type { CopyReport } from "./repair-report.ts";
-import { type Part, recordOf, type RepairPlan } from "./repair-plan.ts";
+import type { Part, RepairPlan } from "./repair-plan.ts";
 import { framesText } from "../verify/verify-finding.ts";
 import { tapeLines, type TapeLinesOptions } from "../verify/verify-lines.ts";
 import { FrameMemory, gapRange } from "../verify/verify-order.ts";
@@ -68,7 +69,7 @@ export class RepairCopy {
       lines++;
       if (tooLong !== undefined) await this.#report.drop(tooLong, line.offset!, undefined);
       tooLong = line instanceof TapeError ? line.offset! : undefined;
-      if (!(line instanceof TapeError)) await this.#line(line);
+      if (!(line instanceof TapeError)) { for (const part of readParts(line)) await this.#copy(part); }
     }
     if (tooLong !== undefined) await this.#report.drop(tooLong, this.#options.end, undefined);
     await this.#moveBefore(Infinity);
@@ -79,8 +80,7 @@ export class RepairCopy {
     if (this.#hasSeals && isUnsealed) await this.#noteUnverified(this.#seals.line, lines);
   }
 
-  async #line(line: TapeLine): Promise<void> {
-    const record = recordOf(line);
+  async #copy({ line, record }: LinePart): Promise<void> {
     if (record === undefined || (record.type !== "checkpoint" && isSealed(line))) {
       return await this.#drop(line, undefined);
     }
@@ -124,12 +124,12 @@ export class RepairCopy {
         this.#store.openSource(this.#key, { start: offset, end, signal }),
         lineSplit({ maxLineBytes, offset, line: 0, onError: () => {} }),
       );
-      for await (const line of lines) {
-        if (line.type !== "frame" || line.seq! < part.from || line.seq! > part.to) continue;
-        const frame = recordOf(line);
-        if (frame?.type !== "frame") continue;
-        await this.#putFrame(line, frame);
-        this.#report.movedFrames++;
+      for await (const whole of lines) {
+        for (const { line, record } of readParts(whole)) {
+          if (record?.type !== "frame" || record.seq < part.from || record.seq > part.to) continue;
+          await this.#putFrame(line, record);
+          this.#report.movedFrames++;
+        }
       }
       // Whatever the source has become meanwhile, this part is done with.
       this.#part++;

@@ -1,8 +1,8 @@
 import { TapeError } from "../../errors.ts";
 import type { TapeLine } from "../../lines/line.ts";
-import type { FrameRecord, InitRecord, TapeRecord } from "../../records/record.ts";
+import { readParts, type RecordPart } from "../../lines/line-parts.ts";
+import type { FrameRecord, InitRecord } from "../../records/record.ts";
 import type { TapeStore } from "../../stores/store.ts";
-import { parseLine } from "../../transforms/parse-record.ts";
 import { DeclaredGaps } from "./repair-gaps.ts";
 import { TimeCheck } from "./repair-times.ts";
 import { tapeLines, type TapeLinesOptions } from "../verify/verify-lines.ts";
@@ -63,9 +63,7 @@ export async function planRepair(store: TapeStore, key: string, options: TapeLin
   let init: RepairPlan["init"];
   let records = 0;
   let lastSeq = -1;
-  for await (const line of tapeLines(store, key, options)) {
-    const record = recordOf(line);
-    if (record === undefined || line instanceof TapeError) continue;
+  const add = ({ line, record }: RecordPart) => {
     records++;
     if (record.type === "init") init ??= { record, bytes: line.bytes.slice(), offset: line.offset };
     if (record.type === "gap") {
@@ -76,28 +74,22 @@ export async function planRepair(store: TapeStore, key: string, options: TapeLin
     if (record.type === "checkpoint" && record.stats.frame_count && record.seq === record.stats.last_sequence) {
       lastSeq = Math.max(lastSeq, record.seq ?? -1);
     }
-    if (record.type !== "frame") continue;
+    if (record.type !== "frame") return;
     times.add(line.offset, record);
     addTo(runs, line, record);
     if (runs.length > MAX_RUNS) {
       const why = `its frames have fallen into more than ${MAX_RUNS} runs`;
       throw new TapeError("invalid_tape", `Cannot repair ${key}: ${why}`);
     }
+  };
+  for await (const line of tapeLines(store, key, options)) {
+    if (line instanceof TapeError) continue;
+    for (const part of readParts(line)) if (part.record !== undefined) add(part);
   }
   if (records === 0) throw new TapeError("invalid_tape", `Cannot repair ${key}: no line of it is a record`);
   const parts = keepMost(runs, gaps);
   fillHoles(runs, parts);
   return { init, runs, parts: parts.sort((a, b) => a.from - b.from), lastSeq, times: times.end() };
-}
-
-/** The record on a line; undefined if there is none. */
-export function recordOf(line: TapeLine | TapeError): TapeRecord | undefined {
-  if (line instanceof TapeError) return undefined;
-  try {
-    return parseLine(line);
-  } catch {
-    return undefined;
-  }
 }
 
 function addTo(runs: Run[], line: TapeLine, { seq, ts }: FrameRecord): void {

@@ -1,7 +1,8 @@
 /**
  * What is wrong with a tape, for a program to decide on:
  *
- * - `bad_line`: a line is no record
+ * - `bad_line`: a line, or a part of one, is no record
+ * - `shared_line`: several records stand on one line
  * - `line_too_long`: a line is longer than the limit
  * - `torn_end`: the last line has no end; it is torn, or still being written
  * - `no_init`: the first line is no init record
@@ -21,6 +22,7 @@
  */
 export type FindingCode =
   | "bad_line"
+  | "shared_line"
   | "line_too_long"
   | "torn_end"
   | "no_init"

@@ -7,7 +7,10 @@ const QUOTE = 0x22;
 /** What a sealed checkpoint ends with, whatever its checksum is called. */
 const SEAL = /"([^"]*)":"([0-9a-f]{8})"\}$/;
 /** Longer than all that can stand behind the first digit of a checksum. */
-const HELD_BYTES = 64;
+const SEAL_BYTES = 64;
+/** So much of a line that has no end yet is held: on a damaged line a checkpoint may stand before other records. */
+const HELD_BYTES = 1024 * 1024;
+const LF = 0x0a;
 
 /** Bytes of the tape that are not counted in yet. */
 interface Block {
@@ -20,7 +23,7 @@ export type Verdict = "unsealed" | "fits" | { readonly why: string };
 
 /**
  * Checks the checksums of checkpoints while a tape is read. It sees the raw bytes, block by block, and each checkpoint
- * when the lines of its block are dealt with. Holds little more than a block.
+ * when the lines of its block are dealt with. Holds little more than a block, and the line that is not dealt with yet.
  */
 export class SealCheck {
   /** Where the range of the next checkpoint starts. */
@@ -31,11 +34,15 @@ export class SealCheck {
   #blocks: Block[] = [];
   #counted = 0;
   #end = 0;
+  /** Where the line starts that has no end yet. */
+  #lineStart = 0;
 
   /** The next bytes of the tape. All lines that ended before them have been dealt with. */
   block(bytes: Uint8Array): void {
-    this.#count(this.#end - HELD_BYTES);
+    this.#count(Math.max(this.#lineStart, this.#end - HELD_BYTES));
     this.#blocks.push({ offset: this.#end, bytes });
+    const lastLineEnd = bytes.lastIndexOf(LF);
+    if (lastLineEnd >= 0) this.#lineStart = this.#end + lastLineEnd + 1;
     this.#end += bytes.length;
   }
 
@@ -43,8 +50,10 @@ export class SealCheck {
   checkpoint(line: TapeLine, checksum: string | null | undefined): Verdict {
     const verdict = this.#verdict(line, checksum);
     this.#crc = 0;
-    this.offset = this.#counted = line.nextOffset;
-    this.line = line.number + 1;
+    this.offset = line.nextOffset;
+    // What is counted in already is not held any more.
+    this.#counted = Math.max(this.#counted, this.offset);
+    this.line = line.number + (line.ending === "" ? 0 : 1);
     return verdict;
   }
 
@@ -81,7 +90,7 @@ export function isSealed(line: TapeLine): boolean {
 function sealOf(line: TapeLine): { readonly name: string; readonly value: string } | undefined {
   // Frames end with two braces: for most lines this is all there is to look at.
   if (line.bytes[line.length - 2] !== QUOTE) return undefined;
-  const tail = new TextDecoder().decode(line.bytes.subarray(Math.max(0, line.length - HELD_BYTES)));
+  const tail = new TextDecoder().decode(line.bytes.subarray(Math.max(0, line.length - SEAL_BYTES)));
   const [, name, value] = SEAL.exec(tail) ?? [];
   return name === undefined || value === undefined ? undefined : { name, value };
 }

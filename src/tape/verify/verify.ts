@@ -5,7 +5,7 @@ import type { CheckpointRecord, InitRecord, TapeRecord } from "../../records/rec
 import { RunningStats } from "../../records/running-stats.ts";
 import { checkStore, type TapeStore } from "../../stores/store.ts";
 import { checkTapeId, tapeKeys } from "../../records/tape-id.ts";
-import { parseLine } from "../../transforms/parse-record.ts";
+import { isBlank, readParts, type StrayPart } from "../../lines/line-parts.ts";
 import { lineLimit } from "../../stores/line-limit.ts";
 import { CountCheck } from "./verify-counts.ts";
 import { type Finding, placeOfLine, type Report } from "./verify-finding.ts";
@@ -176,6 +176,8 @@ class TapeChecks {
     other: 0,
   };
   #lines = 0;
+  /** Whether there was a line on which anything stands. */
+  #isStarted = false;
   #isFinalized = false;
   #sealedBytes = 0;
   #sealedToLine = 0;
@@ -191,14 +193,29 @@ class TapeChecks {
 
   line(line: TapeLine): void {
     this.#lines++;
-    this.#isFinalized = false;
-    let record: TapeRecord;
-    try {
-      record = parseLine(line);
-    } catch (error) {
-      return this.#badLine(line, error as TapeError);
+    const parts = readParts(line);
+    const records = parts.filter((part) => part.record !== undefined);
+    this.#first(line, records[0]?.record);
+    if (records.length > 1) {
+      const message = `${records.length} records stand on this line: the line endings between them are missing`;
+      this.#find("shared_line", line, message);
     }
-    if (line.number === 1 && record.type !== "init") this.#noInit(line, `a record of type "${printable(record.type)}"`);
+    for (const part of parts) {
+      if (part.record !== undefined) this.#record(part.line, part.record);
+      else this.#stray(part, parts.length === 1 ? "the line" : "a part of the line");
+    }
+  }
+
+  /** Whether a tape starts here, with its first line on which anything stands. */
+  #first(line: TapeLine, record: TapeRecord | undefined): void {
+    if (this.#isStarted || (record === undefined && isBlank(line))) return;
+    this.#isStarted = true;
+    if (record === undefined) this.#noInit(line, "no record");
+    else if (record.type !== "init") this.#noInit(line, `a record of type "${printable(record.type)}"`);
+  }
+
+  #record(line: TapeLine, record: TapeRecord): void {
+    this.#isFinalized = false;
     if (record.type !== "checkpoint" && isSealed(line)) {
       this.#find("seal_broken", line, "it ends like a checkpoint with a checksum, but says that it is something else");
     }
@@ -229,14 +246,17 @@ class TapeChecks {
     this.#lines++;
     this.#isFinalized = false;
     const { line, offset, length } = error;
-    if (line === 1) this.#noInit({ number: 1, offset: 0, length: length ?? 0 }, "a line that is too long");
+    if (!this.#isStarted) {
+      this.#noInit({ number: line ?? 0, offset: offset ?? 0, length: length ?? 0 }, "a line that is too long");
+    }
+    this.#isStarted = true;
     const message = `the line is too long: it has ${length} bytes`;
     this.#report({ code: "line_too_long", severity: "damage", message, line, offset, length });
   }
 
   end(size: number): Omit<VerifyResult, "isIntact" | "damageCount" | "noticeCount"> {
     this.#order.end();
-    if (this.#lines === 0) this.#noInit({ number: 1, offset: 0, length: 0 }, "nothing: the tape is empty");
+    if (!this.#isStarted) this.#noInit({ number: 1, offset: 0, length: 0 }, "nothing: the tape is empty");
     return {
       tapeId: this.#tapeId,
       lineCount: this.#lines,
@@ -251,8 +271,9 @@ class TapeChecks {
   }
 
   #init(line: TapeLine, record: InitRecord): void {
-    if (line.number !== 1) this.#find("second_init", line, "an init record stands behind the first line");
-    else if (record.tape_id !== this.#tapeId) {
+    if (Object.values(this.#records).some((count) => count > 0)) {
+      this.#find("second_init", line, "an init record stands behind the first record");
+    } else if (record.tape_id !== this.#tapeId) {
       const message = `the init record is that of tape "${printable(record.tape_id, 128)}"`;
       this.#report({ code: "id_differs", severity: "notice", message, ...placeOfLine(line) });
     }
@@ -275,10 +296,10 @@ class TapeChecks {
     this.#sealedToOffset = line.nextOffset;
   }
 
-  #badLine(line: TapeLine, error: TapeError): void {
-    if (line.number === 1) this.#noInit(line, "no record");
+  #stray({ line, error }: StrayPart, what: string): void {
+    this.#isFinalized = false;
     const [, why = error.message] = /: (.*)$/s.exec(error.message) ?? [];
-    if (line.terminated) this.#find("bad_line", line, `the line is no record: ${why}`);
+    if (line.terminated) this.#find("bad_line", line, `${what} is no record: ${why}`);
     else this.#find("torn_end", line, "the last line has no end: it is torn, or still being written");
   }
 

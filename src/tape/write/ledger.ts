@@ -4,7 +4,7 @@ import { TapeLine } from "../../lines/line.ts";
 import type { RunningStats } from "../../records/running-stats.ts";
 import type { GapRecord, TapeRecord } from "../../records/record.ts";
 import { recordLine } from "../../transforms/encode-record.ts";
-import { parseLine } from "../../transforms/parse-record.ts";
+import { parseLine } from "../../lines/parse-line.ts";
 
 /** Frames that were lost since the last line that could be written. */
 interface Loss {

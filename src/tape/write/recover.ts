@@ -1,5 +1,7 @@
-import { TapeError } from "../../errors.ts";
+import { isTapeError, TapeError } from "../../errors.ts";
 import { TapeLine } from "../../lines/line.ts";
+import { readParts } from "../../lines/line-parts.ts";
+import { readInit } from "../first-record.ts";
 import { RunningStats } from "../../records/running-stats.ts";
 import { pipe } from "../../streams/pipe.ts";
 import type { CorrelationRecord, InitRecord, TapeRecord } from "../../records/record.ts";
@@ -8,7 +10,6 @@ import type { StageSpec } from "../../streams/stage-spec.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { tapeKeys } from "../../records/tape-id.ts";
 import { lineSplit } from "../../transforms/line-split.ts";
-import { parseLine } from "../../transforms/parse-record.ts";
 import { type Bytes, concat } from "../../lines/bytes.ts";
 
 const LF = 0x0a;
@@ -29,8 +30,8 @@ export interface TapeState {
 }
 
 /**
- * Makes the end of a tape fit to go on from. A last line without its `\n` is kept if it is a whole record, and gets its
- * `\n`; anything else is moved to `{tape_id}.torn` before it is cut off.
+ * Makes the end of a tape fit to go on from. A last line without its `\n` is kept up to its last whole record, and gets its
+ * `\n`; what stands behind that is moved to `{tape_id}.torn` before it is cut off.
  */
 export async function recoverTail(
   store: TapeStore,
@@ -42,14 +43,23 @@ export async function recoverTail(
   const size = sink.offset;
   const start = await lastLineEnd(store, keys.tape, size);
   if (start === size) return;
+  let end = start;
   if (size - start <= maxLineBytes) {
     const tail = new TapeLine(await readAll(store, keys.tape, start, size), 0, size - start, start, 0, false);
-    if (recordOf(tail) !== undefined) return await sink.append([Uint8Array.of(LF)]);
+    const last = readParts(tail).findLast(({ record }) => record !== undefined)?.line;
+    if (last !== undefined) end = last.offset + last.length;
   }
+  if (end < size) await moveAside(store, tapeId, sink, end);
+  if (end > start) await sink.append([Uint8Array.of(LF)]);
+}
+
+/** Moves what stands behind `start` to `{tape_id}.torn`. */
+async function moveAside(store: TapeStore, tapeId: string, sink: TapeSink, start: number): Promise<void> {
+  const keys = tapeKeys(tapeId);
   const torn = await store.openSink(keys.torn, {
     mode: await store.size(keys.torn) === undefined ? "create" : "append",
   });
-  await pipe(store.openSource(keys.tape, { start, end: size }), torn);
+  await pipe(store.openSource(keys.tape, { start, end: sink.offset }), torn);
   await sink.truncate(start);
 }
 
@@ -60,6 +70,7 @@ export async function readState(
   maxLineBytes: number,
   correlate: StageSpec<TapeRecord, TapeRecord>,
 ): Promise<TapeState> {
+  const init = await initOf(store, tapeId, maxLineBytes);
   const ignore = { onError: () => {} };
   const lines = pipe(store.openSource(tapeKeys(tapeId).tape), lineSplit({ maxLineBytes, ...ignore }));
   const stats = new RunningStats();
@@ -68,37 +79,42 @@ export async function readState(
     if (record.type === "correlation") missing.expect(record);
   }, { terminate() {} });
   const ignoreEmitted = Object.assign(() => {}, { terminate() {} });
-  let init: InitRecord | undefined;
   let nextSeq = 0;
   let lastUs = 0;
   let unsealedFrom = 0;
   for await (const line of lines) {
-    const record = recordOf(line);
-    if (record === undefined) continue;
-    if (init === undefined && record.type !== "init") break;
-    stats.add(record);
-    if (record.type === "init") init ??= record;
-    else if (record.type === "frame") {
-      nextSeq = Math.max(nextSeq, record.seq + 1);
-      lastUs = Math.max(lastUs, record.ts_us ?? 0);
-      correlate.transform(record, expect);
-      missing.endFrame();
-    } else if (record.type === "gap") {
-      if (record.to_seq != null) nextSeq = Math.max(nextSeq, record.to_seq + 1);
-      correlate.transform(record, expect);
-      missing.endFrame();
-    } else if (record.type === "correlation") {
-      if (!missing.found(record.id)) correlate.transform(record, ignoreEmitted);
-    } else if (record.type === "checkpoint") {
-      // A last line that lacks its line ending gets it before anything else is written.
-      unsealedFrom = line.nextOffset + (line.terminated ? 0 : 1);
+    const records = readParts(line).filter((part) => part.record !== undefined);
+    for (const [at, { line: { nextOffset }, record }] of records.entries()) {
+      stats.add(record);
+      if (record.type === "frame") {
+        nextSeq = Math.max(nextSeq, record.seq + 1);
+        lastUs = Math.max(lastUs, record.ts_us ?? 0);
+        correlate.transform(record, expect);
+        missing.endFrame();
+      } else if (record.type === "correlation") {
+        if (!missing.found(record.id)) correlate.transform(record, ignoreEmitted);
+      } else if (record.type === "gap") {
+        if (record.to_seq != null) nextSeq = Math.max(nextSeq, record.to_seq + 1);
+        correlate.transform(record, expect);
+        missing.endFrame();
+      } // The last record of a last line that lacks its line ending gets it before anything else is written.
+      else if (record.type === "checkpoint") {
+        unsealedFrom = nextOffset + (!line.terminated && at === records.length - 1 ? 1 : 0);
+      }
+      if ("ts" in record && typeof record.ts === "number") lastUs = Math.max(lastUs, record.ts * 1000);
     }
-    if ("ts" in record && typeof record.ts === "number") lastUs = Math.max(lastUs, record.ts * 1000);
-  }
-  if (init === undefined) {
-    throw new TapeError("invalid_tape", `Cannot resume ${tapeId}: its first line is not an init record`);
   }
   return { init, nextSeq, lastUs, stats, unsealedFrom, missing: missing.all() };
+}
+
+async function initOf(store: TapeStore, tapeId: string, maxLineBytes: number): Promise<InitRecord> {
+  try {
+    return await readInit(store, tapeKeys(tapeId).tape, maxLineBytes);
+  } catch (cause) {
+    if (!isTapeError(cause, "invalid_tape")) throw cause;
+    const why = `Cannot resume ${tapeId}: its first line is not an init record`;
+    throw new TapeError("invalid_tape", why, { cause });
+  }
 }
 
 /** Correlations that the frames of a tape call for and that have not come. */
@@ -135,15 +151,6 @@ class MissingCorrelations {
 
   all(): CorrelationRecord[] {
     return [...this.#expected.values()].flat();
-  }
-}
-
-/** The record of a line; undefined for a line that is none. */
-function recordOf(line: TapeLine): TapeRecord | undefined {
-  try {
-    return parseLine(line);
-  } catch {
-    return undefined;
   }
 }
 

@@ -194,7 +194,7 @@ const DAMAGE = [
   ['{"type":"frame","seq":-1}', "corrupted_record"],
   ['{"seq":1}', "corrupted_record"],
   ["\0\0\0\0", "corrupted_record"],
-  ['{"type":"x"} {"type":"y"}', "corrupted_record"],
+  ['{"type":"x"} ]', "corrupted_record"],
   ["x".repeat(600_000), "line_too_long"],
 ] as const;
 

@@ -29,7 +29,7 @@ import { inChunks, utf8 } from "../../helpers/bytes.ts";
 import { answer, frameLine, initLine, messageOf, putTape, request } from "../../helpers/tapes.ts";
 import { Fused, NONE } from "../../../src/streams/fuse.ts";
 import { specOf } from "../../../src/streams/stage.ts";
-import { parseLine } from "../../../src/transforms/parse-record.ts";
+import { parseLine } from "../../../src/lines/parse-line.ts";
 import { reasonOf, rejection } from "../../helpers/within.ts";
 
 const whole = sealedTape();

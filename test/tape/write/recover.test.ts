@@ -6,6 +6,7 @@ import { fileStore } from "../../../src/stores/file.ts";
 import { memoryStore } from "../../../src/stores/memory.ts";
 import type { TapeStore } from "../../../src/stores/store.ts";
 import { StreamingTapeReader } from "../../../src/tape/read/reader.ts";
+import { verifyTape } from "../../../src/tape/verify/verify.ts";
 import { StreamingTapeWriter } from "../../../src/tape/write/writer.ts";
 import type { WriterOptions } from "../../../src/tape/write/writer-options.ts";
 import { Child } from "../../helpers/child.ts";
@@ -395,7 +396,6 @@ test("resume() keeps aside any other tail: NUL bytes, what is no record, no UTF-
     "\0",
     "\0".repeat(5000),
     `{"type":"frame","seq":1,${"\0".repeat(100)}`,
-    `${frameLine(1, 2).trimEnd()}\0\0\0`,
     "null",
     "17",
     "[]",
@@ -419,6 +419,48 @@ test("resume() keeps aside any other tail: NUL bytes, what is no record, no UTF-
     assert.equal([...(await store.get("demo.torn"))!], [...bytes]);
     assert.is((await linesOf(store, "demo")).slice(0, 2).join(""), head);
     assert.is((await linesOf(store, "demo")).length, 3);
+  }
+});
+
+test("resume() keeps the whole records of a last line, and keeps aside what stands behind them", async () => {
+  const [first, second] = [frameLine(1, 2).trimEnd(), frameLine(2, 3).trimEnd()];
+  const head = initLine("demo") + frameLine(0, 1);
+  const torn = first.slice(0, 40);
+  const tails: [kept: string, aside: string, nextSeq: number][] = [
+    [first, "\0\0\0", 2],
+    [first, second.slice(0, 30), 2],
+    [first + second, "", 3],
+    [torn + second, "", 3],
+    [torn + second, "\ufeff", 3],
+    [first, "{", 2],
+  ];
+  for (const [kept, aside, nextSeq] of tails) {
+    const store = memoryStore();
+    await putTape(store, "demo", head + kept + aside);
+    const writer = await resume(store);
+    assert.is(await writer.writeFrame(request(1)), nextSeq);
+    await writer.close();
+    const [tape, moved] = [await textOf(store, "demo.jsonl"), await store.get("demo.torn")];
+    assert.ok(tape.startsWith(`${head}${kept}\n{"type":"frame","seq":${nextSeq},`), tape);
+    assert.equal([...moved ?? []], [...utf8.encode(aside)]);
+  }
+});
+
+test("resume() goes on with the checksum behind a checkpoint that shares the last line", async () => {
+  const store = memoryStore();
+  const first = await StreamingTapeWriter.create(store, { sessionId: "s", tapeId: "demo" });
+  await first.writeFrame(request(1));
+  await first.finalize();
+  const whole = await textOf(store, "demo.jsonl");
+  for (const tail of ["", "\n", frameLine(1, 2).slice(0, 30), "\0\0", frameLine(1, 2).trimEnd()]) {
+    await putTape(store, "demo", whole.trimEnd() + tail);
+    await store.delete("demo.meta.json");
+    const writer = await resume(store);
+    await writer.writeFrame(request(2));
+    await writer.finalize();
+    const findings: string[] = [];
+    await verifyTape(store, "demo", { onFinding: ({ code }) => findings.push(code) });
+    assert.is(findings.includes("seal_broken"), false, JSON.stringify(tail));
   }
 });
 

@@ -1,6 +1,6 @@
 import type { TapeLine } from "../../../lines/line.ts";
 import { WriterWatch } from "../../../tape/read/writer-watch.ts";
-import { parseLine } from "../../../transforms/parse-record.ts";
+import { parseLine } from "../../../lines/parse-line.ts";
 import type { OpenedTape } from "../../arguments/tape-argument.ts";
 import { TapeReading } from "../../arguments/tape-reading.ts";
 import { readMetadata } from "../../arguments/tape-names.ts";

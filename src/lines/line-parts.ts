@@ -1,0 +1,201 @@
+import type { TapeError } from "../errors.ts";
+import { jsonExtent } from "../json/json-extent.ts";
+import { RECORD_TYPES } from "../records/record-schema.ts";
+import type { TapeRecord } from "../records/record.ts";
+import type { TapeLine } from "./line.ts";
+import { corrupted, parseLine } from "./parse-line.ts";
+
+/** A record, and the line or the part of a line that it stands on. */
+export interface RecordPart {
+  readonly line: TapeLine;
+  readonly record: TapeRecord;
+}
+
+/** What stands on a line and is no record: all of it, or a part. */
+export interface StrayPart {
+  readonly line: TapeLine;
+  readonly record?: undefined;
+  /** Says where it is and what is wrong, code `corrupted_record`. */
+  readonly error: TapeError;
+  /** Whether something may be lost with it: not with a byte order mark, nor, yet, with what has no end. */
+  readonly isLoss: boolean;
+}
+
+/** What a line consists of. */
+export type LinePart = RecordPart | StrayPart;
+
+/** What stands on a line, in its order: nearly always one record. */
+export function readParts(line: TapeLine): readonly LinePart[] {
+  try {
+    return [{ line, record: parseLine(line) }];
+  } catch (error) {
+    return takeApart(line, error as TapeError);
+  }
+}
+
+/**
+ * What stands on a line that is no record as a whole. A record that lost its end has another one right behind it, where
+ * its writer, or a second one, went on; sometimes only the line feed between two was lost. What counts as a record in
+ * there:
+ *
+ * - It is a whole JSON object and a record, and reaches to the end of the line or to where another object begins.
+ * - It starts the line, or directly behind another record; or it starts as records of the known types do, where JSON
+ *   cannot go on that breaks off there. So the objects in a message never count, nor do its strings, which have no
+ *   quotes but escaped ones. Only an object with which a torn line ends may be either: it counts if it is a record,
+ *   except at the end of a tape, where it would be a part of a message that is still being written.
+ *
+ * White space, NUL bytes and byte order marks may stand between. The time is linear in the length of the line.
+ *
+ * @param error what {@linkcode parseLine} says of the whole line
+ */
+export function takeApart(line: TapeLine, error: TapeError): readonly LinePart[] {
+  const parts = new Parts(line);
+  const { bytes, length } = parts;
+  // Only there can an object be of a type that is not known here.
+  let isStart = true;
+  for (let at = skipFiller(bytes, 0, length); at < length; at = skipFiller(bytes, at, length)) {
+    if (bytes[at] !== OPEN) {
+      at = nextStart(bytes, at + 1);
+      isStart = false;
+      continue;
+    }
+    const { isWhole, end, last } = jsonExtent(bytes, at, (inner) => isRecordStart(bytes, inner));
+    const start: number | undefined = !isWhole ? last : isStart || isRecordStart(bytes, at) ? at : undefined;
+    const next = skipFiller(bytes, end, length);
+    const isEnd = next === length && (isWhole || line.terminated);
+    isStart = start !== undefined && (isEnd || bytes[next] === OPEN) && parts.add(start, end);
+    // A record that begins within a string breaks off the JSON behind its first quote.
+    at = isStart ? end : nextStart(bytes, isWhole ? end : Math.max(at + 1, end - 2));
+  }
+  return parts.end(error);
+}
+
+/** Whether nothing stands on the line: white space, NUL bytes and byte order marks at most. */
+export function isBlank(line: TapeLine): boolean {
+  return skipFiller(line.bytes, 0, line.length) === line.length;
+}
+
+/** Whether a record may stand on the line behind the one that its first bytes tell of. Never for most lines. */
+export function mayHoldMore({ bytes }: TapeLine): boolean {
+  return nextStart(bytes, 1) < bytes.length;
+}
+
+/** Collects the parts of a line. */
+class Parts {
+  /** The bytes of the line, with a NUL behind them. */
+  readonly bytes: Uint8Array;
+  readonly length: number;
+  readonly #line: TapeLine;
+  readonly #parts: LinePart[] = [];
+  /** Where what is in no part yet begins. */
+  #from = 0;
+
+  constructor(line: TapeLine) {
+    this.#line = line;
+    this.length = line.length;
+    this.bytes = new Uint8Array(line.length + 1);
+    this.bytes.set(line.bytes);
+  }
+
+  /** Adds a record, if it is one. */
+  add(start: number, end: number): boolean {
+    const { bytes, length } = this;
+    // Space at the end of a line does not keep a record from ending it.
+    const line = this.#line.part(start, skipSpace(bytes, end, length) === length ? length : end);
+    let record: TapeRecord;
+    try {
+      record = parseLine(line);
+    } catch {
+      return false;
+    }
+    this.#addStray(start, true);
+    this.#parts.push({ line, record });
+    this.#from = start + line.length;
+    return true;
+  }
+
+  /** All parts, once there are no more records; of a line without one, `error` says why. */
+  end(error: TapeError): readonly LinePart[] {
+    if (this.#parts.length > 0) this.#addStray(this.length, false);
+    else this.#parts.push({ line: this.#line, error, isLoss: this.#isLoss(0, this.length) });
+    return this.#parts;
+  }
+
+  #addStray(to: number, isFollowed: boolean): void {
+    const { bytes } = this;
+    const start = skipSpace(bytes, this.#from, to);
+    let end = to;
+    while (end > start && isSpace(bytes[end - 1]!)) end--;
+    if (start === end) return;
+    const line = this.#line.part(start, end);
+    this.#parts.push({ line, error: this.#strayError(line, start, end, isFollowed), isLoss: this.#isLoss(start, end) });
+  }
+
+  #strayError(line: TapeLine, start: number, end: number, isFollowed: boolean): TapeError {
+    if (skipFiller(this.bytes, start, end) === end) {
+      return corrupted(line, isByteOrderMark(line.bytes) ? "it is a byte order mark" : "it is nothing but NUL bytes");
+    }
+    if (isFollowed) return corrupted(line, `it breaks off at byte ${line.nextOffset}, where another record begins`);
+    try {
+      parseLine(line);
+    } catch (error) {
+      return error as TapeError;
+    }
+    return corrupted(line, "it is part of something that is torn");
+  }
+
+  #isLoss(start: number, end: number): boolean {
+    const isUnfinished = end === this.length && !this.#line.terminated;
+    return !isUnfinished && !isByteOrderMark(this.bytes.subarray(start, end));
+  }
+}
+
+const OPEN = 0x7b;
+const QUOTE = 0x22;
+const SPACE = 0x20;
+const encoder = new TextEncoder();
+const START = encoder.encode('{"type":');
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf] as const;
+/** Longer than any type that is known. */
+const MAX_TYPE_LENGTH = 32;
+
+/** Where the next record of a known type may start; the length of the bytes if none does. */
+function nextStart(bytes: Uint8Array, from: number): number {
+  for (let at = bytes.indexOf(OPEN, from); at >= 0; at = bytes.indexOf(OPEN, at + 1)) {
+    if (isRecordStart(bytes, at)) return at;
+  }
+  return bytes.length;
+}
+
+/** Whether a record of a known type may start there, spelled as this library or with a space behind the colon. */
+function isRecordStart(bytes: Uint8Array, at: number): boolean {
+  for (let i = 0; i < START.length; i++) if (bytes[at + i] !== START[i]) return false;
+  let start = at + START.length;
+  if (bytes[start] === SPACE) start++;
+  if (bytes[start++] !== QUOTE) return false;
+  const end = bytes.subarray(start, start + MAX_TYPE_LENGTH).indexOf(QUOTE);
+  return end > 0 && RECORD_TYPES.has(String.fromCharCode(...bytes.subarray(start, start + end)));
+}
+
+function isByteOrderMark(bytes: Uint8Array): boolean {
+  return bytes.length === BYTE_ORDER_MARK.length && BYTE_ORDER_MARK.every((byte, at) => bytes[at] === byte);
+}
+
+/** The first place from `at` on where neither white space nor a NUL nor a byte order mark is, up to `end`. */
+function skipFiller(bytes: Uint8Array, at: number, end: number): number {
+  while (at < end) {
+    if (isSpace(bytes[at]!) || bytes[at] === 0) at++;
+    else if (BYTE_ORDER_MARK.every((byte, i) => bytes[at + i] === byte)) at += BYTE_ORDER_MARK.length;
+    else break;
+  }
+  return Math.min(at, end);
+}
+
+function skipSpace(bytes: Uint8Array, at: number, end: number): number {
+  while (at < end && isSpace(bytes[at]!)) at++;
+  return at;
+}
+
+function isSpace(byte: number): boolean {
+  return byte === SPACE || byte === 0x09 || byte === 0x0a || byte === 0x0d;
+}

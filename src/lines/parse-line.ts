@@ -1,0 +1,45 @@
+import { TapeError } from "../errors.ts";
+import { explainRecord, isParsedRecord } from "../records/record-guard.ts";
+import type { TapeRecord } from "../records/record.ts";
+import { rememberText } from "../records/recorded-text.ts";
+import { placeOf, type TapeLine } from "./line.ts";
+
+/**
+ * The record on one line.
+ *
+ * @throws {TapeError} code `corrupted_record`: the line is no record
+ */
+export function parseLine(line: TapeLine): TapeRecord {
+  let value: unknown;
+  let text: string;
+  try {
+    text = line.text();
+    value = JSON.parse(text);
+  } catch (cause) {
+    // The error of JSON.parse repeats a part of the text, which may be secret.
+    if (isUtf16(line.bytes)) throw corrupted(line, "it is UTF-16, not UTF-8");
+    throw cause instanceof SyntaxError ? corrupted(line, "it is not JSON") : corrupted(line, "it is not UTF-8", cause);
+  }
+  if (!isParsedRecord(value)) throw corrupted(line, explainRecord(value));
+  if (value.type === "frame") rememberText(value.env, text);
+  return value;
+}
+
+/** The error that says why a line, or a part of one, is no record. */
+export function corrupted(line: TapeLine, why: string, cause?: unknown): TapeError {
+  const reason = line.length === 0 ? "it is empty" : why;
+  return new TapeError(
+    "corrupted_record",
+    line.terminated
+      ? `Cannot read ${placeOf(line)}: ${reason}`
+      : `Cannot read ${placeOf(line)}: it has no end, so it is torn or still being written`,
+    { line: line.number > 0 ? line.number : undefined, offset: line.offset, length: line.length, cause },
+  );
+}
+
+/** Whether a line looks like UTF-16: every other one of its first bytes is NUL. A byte order mark is passed over. */
+export function isUtf16(bytes: Uint8Array): boolean {
+  const start = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff) ? 2 : 0;
+  const first = [...bytes.subarray(start, start + 4)].map((byte) => byte === 0);
+  return first.length === 4 && first[0] !== first[1] && first[0] === first[2] && first[1] === first[3];
+}
