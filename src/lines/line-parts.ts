@@ -3,7 +3,7 @@ import { jsonExtent } from "../json/json-extent.ts";
 import { RECORD_TYPES } from "../records/record-schema.ts";
 import type { TapeRecord } from "../records/record.ts";
 import type { TapeLine } from "./line.ts";
-import { corrupted, parseLine } from "./parse-line.ts";
+import { corrupted, parseLine, recordOn } from "./parse-line.ts";
 
 /** A record, and the line or the part of a line that it stands on. */
 export interface RecordPart {
@@ -75,9 +75,18 @@ export function isBlank(line: TapeLine): boolean {
   return skipFiller(line.bytes, 0, line.length) === line.length;
 }
 
-/** Whether a record may stand on the line behind the one that its first bytes tell of. Never for most lines. */
+/**
+ * Whether a record may stand on the line behind the one that its first bytes tell of. For most lines it cannot, and that
+ * is quicker to see than by parsing them.
+ */
 export function mayHoldMore({ bytes }: TapeLine): boolean {
-  return nextStart(bytes, 1) < bytes.length;
+  let end = bytes.length;
+  while (end > 0 && isSpace(bytes[end - 1]!)) end--;
+  if (bytes[end - 1] !== CLOSE) return true;
+  for (let at = bytes.indexOf(OPEN, 1); at >= 0; at = bytes.indexOf(OPEN, at + 1)) {
+    if (isRecordStart(bytes, at) || bytes[skipFillerBack(bytes, at) - 1] === CLOSE) return true;
+  }
+  return false;
 }
 
 /** Collects the parts of a line. */
@@ -102,12 +111,8 @@ class Parts {
     const { bytes, length } = this;
     // Space at the end of a line does not keep a record from ending it.
     const line = this.#line.part(start, skipSpace(bytes, end, length) === length ? length : end);
-    let record: TapeRecord;
-    try {
-      record = parseLine(line);
-    } catch {
-      return false;
-    }
+    const record = recordOn(line);
+    if (record === undefined) return false;
     this.#addStray(start, true);
     this.#parts.push({ line, record });
     this.#from = start + line.length;
@@ -151,13 +156,12 @@ class Parts {
 }
 
 const OPEN = 0x7b;
-const QUOTE = 0x22;
+const CLOSE = 0x7d;
 const SPACE = 0x20;
 const encoder = new TextEncoder();
 const START = encoder.encode('{"type":');
+const TYPES = [...RECORD_TYPES].map((type) => encoder.encode(JSON.stringify(type)));
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf] as const;
-/** Longer than any type that is known. */
-const MAX_TYPE_LENGTH = 32;
 
 /** Where the next record of a known type may start; the length of the bytes if none does. */
 function nextStart(bytes: Uint8Array, from: number): number {
@@ -169,12 +173,15 @@ function nextStart(bytes: Uint8Array, from: number): number {
 
 /** Whether a record of a known type may start there, spelled as this library or with a space behind the colon. */
 function isRecordStart(bytes: Uint8Array, at: number): boolean {
-  for (let i = 0; i < START.length; i++) if (bytes[at + i] !== START[i]) return false;
+  if (!standsAt(bytes, at, START)) return false;
   let start = at + START.length;
   if (bytes[start] === SPACE) start++;
-  if (bytes[start++] !== QUOTE) return false;
-  const end = bytes.subarray(start, start + MAX_TYPE_LENGTH).indexOf(QUOTE);
-  return end > 0 && RECORD_TYPES.has(String.fromCharCode(...bytes.subarray(start, start + end)));
+  return TYPES.some((type) => standsAt(bytes, start, type));
+}
+
+function standsAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
+  for (let i = 0; i < wanted.length; i++) if (bytes[at + i] !== wanted[i]) return false;
+  return true;
 }
 
 function isByteOrderMark(bytes: Uint8Array): boolean {
@@ -189,6 +196,16 @@ function skipFiller(bytes: Uint8Array, at: number, end: number): number {
     else break;
   }
   return Math.min(at, end);
+}
+
+/** Where the white space, NUL bytes and byte order marks start that stand right before `end`. */
+function skipFillerBack(bytes: Uint8Array, end: number): number {
+  for (;;) {
+    const last = bytes[end - 1] ?? OPEN;
+    if (isSpace(last) || last === 0) end--;
+    else if (last === 0xbf && isByteOrderMark(bytes.subarray(end - 3, end))) end -= 3;
+    else return end;
+  }
 }
 
 function skipSpace(bytes: Uint8Array, at: number, end: number): number {

@@ -25,6 +25,19 @@ export function parseLine(line: TapeLine): TapeRecord {
   return value;
 }
 
+/** The same for a part of a damaged line, of which nobody wants to know why it is no record; undefined for one that is none. */
+export function recordOn(line: TapeLine): TapeRecord | undefined {
+  try {
+    const text = line.text();
+    const value: unknown = JSON.parse(text);
+    if (!isParsedRecord(value)) return undefined;
+    if (value.type === "frame") rememberText(value.env, text);
+    return value;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The error that says why a line, or a part of one, is no record. */
 export function corrupted(line: TapeLine, why: string, cause?: unknown): TapeError {
   const reason = line.length === 0 ? "it is empty" : why;

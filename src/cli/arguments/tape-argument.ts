@@ -2,11 +2,9 @@ import * as fs from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { TapeMetadata } from "../../records/metadata.ts";
 import { isTapeError, printable } from "../../errors.ts";
-import { pipe } from "../../streams/pipe.ts";
-import type { InitRecord, TapeRecord } from "../../records/record.ts";
+import type { InitRecord } from "../../records/record.ts";
 import type { TapeStore } from "../../stores/store.ts";
-import { lineSplit } from "../../transforms/line-split.ts";
-import { parseRecord } from "../../transforms/parse-record.ts";
+import { readInit } from "../../tape/first-record.ts";
 import { type CommandIo, UsageError } from "../command.ts";
 import { homePath } from "./home-path.ts";
 import { pathInStore, pathStore } from "./path-store.ts";
@@ -68,10 +66,9 @@ export async function findTape(argument: string | undefined, folder: string): Pr
 export async function openTape(argument: string | undefined, folder: string): Promise<OpenedTape> {
   const file = await findTape(argument, folder);
   const { store, tapeId, key } = file;
-  const first = await firstRecord(store, key);
   return {
     ...file,
-    init: first?.type === "init" ? first : await naming(file, () => readInit(store, tapeId)),
+    init: await naming(file, () => readInit(store, key)),
     metadata: await readMetadata(store, `${tapeId}.meta.json`),
   };
 }
@@ -95,23 +92,6 @@ export function inPaths(text: string, { path, tapeId }: TapeFile): string {
   const key = new RegExp(`(?<![\\w./\\\\-])${tapeId}(\\.[a-z]+){1,3}(?![\\w.-])`, "g");
   return text.replace(key, (key) => printable(pathOf(key), MAX_PATH))
     .replace(new RegExp(`^(Cannot \\w+ )${tapeId}(?![\\w.-])`), (_, start) => start + printable(path, MAX_PATH));
-}
-
-/** The record on the first line; undefined if there is none. */
-async function firstRecord(store: TapeStore, key: string): Promise<TapeRecord | undefined> {
-  let isFirst = true;
-  const onError = () => isFirst = false;
-  for await (const record of pipe(store.openSource(key), lineSplit({ onError }), parseRecord({ onError }))) {
-    return isFirst ? record : undefined;
-  }
-  return undefined;
-}
-
-/** The reader knows best what is wrong with a first line. It is loaded only for that: most tapes are fine. */
-async function readInit(store: TapeStore, tapeId: string): Promise<InitRecord> {
-  const { StreamingTapeReader } = await import("../../tape/read/reader.ts");
-  await using reader = await StreamingTapeReader.open(store, tapeId);
-  return reader.init;
 }
 
 /** The path of the file that an argument names. */

@@ -1,8 +1,10 @@
 import type { TapeError } from "../../errors.ts";
 import type { TapeLine } from "../../lines/line.ts";
+import { mayHoldMore, readParts } from "../../lines/line-parts.ts";
 import { pipe } from "../../streams/pipe.ts";
 import type { TapeRecord } from "../../records/record.ts";
 import { lineLimitOf } from "../../stores/line-limit.ts";
+import { type Stage, stage } from "../../streams/stage.ts";
 import { lineSplit } from "../../transforms/line-split.ts";
 import { parseLine } from "../../lines/parse-line.ts";
 import type { CommandIo } from "../command.ts";
@@ -25,30 +27,49 @@ export class TapeReading {
   lostCount = 0;
   /** The last line, if it has no end: it is torn, or still being written. */
   unfinished: TapeLine | undefined;
+  /** What is wrong with parts of damaged lines. */
+  readonly #strays = new WeakMap<TapeLine, TapeError>();
 
   constructor(tape: OpenedTape, io: CommandIo) {
     this.#tape = tape;
     this.#io = io;
   }
 
-  /** The lines of the tape; those that are too long are skipped and reported. */
+  /**
+   * The lines of the tape; those that are too long are skipped and reported. Of a line on which several records stand, or
+   * a torn one and a whole one, each is a line of its own: so the first bytes of a line say what is on it.
+   */
   lines(
     range: { start?: number; end?: number; follow?: boolean; signal?: AbortSignal } = {},
   ): ReadableStream<TapeLine> {
     const { start = 0, signal = this.#io.signal } = range;
     const bytes = this.#tape.store.openSource(this.#tape.key, { ...range, signal });
     const onError = (error: TapeError) => this.#report(error);
-    return pipe(bytes, lineSplit({ ...this.#limit(), offset: start, line: start === 0 ? 1 : 0, onError }));
+    const split = lineSplit({ ...this.#limit(), offset: start, line: start === 0 ? 1 : 0, onError });
+    return pipe(bytes, split, this.#apart());
   }
 
   /** The lines between two offsets, without a word about any that is too long. */
   linesBetween(start: number, end: number): ReadableStream<TapeLine> {
     const bytes = this.#tape.store.openSource(this.#tape.key, { start, end, signal: this.#io.signal });
-    return pipe(bytes, lineSplit({ ...this.#limit(), offset: start, line: 0, onError: () => {} }));
+    const split = lineSplit({ ...this.#limit(), offset: start, line: 0, onError: () => {} });
+    return pipe(bytes, split, this.#apart());
   }
 
   #limit(): { maxLineBytes: number } {
     return { maxLineBytes: lineLimitOf(this.#tape.init) };
+  }
+
+  #apart(): Stage<TapeLine, TapeLine> {
+    return stage<TapeLine, TapeLine>({
+      transform: (line, emit) => {
+        if (line.type !== undefined && !mayHoldMore(line)) return emit(line);
+        for (const part of readParts(line)) {
+          if (part.record === undefined) this.#strays.set(part.line, part.error);
+          emit(part.line);
+        }
+      },
+    });
   }
 
   /** The record on a line; undefined if it is damaged, or a last line that is not whole yet. */
@@ -57,7 +78,7 @@ export class TapeReading {
     try {
       record = parseLine(line);
     } catch (error) {
-      if (line.terminated) this.#report(error as TapeError);
+      if (line.terminated) this.#report(this.#strays.get(line) ?? error as TapeError);
       else this.unfinished = line;
       return undefined;
     }

@@ -62,7 +62,7 @@ export interface RepairResult extends CopyResult {
 const OPTIONS: OptionNames<RepairOptions> = { to: true, inPlace: true, maxLineBytes: true, signal: true };
 
 /**
- * Makes a whole tape of a damaged one. Every line that is a record is kept, byte for byte; what is none is left out and
+ * Makes a whole tape of a damaged one. Every record is kept, byte for byte, on a line of its own; what is none is left out and
  * kept aside in `{tape_id}.dropped`. Frames that stand in the wrong place are put back in order, frames that are missing
  * get a gap record, and checkpoints are replaced by true ones. Where the checksums of the damaged tape do not vouch for
  * what is kept, a gap record with a count of 0 says so. The repaired tape ends with a final checkpoint, is synced, and

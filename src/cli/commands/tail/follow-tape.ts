@@ -42,7 +42,7 @@ export async function followTape(tape: OpenedTape, options: TailOptions, io: Com
   const linesBetween = (start: number, end: number) => reading.linesBetween(start, end);
   const start = count === Infinity
     ? 0
-    : await tailStart(linesBetween, size, count, (line) => isWhole(line) && isPrinted(line));
+    : await tailStart(linesBetween, size, count, (line) => isPrinted(line) && isRecord(line));
   const calls = new Calls();
   if (!isJson) await learnCalls(calls, linesBetween(Math.max(0, start - CONTEXT_BYTES), start));
 
@@ -87,9 +87,7 @@ function interruption({ path }: OpenedTape): string {
   return `the recording was interrupted: its recorder has ended without finishing it; "tapeline repair ${quoted}" does`;
 }
 
-/** Whether a last line without its end is a record all the same. */
-function isWhole(line: TapeLine): boolean {
-  if (line.terminated) return true;
+function isRecord(line: TapeLine): boolean {
   try {
     parseLine(line);
     return true;
