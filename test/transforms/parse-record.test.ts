@@ -192,9 +192,10 @@ test("parseRecord() loses one line at most to damage in one line", async () => {
       const damaged = whole.slice(0, place) + String.fromCharCode(...put) + whole.slice(place + remove);
       const lines = good.with(line, damaged);
       const { records, errors } = await read(chunkings(latin1(lines.join("\n") + "\n"), seed).at(-1)!.chunks);
-      assert.is(records.length + errors.length, good.length);
+      // A NUL byte beside a record is reported, and the record is there all the same.
+      assert.ok(records.length === good.length || errors.length > 0);
       assert.ok(errors.every((error) => error.line === line + 1));
-      const others = records.filter((_, index) => index !== line || errors.length > 0);
+      const others = records.filter((_, index) => index !== line || records.length < good.length);
       assert.equal(others.map((record) => JSON.stringify(record)), good.filter((_, index) => index !== line));
     }),
     { numRuns: 300, includeErrorInReport: true },
