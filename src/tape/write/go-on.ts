@@ -31,10 +31,12 @@ export async function goOn(
   await lost.close().catch(() => {});
   await clearRemains(store, tapeId);
   const isThere = await store.size(tapeKeys(tapeId).tape) !== undefined;
+  // What only a new tape is told, what is left of the old one says itself.
+  const { sessionId: _sessionId, protocolVersion: _protocolVersion, tapeId: _tapeId, metadata, ...again } = options;
   const writer = isThere
-    ? await StreamingTapeWriter.resume(store, tapeId, options)
+    ? await StreamingTapeWriter.resume(store, tapeId, again)
     : await StreamingTapeWriter.create(store, { ...options, tapeId });
-  if (isThere && options.metadata !== undefined) writer.describe(options.metadata);
+  if (isThere && metadata !== undefined) writer.describe(metadata);
   const count = lost.nextSeq - writer.nextSeq;
   if (count > 0) await writer.writeGap(count, reason);
   return writer;
