@@ -45,19 +45,20 @@ export class TapeReading {
     const { start = 0, signal = this.#io.signal } = range;
     const bytes = this.#tape.store.openSource(this.#tape.key, { ...range, signal });
     const onError = (error: TapeError) => this.#report(error);
-    const split = lineSplit({ ...this.#limit(), offset: start, line: start === 0 ? 1 : 0, onError });
+    const split = lineSplit({ maxLineBytes: this.maxLineBytes, offset: start, line: start === 0 ? 1 : 0, onError });
     return pipe(bytes, split, this.#apart());
   }
 
   /** The lines between two offsets, without a word about any that is too long. */
   linesBetween(start: number, end: number): ReadableStream<TapeLine> {
     const bytes = this.#tape.store.openSource(this.#tape.key, { start, end, signal: this.#io.signal });
-    const split = lineSplit({ ...this.#limit(), offset: start, line: 0, onError: () => {} });
+    const split = lineSplit({ maxLineBytes: this.maxLineBytes, offset: start, line: 0, onError: () => {} });
     return pipe(bytes, split, this.#apart());
   }
 
-  #limit(): { maxLineBytes: number } {
-    return { maxLineBytes: lineLimitOf(this.#tape.init) };
+  /** The longest line that is not skipped. */
+  get maxLineBytes(): number {
+    return lineLimitOf(this.#tape.init);
   }
 
   #apart(): Stage<TapeLine, TapeLine> {

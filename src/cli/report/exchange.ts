@@ -2,7 +2,7 @@ import { jsonText, valueSpan } from "../../json/json-text.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import { batchHeaders, type MessageHeader, messageHeader } from "../../records/jsonrpc.ts";
 import type { CorrelationRecord, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
-import { findFrame } from "../../tape/read/seek.ts";
+import { findFrame, type Found } from "../../tape/read/seek.ts";
 import { parseLine } from "../../lines/parse-line.ts";
 import type { OpenedTape } from "../arguments/tape-argument.ts";
 import type { TapeReading } from "../arguments/tape-reading.ts";
@@ -68,8 +68,7 @@ export class ExchangeSearch {
    * @throws {UsageError} there is none; it says what there is
    */
   async frame(seq: number): Promise<TapedFrame> {
-    const { store, key } = this.#tape;
-    const { offset, exists } = await findFrame(store, key, "seq", seq);
+    const { offset, exists } = await this.#find(seq);
     let next: number | undefined;
     if (exists) {
       for await (const line of this.#reading.lines({ start: offset })) {
@@ -182,6 +181,11 @@ export class ExchangeSearch {
     }
   }
 
+  #find(seq: number): Promise<Found> {
+    const { store, key } = this.#tape;
+    return findFrame(store, key, "seq", seq, this.#reading.maxLineBytes);
+  }
+
   /** @param next number of the next frame that there is */
   async #whyNot(seq: number, offset: number, next: number | undefined): Promise<string> {
     if (next === undefined) {
@@ -191,7 +195,7 @@ export class ExchangeSearch {
         return last;
       });
       if (last === undefined) return "there is no message on it yet";
-      const first = await findFrame(this.#tape.store, this.#tape.key, "seq", 0);
+      const first = await this.#find(0);
       for await (const line of this.#reading.lines({ start: first.offset })) {
         return `its frames have the numbers ${line.seq} to ${last}`;
       }

@@ -43,6 +43,9 @@ export interface FollowOptions {
   readonly onInterrupted?: (() => void) | undefined;
 }
 
+/** With the limit that the tape itself names, where nobody names another. */
+type KnownOptions = ReaderOptions & { readonly maxLineBytes: number };
+
 const READER_OPTIONS: OptionNames<ReaderOptions> = { onError: true, maxLineBytes: true };
 
 const FOLLOW_OPTIONS: OptionNames<FollowOptions> = { signal: true, waitForWriter: true, onInterrupted: true };
@@ -71,11 +74,11 @@ export class StreamingTapeReader {
   /** The tape's first record. */
   readonly init: InitRecord;
   readonly #store: TapeStore;
-  readonly #options: ReaderOptions;
+  readonly #options: KnownOptions;
   #cursor: LineCursor;
   #isClosed = false;
 
-  private constructor(store: TapeStore, tapeId: string, init: InitRecord, options: ReaderOptions, cursor: LineCursor) {
+  private constructor(store: TapeStore, tapeId: string, init: InitRecord, options: KnownOptions, cursor: LineCursor) {
     this.tapeId = tapeId;
     this.init = init;
     this.#store = store;

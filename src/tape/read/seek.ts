@@ -19,13 +19,15 @@ const READ_THROUGH_BYTES = 256 * 1024;
 /**
  * The first frame whose `seq` or `ts` is `target` or more. Both rise along a tape, so it is found by halving the tape
  * and looking at the first frame behind the middle; no index is needed, and next to no frame is parsed.
+ *
+ * @param maxLineBytes the longest line of the tape; a frame on a longer one is not found
  */
 export async function findFrame(
   store: TapeStore,
   key: string,
   field: "seq" | "ts",
   target: number,
-  maxLineBytes?: number,
+  maxLineBytes: number,
 ): Promise<Found> {
   const size = await store.size(key) ?? 0;
   // All frames that start before `low` are below the target; one at or above it starts before `high`, or none does.
@@ -70,7 +72,7 @@ async function firstOf(
   store: TapeStore,
   key: string,
   start: number,
-  maxLineBytes: number | undefined,
+  maxLineBytes: number,
   find: (line: TapeLine) => TapeLine | undefined,
 ): Promise<{ readonly found?: TapeLine; readonly end: number }> {
   // One byte earlier, so that a line that starts exactly at `start` is seen to do so.

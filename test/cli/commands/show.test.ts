@@ -4,7 +4,7 @@ import { show } from "../../../src/cli/commands/show.ts";
 import { inScratch } from "../../helpers/scratch.ts";
 import { FakeIo } from "../fake-io.ts";
 import { tapeline } from "../run-command.ts";
-import { putTape, sampleSession, Session } from "../sample-tape.ts";
+import { init, putTape, sampleSession, Session } from "../sample-tape.ts";
 
 /** What `show` prints of a tape in a folder. */
 async function shown(folder: string, args: readonly string[], io: FakeIo = new FakeIo()): Promise<string> {
@@ -75,6 +75,19 @@ test("show lists the first of much that came between", () =>
     assert.equal(seqs(out), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 50]);
     assert.match(out, /^… 39 more; "tapeline cat" shows them$/m);
     assert.is(seqs(await shown(folder, ["--full", "50"])).length, 51);
+  }));
+
+test("show finds a message on a line that is longer than usual", () =>
+  inScratch(async (folder) => {
+    const session = new Session("demo");
+    session.records[0] = init("demo", { max_line_bytes: 20_000_000 });
+    const long = { jsonrpc: "2.0", id: 1, result: "x".repeat(11_000_000) };
+    session.client(0, call(1, "x")).server(1, long).client(2, call(2, "y"));
+    await putTape(folder, "demo", session.plainText());
+    assert.is(await shown(folder, ["--raw", "1"]), `${JSON.stringify(long)}\n`);
+    assert.equal(seqs(await shown(folder, ["0"])), [0, 1]);
+    assert.equal(seqs(await shown(folder, ["2"])), [2]);
+    await refused(folder, ["3"], /its frames have the numbers 0 to 2$/);
   }));
 
 test("show finds what belongs together across a large tape", () =>
