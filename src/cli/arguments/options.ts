@@ -158,10 +158,19 @@ function tooMany(command: string, arg: string): UsageError {
 /** What `parseArgs` found wrong, in one short sentence. */
 function explain(error: unknown, options: OptionConfig): string {
   const message = error instanceof Error ? error.message : String(error);
-  const unknown = /^Unknown option '(-[^']*)'/.exec(message)?.[1];
-  if (unknown === undefined) {
-    return escapeControls(/^[^\n]*?(?=\.(\s|$)|\n|$)/.exec(message)![0].replace(/^Option /, ""));
+  const [, option, problem] = /^Option '(?:-\w, )?(-[^' ]+)(?: <value>)?' ([^.\n]*)/.exec(message) ?? [];
+  switch (problem) {
+    case "argument missing":
+      return `${option} needs a value`;
+    case "argument is ambiguous": {
+      const long = /'(--[^=']+)=-XYZ'/.exec(message)?.[1] ?? option;
+      return `${option} needs a value; one that begins with a dash is written ${long}=VALUE`;
+    }
+    case "does not take an argument":
+      return `${option} takes no value`;
   }
+  const unknown = /^Unknown option '(-[^']*)'/.exec(message)?.[1];
+  if (unknown === undefined) return escapeControls(message.split("\n", 1)[0]!);
   const meant = unknown.startsWith("--") ? nearest(unknown.slice(2), Object.keys(options)) : undefined;
   return `there is no option ${escapeControls(unknown)}${meant === undefined ? "" : `, did you mean --${meant}?`}`;
 }

@@ -74,7 +74,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const { own, commandLine } = splitCommandLine(args, OPTIONS);
   const { values } = parseOptions("record", own, OPTIONS);
   const [command, ...commandArgs] = commandLine;
-  if (!command) throw new UsageError('record needs a command behind --; see "tapeline record --help"');
+  if (!command) throw new UsageError('record needs the COMMAND of a server; see "tapeline record --help"');
   const maxMessageBytes = numberOption(
     "--max-message-bytes",
     values["max-message-bytes"],

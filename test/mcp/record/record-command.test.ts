@@ -16,9 +16,9 @@ const server = (folder: string) => shell(`touch '${folder}/started'`);
 test("record says what is wrong with its options, and does not start the server", async () => {
   await inScratch(async (folder) => {
     const cases: [args: CommandLine, says: RegExp][] = [
-      [record(), /^tapeline: record needs a command behind --; .*\n$/],
-      [record("--"), /^tapeline: record needs a command behind --; .*\n$/],
-      [record("--", ""), /^tapeline: record needs a command behind --; .*\n$/],
+      [record(), /^tapeline: record needs the COMMAND of a server; .*\n$/],
+      [record("--"), /^tapeline: record needs the COMMAND of a server; .*\n$/],
+      [record("--", ""), /^tapeline: record needs the COMMAND of a server; .*\n$/],
       [record("--nmae", ...server(folder)), /^tapeline: there is no option --nmae, did you mean --name\?.*\n$/],
       [record("-c", ...server(folder)), /^tapeline: there is no option -c.*\n$/],
       [recorded(server(folder), ["--nmae", "x"]), /^tapeline: there is no option --nmae, did you mean --name\?.*\n$/],
