@@ -16,7 +16,7 @@ export interface StoreEntry {
 
 /**
  * A collection of tapes on one backend, and of the small objects that belong to them. A key is a tape id and an ending,
- * such as `demo.jsonl`. A backend implements these calls, the last one if it can,, and passes `testStore` of `tapeline/testing`.
+ * such as `demo.jsonl`. A backend implements these calls, the last one if it can, and passes `testStore` of `tapeline/testing`.
  */
 export interface TapeStore {
   /**

@@ -110,6 +110,7 @@ export interface OpenSinkOptions {
  * Where somebody deletes, replaces or changes a tape that is being written, `close` rejects, and so does a `write` that
  * comes a second later or sooner: with code `tape_not_found` (it was deleted, or moved away), `invalid_tape` (it was
  * replaced or changed) or `locked` (another writer has taken it over). From then on every call but `abort` does.
+ * After `close` and `abort`, whether they rejected or not, `write` rejects with code `closed`.
  */
 export interface TapeSinkSpec extends SinkSpec<Uint8Array> {
   /** Takes hold of the tape, for this writer alone. Called once, before anything else. */
