@@ -58,8 +58,13 @@ export class OpenRequests {
 
   /** Takes out the oldest open request of that key, else the last one that has timed out. */
   take(key: string): { readonly request: OpenRequest; readonly isLate: boolean } | undefined {
-    const name = this.#open.get(key) === undefined ? this.#furtherOf(key)?.[0] : key;
-    if (name !== undefined) return { request: this.#remove(name, this.#open.get(name)!), isLate: false };
+    const first = this.#open.get(key);
+    if (first !== undefined) {
+      this.#open.delete(key);
+      return { request: first, isLate: false };
+    }
+    const further = this.#furtherOf(key)?.[0];
+    if (further !== undefined) return { request: this.#remove(further, this.#open.get(further)!), isLate: false };
     const timedOut = this.#timedOut.get(key);
     if (timedOut === undefined) return undefined;
     this.#timedOut.delete(key);

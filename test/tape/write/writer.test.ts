@@ -90,7 +90,7 @@ test("StreamingTapeWriter.create() makes an id of its own, and another for each 
 
 test("StreamingTapeWriter.create() refuses ids that may name no tape, before it asks the store", async () => {
   const untouched = new Proxy({}, {
-    get: (_, name) => assert.unreachable(`the store was asked for ${String(name)}`),
+    get: (_, name) => () => assert.unreachable(`the store was asked for ${String(name)}`),
   }) as TapeStore;
   for (const tapeId of ["", "../x", "a.b", "a/b", "x".repeat(129), "ä", "a\0", 7 as unknown as string]) {
     await rejection(StreamingTapeWriter.create(untouched, { sessionId: "s", tapeId }), "invalid_argument");
