@@ -68,17 +68,20 @@ export class ExchangeSearch {
    * @throws {UsageError} there is none; it says what there is
    */
   async frame(seq: number): Promise<TapedFrame> {
-    const { offset, exists } = await this.#find(seq);
+    const { offset } = await this.#find(seq);
     let next: number | undefined;
-    if (exists) {
-      for await (const line of this.#reading.lines({ start: offset })) {
-        const frame = this.#reading.parse(line);
-        if (frame?.type === "frame" && frame.seq === seq) return { line, frame };
-        next = line.seq;
-        break;
-      }
+    let end = offset;
+    for await (const line of this.#reading.lines({ start: offset })) {
+      const frame = this.#reading.parse(line);
+      end = line.nextOffset;
+      if (frame?.type !== "frame" || frame.seq < seq) continue;
+      if (frame.seq === seq) return { line, frame };
+      next = frame.seq;
+      break;
     }
-    throw new UsageError(`Cannot show frame ${seq} of ${this.#name}: ${await this.#whyNot(seq, offset, next)}`);
+    const why = await this.#loss(seq, end) ??
+      (next === undefined ? await this.#range(end) : `it is not on the tape; the next one is ${next}`);
+    throw new UsageError(`Cannot show frame ${seq} of ${this.#name}: ${why}`);
   }
 
   /** The number of the request that a frame answers; undefined if none is found. */
@@ -181,32 +184,34 @@ export class ExchangeSearch {
     }
   }
 
+  /** What has no end yet counts for the end of the tape. */
   #find(seq: number): Promise<Found> {
     const { store, key } = this.#tape;
     return findFrame(store, key, "seq", seq, this.#reading.maxLineBytes);
   }
 
-  /** @param next number of the next frame that there is */
-  async #whyNot(seq: number, offset: number, next: number | undefined): Promise<string> {
-    if (next === undefined) {
-      const last = await this.#backwards(offset, async (lines) => {
-        let last: number | undefined;
-        for await (const line of lines) if (line.type === "frame") last = line.seq;
-        return last;
-      });
-      if (last === undefined) return "there is no message on it yet";
-      const first = await this.#find(0);
-      for await (const line of this.#reading.lines({ start: first.offset })) {
-        return `its frames have the numbers ${line.seq} to ${last}`;
-      }
+  /** Which frames there are up to `end`. */
+  async #range(end: number): Promise<string> {
+    const last = await this.#backwards(end, async (lines) => {
+      let last: number | undefined;
+      for await (const { seq } of framesOf(lines)) last = seq;
+      return last;
+    });
+    const { offset } = await this.#find(0);
+    for await (const { seq } of framesOf(this.#reading.linesBetween(offset, end))) {
+      return `its frames have the numbers ${seq} to ${last}`;
     }
-    const start = Math.max(0, offset - FIRST_BYTES);
-    for await (const line of this.#reading.linesBetween(start, offset)) {
+    return "there is no message on it yet";
+  }
+
+  /** What the tape says of a frame that could not be recorded, shortly before `end`. */
+  async #loss(seq: number, end: number): Promise<string | undefined> {
+    for await (const line of this.#reading.linesBetween(Math.max(0, end - FIRST_BYTES), end)) {
       const gap = line.type === "gap" ? gapOn(line) : undefined;
       if (gap === undefined || !((gap.from_seq ?? Infinity) <= seq && seq <= (gap.to_seq ?? -1))) continue;
       return `it could not be recorded${gap.reason ? `: ${escapeControls(gap.reason)}` : ""}`;
     }
-    return `it is not on the tape; the next one is ${next}`;
+    return undefined;
   }
 
   /** Looks at growing pieces of the tape that end at `end`, until one of them holds what is looked for. */

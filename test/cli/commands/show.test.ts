@@ -170,6 +170,38 @@ test("show says what there is instead", () =>
     await refused(folder, ["holes", "2"], /it is not on the tape; the next one is 5/);
   }));
 
+test("show finds what the other commands print of a tape without its last line ending", () =>
+  inScratch(async (folder) => {
+    const text = new Session("demo").client(1, call(1, "x")).client(2, call(2, "y")).client(3, call(3, "z"))
+      .plainText();
+    await putTape(folder, "demo", text.trimEnd());
+    assert.equal(seqs(await shown(folder, ["2"])), [2]);
+    await putTape(folder, "demo", text.trimEnd().replace(/\n(?=.*$)/, ""));
+    assert.equal(seqs(await shown(folder, ["1"])), [1, 2], "two records on the last line");
+    assert.equal(seqs(await shown(folder, ["2"])), [2]);
+    await refused(folder, ["3"], /its frames have the numbers 0 to 2$/);
+  }));
+
+test("show says of a torn frame that it is not there", () =>
+  inScratch(async (folder) => {
+    const text = new Session("demo").client(1, call(1, "x")).plainText();
+    for (const end of ["", "\n"]) {
+      await putTape(folder, "demo", text.slice(0, -9) + end);
+      await refused(folder, ["0"], /there is no message on it yet$/);
+    }
+  }));
+
+test("show says of the last messages too that they could not be recorded", () =>
+  inScratch(async (folder) => {
+    await putTape(
+      folder,
+      "demo",
+      new Session("demo").client(1, call(1, "x")).gap(2, 2, "the disk is full").plainText(),
+    );
+    await refused(folder, ["2"], /frame 2 of .*: it could not be recorded: the disk is full$/);
+    await refused(folder, ["3"], /its frames have the numbers 0 to 0$/);
+  }));
+
 test("tapeline show is a command like the others", () =>
   inScratch(async (folder) => {
     const path = await putTape(folder, "demo", new Session("demo").client(1, { method: "n" }).plainText());
