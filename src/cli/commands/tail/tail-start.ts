@@ -4,8 +4,8 @@ import type { TapeLine } from "../../../lines/line.ts";
 const FIRST_BYTES = 64 * 1024;
 
 /**
- * The offset at which the last `count` lines begin that `accepts` takes, or all lines if there are fewer; with a count
- * of 0, the end of the last line. Only so much of the end of the tape is read as it takes to find them, a block at a time.
+ * The offset at which the last `count` lines begin that `accepts` takes; if there are no more than that, the start of the
+ * tape, as what is damaged before them is to be told of too; with a count of 0, the end of the last line. Only so much of the end of the tape is read as it takes to find them, a block at a time.
  *
  * @param linesBetween reads the lines between two offsets
  * @param size bytes of the tape to look at
@@ -29,6 +29,7 @@ export async function tailStart(
       isCut = false;
     }
     if (lastEnd === undefined || (found.length < count && start > 0)) continue;
-    return (count > 0 ? found.at(-count) ?? found[0] : undefined) ?? lastEnd;
+    if (count === 0) return lastEnd;
+    return start === 0 && found.length <= count ? 0 : found.at(-count)!;
   }
 }

@@ -120,6 +120,14 @@ test("tail reports damage and goes on behind it", () =>
     );
   }));
 
+test("tail reports what is damaged before the first record too, where it prints all of a tape", () =>
+  inScratch(async (folder) => {
+    const path = await putTape(folder, "demo", `\ufeff${new Session("demo").client(1, { id: 1 }).plainText()}`);
+    const { code, stderr } = await tapeline(["tail", "--no-follow", path]);
+    assert.match(stderr, /^tapeline: Cannot read line 1 at byte 0: it is a byte order mark\n/);
+    assert.is(code, 3);
+  }));
+
 test("tail --no-follow ends at once on a tape that is being written", () =>
   inScratch(async (folder) => {
     await using writer = await StreamingTapeWriter.create(fileStore(folder), { sessionId: "s", tapeId: "live" });
