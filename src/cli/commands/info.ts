@@ -6,6 +6,7 @@ import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
 import type { SessionEnd } from "../../records/metadata.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
 import { tapeState } from "../../tape/read/tape-state.ts";
+import { tableWidth } from "../report/describe-record.ts";
 import { TapeSummary } from "../report/tape-summary.ts";
 import { asciiJson } from "../terminal/text.ts";
 
@@ -66,7 +67,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     reading,
   };
   if (values.json === true) await io.stdout.write(`${asciiJson(infoObject(known))}\n`);
-  else await io.stdout.write(`${infoReport(known, top, style, io.columns, Date.now()).join("\n")}\n`);
+  else await io.stdout.write(`${infoReport(known, top, style, tableWidth(io), Date.now()).join("\n")}\n`);
   return await reading.finish();
 }
 

@@ -9,7 +9,7 @@ import { briefIds, noTapes } from "../arguments/tape-names.ts";
 import { type Column, tableLines } from "../terminal/table.ts";
 import { tapeFolder } from "../arguments/tape-argument.ts";
 import { outcomeOf } from "../report/session-end.ts";
-import { lineWidth } from "../report/describe-record.ts";
+import { tableWidth } from "../report/describe-record.ts";
 import { type TapeState, tapeState } from "../../tape/read/tape-state.ts";
 import { paintState } from "../report/tape-state.ts";
 import { asciiJson, escapeControls, type Style } from "../terminal/text.ts";
@@ -82,7 +82,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     return 0;
   }
   const columns = columnsOf(briefIds(tapes.map(({ tape_id }) => tape_id)), style, Date.now());
-  const lines = tableLines(entries, columns, style, io.env.COLUMNS ? io.columns : lineWidth(io));
+  const lines = tableLines(entries, columns, style, tableWidth(io));
   await io.stdout.write(`${lines.join("\n")}\n`);
   const interrupted = entries.filter(({ state }) => state === "interrupted");
   if (interrupted.length > 0) {

@@ -33,6 +33,11 @@ export function lineWidth(io: Pick<CommandIo, "isTty" | "columns">, isWide: bool
   return io.isTty && !isWide ? io.columns : Infinity;
 }
 
+/** The same for tables, which keep to `$COLUMNS` in a pipe as well. */
+export function tableWidth(io: Pick<CommandIo, "isTty" | "columns" | "env">): number {
+  return io.env.COLUMNS ? io.columns : lineWidth(io);
+}
+
 /**
  * A record as one line for people, cut to `columns` places. Every record of the tape must pass here in order, so that
  * answers are known to their requests.

@@ -92,6 +92,19 @@ test("info keeps within the terminal, and lets nothing through that steers it", 
     }
   }));
 
+test("info cuts nothing off in a pipe", () =>
+  inScratch(async (folder) => {
+    const message = "far too long a message ".repeat(9).trim();
+    const args = ["--root", `/${"deep/".repeat(30)}`];
+    const session = new Session("long").client(1, { id: 1, method: "m" }).server(2, {
+      id: 1,
+      error: { code: -1, message },
+    });
+    await putTape(folder, "long", await session.text(), { transport: { type: "stdio", command: "server", args } });
+    const { stdout } = await tapeline(["info", "--dir", folder, "long"], { env: { COLUMNS: "" } });
+    for (const whole of [message, args[1]!]) assert.ok(stdout.includes(`${whole}\n`), stdout);
+  }));
+
 test("info --json is one line of ASCII that agrees with the writer's own statistics", () =>
   inScratch(async (folder) => {
     const writer = await StreamingTapeWriter.create(fileStore(folder), { sessionId: "s", tapeId: "live" });
