@@ -108,12 +108,37 @@ export function wireBytes(frame: Pick<FrameRecord, "env">): Uint8Array {
 export function envText(env: FrameEnv): string {
   const { message } = env;
   if (message instanceof JsonText) return checkedText(message);
+  return keptText(env) ?? stringify(message, "a message");
+}
+
+/**
+ * The message of a frame, for those who compare ids: as the text that was recorded, where an id in it is a number that
+ * JavaScript does not have, such as one past 2^53.
+ */
+export function exactMessage({ env }: Pick<FrameRecord, "env">): unknown {
+  const { message } = env;
+  if (typeof message !== "object" || message === null || message instanceof JsonText) return message;
+  const isInexact = Array.isArray(message) ? message.some(hasInexactId) : hasInexactId(message);
+  const text = isInexact ? keptText(env) : undefined;
+  return text === undefined ? message : new JsonText(text);
+}
+
+function hasInexactId(message: unknown): boolean {
+  if (typeof message !== "object" || message === null) return false;
+  const { id, params } = message as {
+    readonly id?: unknown;
+    readonly params?: { readonly requestId?: unknown } | null;
+  };
+  // `notifications/cancelled` has no id, and names that of another.
+  const named = id === undefined ? params?.requestId : id;
+  return typeof named === "number" && !Number.isSafeInteger(named);
+}
+
+/** The text that was recorded, if the message is still what it says. */
+function keptText(env: FrameEnv): string | undefined {
   const line = RecordedLine.of(env);
-  if (line !== undefined) {
-    const text = recordedText(line);
-    if (text !== undefined && sameJson(JSON.parse(text), message)) return text;
-  }
-  return stringify(message, "a message");
+  const text = line && recordedText(line);
+  return text !== undefined && sameJson(JSON.parse(text), env.message) ? text : undefined;
 }
 
 /** In a canonical line the spaces around a message came with it over the wire; in others they are the line's. */

@@ -17,6 +17,7 @@ import type {
   GapRecord,
   TapeRecord,
 } from "../records/record.ts";
+import { exactMessage } from "../records/recorded-text.ts";
 import { type Stage, stage } from "../streams/stage.ts";
 import type { Emit } from "../streams/stage-spec.ts";
 import { rawHeader, standInOf } from "./unread.ts";
@@ -185,8 +186,8 @@ export function correlator(options: CorrelatorOptions = {}): Stage<TapeRecord, T
 
   const onFrame = (frame: FrameRecord, emit: Emit<TapeRecord>) => {
     expire(frame.ts, emit);
-    const { message } = frame.env;
     if (frame.flags?.is_stray === true) return emit(frame);
+    const message = exactMessage(frame);
     const header = message === undefined ? rawHeader(frame) : messageHeader(message);
     if (header.kind === "batch") return onBatch(frame, message, emit);
     if (header.version === undefined && isVersioned) {

@@ -7,6 +7,9 @@ import { pipe } from "../../src/streams/pipe.ts";
 import type { CorrelationRecord, FrameRecord, TapeRecord } from "../../src/records/record.ts";
 import { isTapeRecord } from "../../src/records/record-guard.ts";
 import { correlator, type CorrelatorOptions } from "../../src/transforms/correlator.ts";
+import { encodeRecord } from "../../src/transforms/encode-record.ts";
+import { lineSplit } from "../../src/transforms/line-split.ts";
+import { parseRecord } from "../../src/transforms/parse-record.ts";
 import { collect } from "../helpers/streams.ts";
 
 /** A message and which way it goes, with whatever else is not the default. */
@@ -59,10 +62,12 @@ async function check(
   for (const each of [session, asText]) assert.equal((await correlated(each, options)).map(short), expected);
 }
 
-/** The same for messages that only a text can spell. */
+/** The same for messages that only a text can spell, and for those read from a tape. */
 async function checkTexts(session: readonly Sent[], expected: readonly string[]): Promise<void> {
   const asText = session.map((sent) => ({ ...sent, message: jsonText(sent.message as string) }));
   assert.equal((await correlated(asText)).map(short), expected);
+  const tape = pipe(framesOf(asText), encodeRecord(), lineSplit(), parseRecord());
+  assert.equal((await collect(pipe(tape, correlator()))).map(short), expected, "from a tape");
 }
 
 const correlations = (records: readonly TapeRecord[]) =>
@@ -163,6 +168,14 @@ test("correlator() tells ids past 2^53 apart where messages are text", async () 
   const expected = ids.map((_, at) => String(at));
   for (const at of ids.keys()) expected.push(String(5 + at), `${at}-${5 + at} success`);
   await checkTexts([...asked, ...answered], expected);
+  await checkTexts(
+    [
+      client(`[{"id":${ids[2]},"method":"m"},{"id":${ids[3]},"method":"m"}]`),
+      client(`{"method":"notifications/cancelled","params":{"requestId":${ids[3]}}}`),
+      server(`[{"id":${ids[3]},"result":1},{"id":${ids[2]},"result":1}]`),
+    ],
+    ["0", "1", "2", "0-2 cancelled", "0-2 success"],
+  );
 });
 
 test("correlator() passes on what is no request and no answer", async () => {

@@ -1,6 +1,7 @@
 import { batchHeaders, type MessageHeader, messageHeader } from "../../records/jsonrpc.ts";
 import type { SessionEnd } from "../../records/metadata.ts";
 import type { CorrelationRecord, Direction, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
+import { exactMessage } from "../../records/recorded-text.ts";
 import { specOf } from "../../streams/stage.ts";
 import type { StageSpec } from "../../streams/stage-spec.ts";
 import { correlator } from "../../transforms/correlator.ts";
@@ -63,9 +64,10 @@ export class Calls {
     this.#correlate.transform(frame, this.#emit);
     const answers = this.#takeEmitted().filter(({ response_seq }) => response_seq != null);
     const { message } = frame.env;
-    const header = messageHeader(frame.flags?.is_stray === true ? undefined : message);
+    const exact = exactMessage(frame);
+    const header = messageHeader(frame.flags?.is_stray === true ? undefined : exact);
     const messages = header.kind === "batch"
-      ? batchHeaders(message).map((each, at) => seenMessage((message as readonly unknown[])[at], each, undefined))
+      ? batchHeaders(exact).map((each, at) => seenMessage((message as readonly unknown[])[at], each, undefined))
       : [seenMessage(message, header, answers[0] && this.get(answers[0].request_seq))];
     const requests = messages.filter(({ header: { kind } }) => kind === "request");
     if (requests.length > 0) {

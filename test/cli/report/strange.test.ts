@@ -1,6 +1,15 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { Direction, FrameEnv, TapeRecord } from "tapeline";
+import {
+  type Direction,
+  encodeRecord,
+  type FrameEnv,
+  jsonText,
+  lineSplit,
+  parseRecord,
+  pipe,
+  type TapeRecord,
+} from "tapeline";
 import { strangeTable } from "../../../src/cli/report/info-tables.ts";
 import { TapeSummary } from "../../../src/cli/report/tape-summary.ts";
 
@@ -82,6 +91,23 @@ test("info tells of ids that are used wrongly", () => {
       ["null_id", CLIENT, 1, 10],
     ],
   );
+});
+
+test("info takes ids past 2^53 for what stands on the tape", async () => {
+  const session = [
+    { dir: CLIENT, message: '{"jsonrpc":"2.0","id":12345678901234567890,"method":"m"}' },
+    { dir: CLIENT, message: '[{"jsonrpc":"2.0","id":12345678901234567891,"method":"m"}]' },
+    { dir: SERVER, message: '{"jsonrpc":"2.0","id":12345678901234567892,"result":1}' },
+  ] as const;
+  const frames = session.map(({ dir, message }, seq) => {
+    return { type: "frame" as const, seq, ts: seq, dir, env: { message: jsonText(message) } };
+  });
+  const summary = new TapeSummary(5);
+  for await (const record of pipe(frames, encodeRecord(), lineSplit(), parseRecord())) summary.add(record);
+  summary.end();
+  assert.equal(summary.strange.list().map(({ kind, ids }) => [kind, ...ids]), [
+    ["answer_to_nothing", "12345678901234567892"],
+  ]);
 });
 
 test("info tells of what comes at the wrong time, and of what was too long", () => {
