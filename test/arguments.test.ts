@@ -149,6 +149,7 @@ const options: Record<string, (options: Anything) => unknown> = {
   correlate: (options) => js.correlator(options),
   checkpoint: (options) => js.checkpointInjector(options),
   pace: (options) => js.pace(options),
+  "join calls": (options) => js.calls(options),
   "make a source": (options) => memorySource("text", options),
   "read x": (options) => js.fileSource("x", options),
   "write x": (options) => js.fileSink("x", options),
@@ -237,8 +238,10 @@ for (
     frames: "records",
     correlator: "records",
     checkpointInjector: "records",
+    calls: "records",
     encodeRecord: "",
     stampFrames: "",
+    pace: "",
   })
 ) {
   for (const [kind, chunk] of Object.entries({ bytes, text: "text", null: null, number: 5 })) {
@@ -249,7 +252,7 @@ for (
   }
 }
 const frameLine = '{"type":"frame","seq":0,"ts":0,"dir":"client_to_server","env":{"message":{}}}\n';
-for (const name of ["frames", "correlator", "checkpointInjector"]) {
+for (const name of ["frames", "correlator", "checkpointInjector", "calls"]) {
   tapeErrors[`lines that were not parsed to ${name}()`] = [
     () => pipe(memorySource(frameLine), lineSplit(), js[name]()),
     /it takes the records of parseRecord\(\), not a TapeLine$/,

@@ -1,3 +1,4 @@
+import { checkOptions, type OptionNames, wantRecord } from "../arguments.ts";
 import type { CorrelationRecord, CorrelationStatus, FrameRecord, TapeRecord } from "../records/record.ts";
 import { batchHeaders, messageHeader } from "../records/jsonrpc.ts";
 import { OldestFirst } from "../oldest-first.ts";
@@ -27,6 +28,8 @@ export interface CallsOptions {
    */
   readonly maxPending?: number | undefined;
 }
+
+const OPTIONS: OptionNames<CallsOptions> = { maxPending: true };
 
 /** A request that waits. */
 interface Waiting {
@@ -60,6 +63,7 @@ interface Waiting {
  * ```
  */
 export function calls(options: CallsOptions = {}): Stage<TapeRecord, Call> {
+  checkOptions("join calls", options, OPTIONS);
   const { maxPending = 4096 } = options;
   // Timeouts are for the tape to say: it knows what its writer took for one.
   const correlate = specOf(correlator({ timeoutMs: Infinity, maxPending }));
@@ -82,6 +86,7 @@ export function calls(options: CallsOptions = {}): Stage<TapeRecord, Call> {
 
   return stage<TapeRecord, Call>({
     transform(record, emit) {
+      wantRecord("join calls", record);
       if (record.type === "correlation") {
         const call = waiting.get(record.request_seq);
         if (call !== undefined) call.told = record;

@@ -1,5 +1,6 @@
-import { checkOptions, type OptionNames } from "../arguments.ts";
+import { checkOptions, type OptionNames, wrongChunk } from "../arguments.ts";
 import { TapeError } from "../errors.ts";
+import { isBytes } from "../lines/bytes.ts";
 
 /** Options of {@linkcode pace}. */
 export interface PaceOptions {
@@ -54,6 +55,9 @@ export function pace<T extends Timed>(options: PaceOptions = {}): TransformStrea
   // The compiler's library does not know `cancel` yet.
   const transformer: Transformer<T, T> & { cancel(): void } = {
     async transform(chunk, controller) {
+      if (Object(chunk) !== chunk || isBytes(chunk)) {
+        throw wrongChunk("pace", "records, lines, or objects with a ts", chunk);
+      }
       const { ts } = chunk;
       if (typeof ts === "number" && speed !== Infinity) {
         due = due === undefined ? performance.now() : due + Math.min(Math.max(ts - lastTs, 0) / speed, maxDelayMs);
