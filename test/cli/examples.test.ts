@@ -13,7 +13,7 @@ import { commands, mainHelp } from "./commands.ts";
 import { putTape, Session } from "./sample-tape.ts";
 
 /** Lines that do not end with 0. */
-const CODES: Readonly<Record<string, number>> = { "tapeline cat --json damaged.jsonl > repaired.jsonl": 3 };
+const CODES: Readonly<Record<string, number>> = { "tapeline cat --json damaged.jsonl > readable-lines.jsonl": 3 };
 /** Not run here: test/mcp/demo.test.ts does it. */
 const LEFT_OUT: readonly string[] = ["tapeline demo"];
 

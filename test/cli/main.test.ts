@@ -61,6 +61,7 @@ test("wrong use is one line on stderr and exit code 2", () =>
     await refused(["info", "a", "b"], /info does not take "b"/, folder);
     await refused(["list", "a"], /list does not take "a"/, folder);
     await refused(["list", "--dir", "nowhere"], /Cannot list nowhere: there is no such folder/, folder);
+    await refused(["list", "--dir", "outside.jsonl"], /Cannot list outside.jsonl: it is a file, not a folder/, folder);
     await refused(["tail", "unknown"], /Cannot find tape "unknown": there is no tapes.unknown\.jsonl/, folder);
     await refused(["tail", "unknown.jsonl"], /Cannot find tape "unknown.jsonl": there is no such file/, folder);
     await refused(

@@ -35,7 +35,7 @@ Examples:
   tapeline cat latest | less
   tapeline cat --type log,gap latest
   tapeline cat --from server --raw session.jsonl | jq .result
-  tapeline cat --json damaged.jsonl > repaired.jsonl
+  tapeline cat --json damaged.jsonl > readable-lines.jsonl
 `;
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {

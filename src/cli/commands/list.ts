@@ -97,13 +97,11 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
 
 /** A folder that was named must be there; the default one need not be yet. */
 async function checkFolder(folder: string): Promise<void> {
-  let isFolder = false;
-  try {
-    isFolder = (await fs.stat(folder)).isDirectory();
-  } catch {
-    // Not there, or not to be seen: the same for whoever asks.
-  }
-  if (!isFolder) throw new UsageError(`Cannot list ${escapeControls(folder)}: there is no such folder`);
+  // Not there, or not to be seen: the same for whoever asks.
+  const stat = await fs.stat(folder).catch(() => undefined);
+  if (stat?.isDirectory()) return;
+  const why = stat === undefined ? "there is no such folder" : "it is a file, not a folder";
+  throw new UsageError(`Cannot list ${escapeControls(folder)}: ${why}`);
 }
 
 /** Whether a tape is one of those that were asked for. */
