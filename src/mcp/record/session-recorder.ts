@@ -59,7 +59,9 @@ export class SessionRecorder {
     if (stream === "stderr") {
       return this.#feed.lose("logs", `a line of ${length} bytes is too long for the tape (${this.#maxLineBytes})`);
     }
-    const reason = `a message of ${length} bytes is too long for a line of the tape (${this.#maxLineBytes})`;
+    const room = this.#maxLineBytes - LINE_OVERHEAD_BYTES;
+    const more = length > room ? "" : ", and this one becomes longer there";
+    const reason = `a message of ${length} bytes is too long for the tape, which takes ${room}${more}`;
     this.#feed.loseMessage(lostMessage(stream, length, header), reason);
   }
 

@@ -85,7 +85,7 @@ test("SessionRecorder says of a message that is too long what it was, in its pla
       assert.equal(others, []);
       const { ts: _, reason, ...rest } = gap!;
       assert.equal(rest, { type: "gap", from_seq: 3, to_seq: 3, count: 1, dir: SERVER, id: "a", length });
-      assert.is(reason, `a message of ${length} bytes is too long for a line of the tape (${LIMIT})`);
+      assert.is(reason, `a message of ${length} bytes is too long for the tape, which takes ${LIMIT - 256}`);
       assert.equal(answersOf(records), ["0-3 success", "1-4 success"]);
     }
   }
@@ -141,6 +141,10 @@ test("SessionRecorder tells of raw text that becomes too long by its escapes", a
   const binary = new Uint8Array(3500).fill(0xff);
   const records = await recorded([[SERVER, `${raw}\nx\n`], [SERVER, binary], [SERVER, "\ny\n"]]);
   assert.equal(gapsOf(records).map(({ from_seq, length }) => [from_seq, length]), [[0, 1000], [2, 3500]]);
+  const why = `a message of 1000 bytes is too long for the tape, which takes ${
+    LIMIT - 256
+  }, and this one becomes longer there`;
+  assert.is(gapsOf(records)[0]!.reason, why);
   assert.equal(framesOf(records).map(({ seq, env }) => [seq, env.raw]), [[1, "x"], [3, "y"]]);
 });
 
