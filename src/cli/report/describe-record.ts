@@ -249,8 +249,9 @@ function layOut(description: Description, style: Style, columns: number): string
   const { ts, seq, mark, isFailure, label, id, latency, preview, tone } = description;
   const time = pad(ts === undefined ? "" : formatOffset(ts), 9, "right");
   const number = pad(seq === undefined ? "" : String(seq), 6, "right");
-  const labelWidth = Math.min(LABEL_WIDTH, Math.max(12, columns - 55));
   const isEndless = columns === Infinity;
+  const widest = isEndless ? LABEL_WIDTH : Math.max(LABEL_WIDTH, Math.floor(columns / 4));
+  const labelWidth = Math.min(widest, Math.max(12, columns - 55));
   const tag = id === undefined ? "" : ` #${fit(id, isEndless ? Infinity : 9)}`;
   const name = fit(label, isEndless ? Infinity : labelWidth - widthOf(tag));
   const fill = " ".repeat(Math.max(0, labelWidth - widthOf(name) - widthOf(tag)));

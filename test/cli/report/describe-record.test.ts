@@ -122,6 +122,13 @@ test("describeRecord() keeps within the terminal, and lets nothing through that 
   }
 });
 
+test("describeRecord() cuts no long name where a wide terminal has room for it", async () => {
+  const name = "trigger-long-running-operation";
+  const session = new Session("demo").client(1, { id: 8, method: "tools/call", params: { name } }).plainText();
+  assert.match((await describeAll(session, 80))[1]!, / tools\/call trigger-lo… #8$/);
+  assert.match((await describeAll(session, 180))[1]!, / tools\/call trigger-long-running-operation #8$/);
+});
+
 test("describeRecord() cuts nothing where there is no end to the line", async () => {
   const long = "x".repeat(5000);
   const name = "a-method-with-a-name-that-is-longer-than-its-column";
