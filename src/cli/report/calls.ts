@@ -1,7 +1,9 @@
 import { batchHeaders, type MessageHeader, messageHeader } from "../../records/jsonrpc.ts";
+import { type Failure, failureOf } from "../../records/failure.ts";
 import type { SessionEnd } from "../../records/metadata.ts";
 import type { CorrelationRecord, Direction, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
 import { exactMessage } from "../../records/recorded-text.ts";
+import { messageText } from "../../records/recorded-text.ts";
 import { specOf } from "../../streams/stage.ts";
 import type { StageSpec } from "../../streams/stage-spec.ts";
 import { correlator } from "../../transforms/correlator.ts";
@@ -20,6 +22,8 @@ export interface Call {
 export interface SeenMessage {
   readonly message: unknown;
   readonly header: MessageHeader;
+  /** What a response says has failed; undefined if nothing did. */
+  readonly failure: Failure | undefined;
   /** Of a request or notification, the label of {@linkcode Call}; of a response, that of its request if that was seen. */
   readonly label: string | undefined;
 }
@@ -68,7 +72,7 @@ export class Calls {
     const header = messageHeader(frame.flags?.is_stray === true ? undefined : exact);
     const messages = header.kind === "batch"
       ? batchHeaders(exact).map((each, at) => seenMessage((message as readonly unknown[])[at], each, undefined))
-      : [seenMessage(message, header, answers[0] && this.get(answers[0].request_seq))];
+      : [seenMessage(message, header, answers[0] && this.get(answers[0].request_seq), rawFailure(frame))];
     const requests = messages.filter(({ header: { kind } }) => kind === "request");
     if (requests.length > 0) {
       const label = header.kind === "batch" ? "batch" : requests[0]!.label!;
@@ -110,9 +114,26 @@ export function roundTripUs({ rtt_us, rtt_ms }: CorrelationRecord): number | nul
   return rtt_us ?? (rtt_ms == null ? null : rtt_ms * 1000);
 }
 
-function seenMessage(message: unknown, header: MessageHeader, answered: Call | undefined): SeenMessage {
+function seenMessage(
+  message: unknown,
+  header: MessageHeader,
+  answered: Call | undefined,
+  failure: Failure | undefined = failureOf(message, header),
+): SeenMessage {
   const label = header.method === undefined ? answered?.label : copyOf(labelOf(header.method, message), MAX_LABEL);
-  return { message, header, label };
+  return { message, header, label, failure };
+}
+
+/** What an error says that cannot be read to the letter; undefined for any other frame. */
+function rawFailure(frame: FrameRecord): Failure | undefined {
+  if (frame.env.message !== undefined || frame.flags?.is_error !== true) return undefined;
+  let message: unknown;
+  try {
+    message = JSON.parse(messageText(frame));
+  } catch {
+    // What it says cannot be known, only that it is an error.
+  }
+  return failureOf(message) ?? { kind: "error", code: "?", message: "" };
 }
 
 /** The method, and the name of what is called where one method serves many. */

@@ -3,7 +3,6 @@ import type { TapeLine } from "../../lines/line.ts";
 import type { TapeStats } from "../../records/metadata.ts";
 import type { CorrelationRecord, EndRecord, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
 import { messageText } from "../../records/recorded-text.ts";
-import { failureOf } from "../../records/failure.ts";
 import type { CommandIo } from "../command.ts";
 import { type Calls, roundTripUs, type SeenFrame } from "./calls.ts";
 import { previewOf } from "./message-preview.ts";
@@ -155,7 +154,7 @@ function describeFrame(line: TapeLine, frame: FrameRecord, { messages, answers }
   const id = only?.header.idKey;
   const common = { ts: frame.ts, seq: frame.seq, mark: arrow };
   if (only === undefined || Array.isArray(frame.env.message)) {
-    const isError = messages.some(({ header, message }) => failureOf(message, header) !== undefined);
+    const isError = messages.some(({ failure }) => failure !== undefined);
     const preview = messages.map(({ header, label }) => label ?? header.kind).join(", ");
     return {
       ...common,
@@ -164,8 +163,7 @@ function describeFrame(line: TapeLine, frame: FrameRecord, { messages, answers }
       tone: isError ? "bad" : undefined,
     };
   }
-  const { header, label } = only;
-  const failure = failureOf(only.message, header);
+  const { header, label, failure } = only;
   switch (header.kind) {
     case "request":
     case "notification":
@@ -182,7 +180,11 @@ function describeFrame(line: TapeLine, frame: FrameRecord, { messages, answers }
     }
     default: {
       const isRaw = frame.env.message === undefined;
-      return { ...common, label: isRaw ? "not JSON" : "no message", preview: messageText(frame), tone: "warn" };
+      const unread = { ...common, label: isRaw ? "not JSON" : "no message", preview: messageText(frame) };
+      if (answers[0] === undefined) return { ...unread, tone: "warn" };
+      const isFailure = failure !== undefined;
+      const told = { ...unread, latency: roundTripUs(answers[0]) };
+      return isFailure ? { ...told, isFailure, tone: "bad" } : { ...told, tone: "warn" };
     }
   }
 }

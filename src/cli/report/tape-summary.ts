@@ -1,4 +1,4 @@
-import { type Failure, failureOf } from "../../records/failure.ts";
+import type { Failure } from "../../records/failure.ts";
 import { LatencyHistogram } from "../../records/latency-histogram.ts";
 import type { SessionEnd } from "../../records/metadata.ts";
 import { RunningStats } from "../../records/running-stats.ts";
@@ -124,11 +124,10 @@ export class TapeSummary {
     const { messages, answers } = seen;
     this.strange.frame(frame, seen);
     for (const seen of messages) {
-      const { message, header, label } = seen;
+      const { header, label, failure } = seen;
       this.peers.see(seen);
       if (header.kind === "request" || header.kind === "notification") this.#method(label!, frame.dir).count++;
       else if (header.kind === "invalid") this.invalid++;
-      const failure = failureOf(message, header);
       if (failure === undefined) continue;
       this.#addError(label ?? "(unknown request)", failure, frame.seq);
       const asker = frame.dir === "client_to_server" ? "server_to_client" : "client_to_server";

@@ -146,6 +146,13 @@ test("describeRecord() marks a batch in which a tool failed, and takes no error 
   assert.match(await describeLast(new Session("demo").server(1, code)), /error tool: no$/);
 });
 
+test("describeRecord() marks an error that cannot be read to the letter, and tells the latency of any such answer", async () => {
+  const answered = (rest: string) =>
+    describeLast(new Session("demo").client(1, { id: 1, method: "x" }).raw(3, `{"id":1,${rest}}`));
+  assert.match(await answered('"error":NaN'), /^0\.003 1 ←✗ not JSON 2\.00 ms /);
+  assert.match(await answered('"result":NaN'), /^0\.003 1 ← not JSON 2\.00 ms /);
+});
+
 test("describeRecord() shows a record that is nested too deeply to be written anew", async () => {
   const deep = `{"type":"note","ts":5,"x":${"[".repeat(100_000)}${"]".repeat(100_000)}}\n`;
   assert.match((await describeAll(new Session("demo").plainText() + deep)).at(-1)!, /\? {2}note .*\[\[\[/);

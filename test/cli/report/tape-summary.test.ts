@@ -130,6 +130,22 @@ test("TapeSummary knows a request whose answer was too long for the tape as answ
   assert.equal(summary.openCalls().map(({ label, seq }) => [label, seq]), [["sampling/createMessage", 2]]);
 });
 
+test("TapeSummary counts an error that is not UTF-8, or no JSON, where the statistics count it", async () => {
+  const raw = (id: number, message: string) => `{"jsonrpc":"2.0","id":${id},"error":{"code":${message}}}`;
+  const ask = (id: number) => ({ jsonrpc: "2.0", id, method: "tools/call", params: { name: "x" } });
+  const session = new Session("demo").client(1, ask(1)).client(2, ask(2))
+    .raw(3, raw(1, '-32000,"message":"\ufffd"')).raw(4, raw(2, "NaN"));
+  for (const tape of [await session.text(), session.plainText()]) {
+    const summary = await summaryOf(tape);
+    assert.is(summary.stats.snapshot().error_count, 2);
+    assert.is(summary.methods()[0]?.errors, 2);
+    assert.equal(summary.errors().map(({ label, code, message }) => [label, code, message]), [
+      ["tools/call x", -32000, "\ufffd"],
+      ["tools/call x", "?", ""],
+    ]);
+  }
+});
+
 test("TapeSummary is bounded, whatever the tape", async () => {
   const session = new Session("wild");
   for (let at = 0; at < 1200; at++) {
