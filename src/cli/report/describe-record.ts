@@ -2,11 +2,11 @@ import { valueSpan } from "../../json/json-text.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import type { TapeStats } from "../../records/metadata.ts";
 import type { CorrelationRecord, EndRecord, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
-import { messageText } from "../../records/recorded-text.ts";
 import type { CommandIo } from "../command.ts";
 import { type Calls, roundTripUs, type SeenFrame } from "./calls.ts";
 import { previewOf } from "./message-preview.ts";
 import { causeOf, outcomeOf } from "./session-end.ts";
+import { shownText } from "../terminal/message-output.ts";
 import { cut, escapeControls, pad, type Style, widthOf } from "../terminal/text.ts";
 import { formatDuration, formatLatency, formatOffset, formatTime, plural } from "../terminal/units.ts";
 
@@ -180,7 +180,7 @@ function describeFrame(line: TapeLine, frame: FrameRecord, { messages, answers }
     }
     default: {
       const isRaw = frame.env.message === undefined;
-      const unread = { ...common, label: isRaw ? "not JSON" : "no message", preview: messageText(frame) };
+      const unread = { ...common, label: isRaw ? "not JSON" : "no message", preview: shownText(frame) };
       if (answers[0] === undefined) return { ...unread, tone: "warn" };
       const isFailure = failure !== undefined;
       const told = { ...unread, latency: roundTripUs(answers[0]) };

@@ -1,6 +1,6 @@
 import { type JsonLine, type JsonPart, layOutJson } from "../../json/json-layout.ts";
 import type { FrameRecord } from "../../records/record.ts";
-import { messageText } from "../../records/recorded-text.ts";
+import { shownText } from "../terminal/message-output.ts";
 import { cut, escapeControls, harmlessJson, type Style, widthOf } from "../terminal/text.ts";
 import { formatCount } from "../terminal/units.ts";
 
@@ -19,7 +19,7 @@ const MAX_INDENT = 30;
 
 /** A message laid out for people: JSON as it stands, anything else as text. What steers a terminal is escaped. */
 export function* messageView(frame: FrameRecord, style: Style, limits: ViewLimits): Generator<string, void, undefined> {
-  const text = messageText(frame);
+  const text = shownText(frame);
   const isJson = frame.env.message !== undefined;
   const lines: Iterable<JsonLine> = isJson ? layOutJson(text) : rawLines(text);
   let left = 0;

@@ -20,10 +20,20 @@ export class MessageOutput {
 
   async write(frame: FrameRecord): Promise<void> {
     const { isTty, stdout } = this.#io;
-    if (isTty) return await stdout.write(`${harmlessJson(messageText(frame))}\n`);
+    if (isTty) return await stdout.write(`${harmlessJson(shownText(frame))}\n`);
     const bytes = wireBytes(frame);
     if (this.#isOpen) void stdout.write("\n");
     this.#isOpen = bytes.at(-1) !== LINE_FEED;
     await stdout.write(bytes);
+  }
+}
+
+/** The text of a message, for people. Raw text that is not the base64 it says it is stands for itself. */
+export function shownText(frame: FrameRecord): string {
+  try {
+    return messageText(frame);
+  } catch (error) {
+    if (frame.env.message === undefined && typeof frame.env.raw === "string") return frame.env.raw;
+    throw error;
   }
 }

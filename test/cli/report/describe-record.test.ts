@@ -153,6 +153,12 @@ test("describeRecord() marks an error that cannot be read to the letter, and tel
   assert.match(await answered('"result":NaN'), /^0\.003 1 ← not JSON 2\.00 ms /);
 });
 
+test("describeRecord() shows raw text that is not the base64 it says it is", async () => {
+  const session = new Session("demo").raw(1, "!!");
+  const text = session.plainText().replace('"raw":"!!"', '"raw":"!!","encoding":"base64"');
+  assert.match((await describeAll(text))[1]!, / 0 ← {2}not JSON +!!$/);
+});
+
 test("describeRecord() shows a record that is nested too deeply to be written anew", async () => {
   const deep = `{"type":"note","ts":5,"x":${"[".repeat(100_000)}${"]".repeat(100_000)}}\n`;
   assert.match((await describeAll(new Session("demo").plainText() + deep)).at(-1)!, /\? {2}note .*\[\[\[/);
