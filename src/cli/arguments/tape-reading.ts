@@ -44,7 +44,7 @@ export class TapeReading {
   ): ReadableStream<TapeLine> {
     const { start = 0, signal = this.#io.signal } = range;
     const bytes = this.#tape.store.openSource(this.#tape.key, { ...range, signal });
-    const onError = (error: TapeError) => this.#report(error);
+    const onError = (error: TapeError) => this.report(error);
     const split = lineSplit({ maxLineBytes: this.maxLineBytes, offset: start, line: start === 0 ? 1 : 0, onError });
     return pipe(bytes, split, this.#apart());
   }
@@ -79,7 +79,7 @@ export class TapeReading {
     try {
       record = parseLine(line);
     } catch (error) {
-      if (line.terminated) this.#report(this.#strays.get(line) ?? error as TapeError);
+      if (line.terminated) this.report(this.#strays.get(line) ?? error as TapeError);
       else this.unfinished = line;
       return undefined;
     }
@@ -100,7 +100,8 @@ export class TapeReading {
     return 3;
   }
 
-  #report(error: TapeError): void {
+  /** Counts what is damaged, and says so on stderr. */
+  report(error: TapeError): void {
     this.damagedCount++;
     if (this.damaged.length === MAX_REPORTS) return;
     this.damaged.push(error);

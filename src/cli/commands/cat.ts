@@ -54,7 +54,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const tape = await openTape(optionalArgument("cat", positionals), tapeFolder(values.dir, io.env));
   const reading = new TapeReading(tape, io);
   const calls = new Calls();
-  const messages = new MessageOutput(io);
+  const messages = new MessageOutput(io, (error) => reading.report(error));
 
   for await (const line of reading.lines()) {
     const isAccepted = accepts(line);

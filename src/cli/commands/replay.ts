@@ -49,7 +49,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const tape = await openTape(optionalArgument("replay", positionals), tapeFolder(values.dir, io.env));
   const reading = new TapeReading(tape, io);
 
-  const output = new MessageOutput(io);
+  const output = new MessageOutput(io, (error) => reading.report(error));
   const messages = stage<TapeLine, FrameRecord>({
     transform(line, emit) {
       // What the other side has sent is not parsed.

@@ -68,7 +68,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const search = new ExchangeSearch(tape, reading);
   const found = await search.frame(wanted ?? await search.seqOf(values.id!));
   if (values.raw === true) {
-    await new MessageOutput(io).write(found.frame);
+    await new MessageOutput(io, (error) => reading.report(error)).write(found.frame);
     return await reading.finish();
   }
   const columns = io.columns;

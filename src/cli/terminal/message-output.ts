@@ -1,3 +1,4 @@
+import { TapeError } from "../../errors.ts";
 import type { FrameRecord } from "../../records/record.ts";
 import { messageText, wireBytes } from "../../records/recorded-text.ts";
 import type { CommandIo } from "../command.ts";
@@ -11,17 +12,27 @@ const LINE_FEED = 0x0a;
  */
 export class MessageOutput {
   readonly #io: CommandIo;
+  readonly #onUnreadable: (error: TapeError) => void;
   /** Whether the last message had no line ending. It must not run into the next one, which is another stream's. */
   #isOpen = false;
 
-  constructor(io: CommandIo) {
+  /** @param onUnreadable is told of a frame that does not hold what it says, which is then left out */
+  constructor(io: CommandIo, onUnreadable: (error: TapeError) => void) {
     this.#io = io;
+    this.#onUnreadable = onUnreadable;
   }
 
   async write(frame: FrameRecord): Promise<void> {
     const { isTty, stdout } = this.#io;
     if (isTty) return await stdout.write(`${harmlessJson(shownText(frame))}\n`);
-    const bytes = wireBytes(frame);
+    let bytes: Uint8Array;
+    try {
+      bytes = wireBytes(frame);
+    } catch (cause) {
+      if (frame.env.message !== undefined) throw cause;
+      const why = `Cannot read frame ${frame.seq}: its raw text is not base64`;
+      return this.#onUnreadable(new TapeError("corrupted_record", why, { cause }));
+    }
     if (this.#isOpen) void stdout.write("\n");
     this.#isOpen = bytes.at(-1) !== LINE_FEED;
     await stdout.write(bytes);

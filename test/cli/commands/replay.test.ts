@@ -65,4 +65,15 @@ test("replay skips damaged lines and says so", () =>
     );
   }));
 
+test("replay skips raw text that is not the base64 it says it is, and says so", () =>
+  inScratch(async (folder) => {
+    const text = new Session("demo").client(1, { method: "m0" }).raw(2, "!!").client(3, { method: "m1" }).plainText();
+    const path = await putTape(folder, "demo", text.replace('"raw":"!!"', '"raw":"!!","encoding":"base64"'));
+    for (const args of [["replay", "--at-once"], ["cat", "--raw"]]) {
+      const { code, stdout, stderr } = await tapeline([...args, path]);
+      assert.equal([code, stdout], [3, `${message(0)}\n${message(1)}\n`], args[0]);
+      assert.match(stderr, /^tapeline: Cannot read frame 1: its raw text is not base64\n.* 1 line of it is damaged\n$/);
+    }
+  }));
+
 test.run();
