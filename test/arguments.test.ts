@@ -7,6 +7,7 @@ import { TapeError } from "../src/errors.ts";
 import * as files from "../src/file.ts";
 import { recordStdio } from "../src/mcp.ts";
 import * as root from "../src/mod.ts";
+import { testStore } from "../src/testing.ts";
 import { settled } from "./helpers/streams.ts";
 import { reasonOf } from "./helpers/within.ts";
 
@@ -160,6 +161,11 @@ const options: Record<string, (options: Anything) => unknown> = {
   "write a tape": (options) => js.StreamingTapeWriter.create(store, options),
   "go on with a tape": (options) => js.StreamingTapeWriter.resume(store, "id", options),
   "record a session": (options) => recordStdio(options),
+  "test a store": (options) => testStore("mine", () => store, options),
+  "write a.jsonl": (options) => store.openSink("a.jsonl", options),
+  "write b.jsonl": (options) => js.fileStore("tapes").openSink("b.jsonl", options),
+  "read a.jsonl": (options) => store.openSource("a.jsonl", options),
+  "read c.jsonl": (options) => root.tapeSource("c.jsonl", {} as Anything, options),
 };
 
 const tapeErrors: Record<string, [call: () => unknown, message: string | RegExp]> = {

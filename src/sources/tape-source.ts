@@ -1,3 +1,4 @@
+import { checkOptions, type OptionNames } from "../arguments.ts";
 import { printable, TapeError } from "../errors.ts";
 import type { Bytes } from "../lines/bytes.ts";
 import { type OpenSourceOptions, type Source, source } from "../streams/source.ts";
@@ -29,11 +30,14 @@ const BLOCK_BYTES = 256 * 1024;
 
 const LF = 0x0a;
 
+const OPTIONS: OptionNames<OpenSourceOptions> = { start: true, end: true, follow: true, signal: true };
+
 /**
  * Makes what {@linkcode TapeStore.openSource} has to return of a few calls: it minds `start` and `end`, whole lines and
  * waiting while it follows, the signal, and what is to be said when the tape goes away.
  *
  * @param key names the tape in errors
+ * @throws {TapeError} code `invalid_argument`: an option that there is not
  *
  * @example A source over bytes in memory
  * ```ts
@@ -48,6 +52,7 @@ const LF = 0x0a;
  * ```
  */
 export function tapeSource(key: string, bytes: TapeBytes, options: OpenSourceOptions = {}): Source<Bytes> {
+  checkOptions(`read ${printable(key, 4096)}`, options, OPTIONS);
   return source(new TapeReading(key, bytes, options));
 }
 

@@ -11,7 +11,7 @@ import { fileSinkIn } from "../sinks/file/file.ts";
 import { fileSourceIn } from "../sources/file/file.ts";
 import type { StoreEntry, TapeStore } from "./store.ts";
 import type { OpenSourceOptions } from "../streams/source.ts";
-import type { OpenSinkOptions } from "../streams/sink.ts";
+import { checkOpenSink, type OpenSinkOptions } from "../streams/sink.ts";
 
 /**
  * Names a store puts files under: a tape id and an ending. Nothing that leads out of the folder, nothing hidden, and not
@@ -49,6 +49,7 @@ export function fileStoreIn(files: FileSystem, folder: string): TapeStore {
 
   return {
     async openSink(key: string, options: OpenSinkOptions = {}) {
+      checkOpenSink(key, options);
       const sink = fileSinkIn(files, pathOf(key), { mode: options.mode ?? "create" });
       await sink.open();
       return sink;

@@ -1,6 +1,6 @@
 import type { Bytes } from "../lines/bytes.ts";
 import { TapeError } from "../errors.ts";
-import { TapeSink, type TapeSinkSpec } from "../streams/sink.ts";
+import { checkOpenSink, TapeSink, type TapeSinkSpec } from "../streams/sink.ts";
 import { tapeSource } from "../sources/tape-source.ts";
 import type { TapeStore } from "./store.ts";
 import type { OpenSourceOptions } from "../streams/source.ts";
@@ -44,6 +44,7 @@ export function memoryStore(): TapeStore {
 
   return {
     async openSink(key: string, options: OpenSinkOptions = {}): Promise<TapeSink> {
+      checkOpenSink(key, options);
       const existing = objects.get(key);
       if (options.mode === "append" && existing === undefined) {
         throw new TapeError("tape_not_found", `Cannot append to ${key}: there is no such tape`);

@@ -1,4 +1,5 @@
-import { lacking, wrongChunk } from "../arguments.ts";
+import { checkOptions, lacking, type OptionNames, wrongChunk } from "../arguments.ts";
+import { printable } from "../errors.ts";
 import { isBytes } from "../lines/bytes.ts";
 import { NONE } from "./fuse.ts";
 
@@ -102,6 +103,17 @@ export interface OpenSinkOptions {
    * @default {"create"}
    */
   readonly mode?: "create" | "append" | undefined;
+}
+
+const OPEN_SINK: OptionNames<OpenSinkOptions> = { mode: true };
+
+/**
+ * Refuses options that no store has.
+ *
+ * @throws {TapeError} code `invalid_argument`
+ */
+export function checkOpenSink(key: string, options: OpenSinkOptions): void {
+  checkOptions(`write ${printable(key, 4096)}`, options, OPEN_SINK);
 }
 
 /**

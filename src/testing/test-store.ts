@@ -1,3 +1,4 @@
+import { checkOptions, type OptionNames } from "../arguments.ts";
 import type { TapeStore } from "../stores/store.ts";
 import type { StoreAccess, StoreCheck } from "./store-check.ts";
 import { following } from "./store-following.ts";
@@ -35,6 +36,8 @@ export interface TestStoreOptions {
   readonly openHandles?: (() => number) | undefined;
 }
 
+const OPTIONS: OptionNames<TestStoreOptions> = { test: true, openSmall: true, openHandles: true };
+
 /** What {@linkcode testStore} found, where it ran the checks itself. */
 export interface TestStoreResult {
   /** Promises that the store keeps. */
@@ -68,6 +71,7 @@ export async function testStore(
   open: () => TapeStore | StoreUnderTest | Promise<TapeStore | StoreUnderTest>,
   options: TestStoreOptions = {},
 ): Promise<TestStoreResult> {
+  checkOptions("test a store", options, OPTIONS);
   const { test, openSmall, openHandles = () => 0 } = options;
   const skipped: string[] = [];
 

@@ -65,12 +65,12 @@ const OPTIONS: OptionNames<FileSourceOptions> = {
  */
 export function fileSource(path: string, options: FileSourceOptions = {}): Source<Bytes> {
   checkPath("read a file", "path", path);
-  checkOptions(`read ${printable(path, 4096)}`, options, OPTIONS);
   return fileSourceIn(systemFiles, path, options);
 }
 
 /** As {@linkcode fileSource}, from files of any kind. */
 export function fileSourceIn(files: FileSystem, path: string, options: FileSourceOptions): Source<Bytes> {
+  checkOptions(`read ${printable(path, 4096)}`, options, OPTIONS);
   return source(new (options.follow === true ? FollowingSource : PlainSource)(files, path, options));
 }
 
