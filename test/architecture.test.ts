@@ -91,6 +91,15 @@ test("the public faces only re-export", () => {
   }
 });
 
+test("tests import the sources: by its name they would get another copy of the package, the one that was built", () => {
+  const tests = readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".ts") && !path.endsWith("-d.ts") && !path.includes("node_modules"));
+  const byName = tests.filter((path) =>
+    /^(import|\}) .*from "tapeline/m.test(readFileSync(join(root, "test", path), "utf8"))
+  );
+  assert.equal(byName, []);
+});
+
 test("no folder has more than twelve files", () => {
   const counts = new Map<string, number>();
   for (const file of files) counts.set(dirname(file), (counts.get(dirname(file)) ?? 0) + 1);

@@ -1,4 +1,4 @@
-import { lineSplit, memorySource, pipe, type TapeLine, type TapeRecord } from "tapeline";
+import { lineSplit, memorySource, pipe, type TapeLine, type TapeRecord } from "../../src/mod.ts";
 import { parseLine } from "../../src/lines/parse-line.ts";
 
 /** The lines of a tape, each with its record. */

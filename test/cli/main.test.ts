@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { VERSION } from "tapeline";
+import { VERSION } from "../../src/mod.ts";
 import { inScratch } from "../helpers/scratch.ts";
 import { tapeline } from "./run-command.ts";
 import { putTape, Session } from "./sample-tape.ts";

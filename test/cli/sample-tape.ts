@@ -10,7 +10,7 @@ import {
   pipe,
   type TapeMetadata,
   type TapeRecord,
-} from "tapeline";
+} from "../../src/mod.ts";
 
 /** The first record of a tape. */
 export function init(tapeId: string, more: object = {}): TapeRecord {

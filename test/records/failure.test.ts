@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { failureOf, jsonText } from "tapeline";
+import { failureOf, jsonText } from "../../src/mod.ts";
 
 test("failureOf() tells JSON-RPC errors and results that say isError apart", () => {
   const error = { id: 1, error: { code: -32601, message: "no such method", data: [1] } };

@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type FrameRecord, isNotification, isRequest, isResponse, jsonText } from "tapeline";
+import { type FrameRecord, isNotification, isRequest, isResponse, jsonText } from "../../src/mod.ts";
 
 const frame = (message: unknown, more: Partial<FrameRecord> = {}): FrameRecord => ({
   ...{ type: "frame", seq: 0, ts: 0, dir: "client_to_server", env: { message } },

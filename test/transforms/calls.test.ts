@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type Call, calls, pipe, type TapeRecord } from "tapeline";
+import { type Call, calls, pipe, type TapeRecord } from "../../src/mod.ts";
 import { collect } from "../helpers/streams.ts";
 import { Session } from "../cli/sample-tape.ts";
 

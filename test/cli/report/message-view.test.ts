@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { FrameEnv } from "tapeline";
+import type { FrameEnv } from "../../../src/mod.ts";
 import { messageView, NO_LIMITS } from "../../../src/cli/report/message-view.ts";
 import { styleFor, widthOf } from "../../../src/cli/terminal/text.ts";
 

@@ -9,7 +9,7 @@ import {
   parseRecord,
   pipe,
   type TapeRecord,
-} from "tapeline";
+} from "../../../src/mod.ts";
 import { strangeTable } from "../../../src/cli/report/info-tables.ts";
 import { TapeSummary } from "../../../src/cli/report/tape-summary.ts";
 

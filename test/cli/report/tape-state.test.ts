@@ -4,8 +4,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { StreamingTapeWriter } from "tapeline";
-import { fileStore } from "tapeline/file";
+import { StreamingTapeWriter } from "../../../src/mod.ts";
+import { fileStore } from "../../../src/file.ts";
 import { tapeState } from "../../../src/tape/read/tape-state.ts";
 import { inScratch } from "../../helpers/scratch.ts";
 

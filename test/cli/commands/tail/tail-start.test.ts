@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { lineSplit, memorySource, pipe, type TapeLine } from "tapeline";
+import { lineSplit, memorySource, pipe, type TapeLine } from "../../../../src/mod.ts";
 import { tailStart } from "../../../../src/cli/commands/tail/tail-start.ts";
 import { numbersFrom } from "../../../helpers/random.ts";
 
