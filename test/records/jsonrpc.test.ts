@@ -7,6 +7,7 @@ import {
   batchHeaders,
   cancelledRequestKey,
   inputRequiredState,
+  isToolError,
   type MessageHeader,
   messageHeader,
   type MessageKind,
@@ -305,6 +306,22 @@ test("inputRequiredState() understands the examples of MCP 2026-07-28", () => {
     }
   }
   assert.ok(count >= 3);
+});
+
+test("isToolError() finds isError in a result however it is spelled, and nowhere else", () => {
+  const cases: [text: string, isToolError: boolean][] = [
+    ['{"id":1,"result":{"isError":true}}', true],
+    ['{"id":1,"result":{"is\\u0045rror" : true}}', true],
+    ['{"id":1,"result":{"isError":false}}', false],
+    ['{"id":1,"result":{"content":[{"isError":true}]}}', false],
+    ['{"id":1,"result":{"text":"\\"isError\\":true"}}', false],
+    ['{"id":1,"error":{"code":1},"result":{"isError":true}}', false],
+    ['{"id":1,"method":"m","result":{"isError":true}}', false],
+  ];
+  for (const [text, expected] of cases) {
+    assert.is(isToolError(jsonText(text)), expected, text);
+    assert.is(isToolError(JSON.parse(text)), expected, `${text}, parsed`);
+  }
 });
 
 test.run();
