@@ -8,8 +8,10 @@
 
 export type { Bytes } from "./lines/bytes.ts";
 export { isTapeError, TapeError, type TapeErrorCode, type TapeErrorOptions } from "./errors.ts";
+export { JsonBytes, jsonBytes } from "./json/json-bytes.ts";
 export { JsonText, jsonText } from "./json/json-text.ts";
-export type { JsonShape, JsonType } from "./json/json-scan.ts";
+export type { JsonShape, JsonType } from "./json/json-shape.ts";
+export type { VerbatimJson } from "./json/verbatim-json.ts";
 export { type Failure, failureOf } from "./records/failure.ts";
 export { batchHeaders, type MessageHeader, messageHeader, type MessageKind } from "./records/jsonrpc.ts";
 export {

@@ -1,4 +1,16 @@
-import { skipScalar, skipSpace, skipString } from "./json-scan.ts";
+import {
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  COLON,
+  COMMA,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  QUOTE,
+  skipScalar,
+  skipSpace,
+  skipString,
+  TEXT_RULES as RULES,
+} from "./json-tokens.ts";
 
 /** How far bytes are JSON. */
 export interface JsonExtent {
@@ -27,13 +39,13 @@ export function jsonExtent(bytes: Uint8Array, start: number, isMarked: (at: numb
   let at = start;
   const broken = (end: number): JsonExtent => ({ isWhole: false, end, last: lastEnd === end ? last : undefined });
   for (;;) {
-    at = skipSpace(bytes, at);
+    at = skipSpace(bytes, at, RULES);
     if ((kinds & 1) === 1) {
       const key = at;
-      if (bytes[at] !== QUOTE || (at = skipString(bytes, at)) < 0) return broken(key);
-      at = skipSpace(bytes, at);
+      if (bytes[at] !== QUOTE || (at = skipString(bytes, at, RULES)) < 0) return broken(key);
+      at = skipSpace(bytes, at, RULES);
       if (bytes[at] !== COLON) return broken(at);
-      at = skipSpace(bytes, at + 1);
+      at = skipSpace(bytes, at + 1, RULES);
     }
 
     const first = bytes[at]!;
@@ -42,24 +54,24 @@ export function jsonExtent(bytes: Uint8Array, start: number, isMarked: (at: numb
       depth++;
       kinds = kinds << 1 | (first === OPEN_OBJECT ? 1 : 0);
       if (first === OPEN_OBJECT && depth > 1 && isMarked(at)) marks.push({ at, depth });
-      at = skipSpace(bytes, at + 1);
+      at = skipSpace(bytes, at + 1, RULES);
       if (bytes[at] !== first + 2) continue; // In ASCII both kinds of brackets close two after they open.
     } else {
       const scalar = at;
-      if ((at = skipScalar(bytes, at)) < 0) return broken(scalar);
+      if ((at = skipScalar(bytes, at, RULES)) < 0) return broken(scalar);
     }
 
     // A value is complete, or an empty container about to be: on to the next value, through all that closes here.
     for (;;) {
       if (depth === 0) return { isWhole: true, end: at, last: undefined };
-      at = skipSpace(bytes, at);
+      at = skipSpace(bytes, at, RULES);
       const next = bytes[at]!;
       if (next === COMMA) break;
       if (next !== ((kinds & 1) === 1 ? CLOSE_OBJECT : CLOSE_ARRAY)) return broken(at);
       at++;
       if (marks.at(-1)?.depth === depth) {
         last = marks.pop()!.at;
-        lastEnd = skipSpace(bytes, at);
+        lastEnd = skipSpace(bytes, at, RULES);
       }
       depth--;
       kinds = depth > 0 && depth % 32 === 0 ? outer.pop() as number : kinds >>> 1;
@@ -67,11 +79,3 @@ export function jsonExtent(bytes: Uint8Array, start: number, isMarked: (at: numb
     at++;
   }
 }
-
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const OPEN_ARRAY = 0x5b;
-const CLOSE_ARRAY = 0x5d;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;

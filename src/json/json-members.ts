@@ -1,13 +1,5 @@
-import type { JsonShape, JsonType } from "./json-scan.ts";
-
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const OPEN_ARRAY = 0x5b;
-const BACKSLASH = 0x5c;
-const CLOSE_ARRAY = 0x5d;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
+import type { JsonShape, JsonType } from "./json-shape.ts";
+import { BACKSLASH, CLOSE_ARRAY, CLOSE_OBJECT, COLON, COMMA, OPEN_ARRAY, OPEN_OBJECT, QUOTE } from "./json-tokens.ts";
 
 /** Keys and values that are longer are not known. */
 const MAX_TOKEN_BYTES = 256;
@@ -46,7 +38,7 @@ export class JsonMembers {
     }
   }
 
-  /** What the object holds; undefined if there was none, or none that is whole. */
+  /** What the object holds, but for what is in its result; undefined if there was none, or none that is whole. */
   shape(): JsonShape | undefined {
     if (!this.#isClosed || this.#depth !== 0) return undefined;
     const typeOf = (name: string) => this.#members.get(name)?.type;
@@ -62,6 +54,8 @@ export class JsonMembers {
       params: typeOf("params"),
       result: typeOf("result"),
       error: typeOf("error"),
+      resultIsError: false,
+      resultType: undefined,
     };
   }
 

@@ -1,10 +1,9 @@
-import { type JsonShape, scanJson } from "./json-scan.ts";
-
-export { type JsonShape, type JsonType, scanJson } from "./json-scan.ts";
-export { elementSpans, type Span, valueSpan } from "./json-span.ts";
+import { scanJson } from "./json-scan.ts";
+import type { JsonShape } from "./json-shape.ts";
+import { flattenJson, VerbatimJson } from "./verbatim-json.ts";
 
 /** A JSON value given as its very text. Make one with {@linkcode jsonText}. */
-export class JsonText {
+export class JsonText extends VerbatimJson {
   /** The text, as it was given. */
   readonly text: string;
   /** The value that `JSON.stringify` made the text of, if it did. */
@@ -20,6 +19,7 @@ export class JsonText {
    * @param origin the value that `JSON.stringify` made the text of, if it did: then nobody has to look into the text
    */
   constructor(text: string, origin?: object) {
+    super();
     this.text = text;
     this.origin = origin;
   }
@@ -33,30 +33,13 @@ export class JsonText {
     return this.#shape;
   }
 
-  /**
-   * The text on one line, as it stands on a tape ({@linkcode flattenJson}); undefined if it is not JSON. Made on first
-   * use, then remembered.
-   */
+  /** The text on one line, as it stands on a tape; undefined if it is not JSON. Made on first use, then remembered. */
   get line(): string | undefined {
     if (this.#line === undefined && (this.origin !== undefined || this.shape !== undefined)) {
       // JSON.stringify, without an indent, writes neither line ends nor lone surrogates.
       this.#line = this.origin === undefined ? flattenJson(this.text) : this.text;
     }
     return this.#line;
-  }
-
-  /**
-   * The value, parsed anew by each call.
-   *
-   * @throws {SyntaxError} if the text is not JSON
-   */
-  value(): unknown {
-    return JSON.parse(this.text);
-  }
-
-  /** Lets `JSON.stringify` write the value where this object stands; what it writes is not the very text. */
-  toJSON(): unknown {
-    return this.value();
   }
 }
 
@@ -77,16 +60,4 @@ export class JsonText {
  */
 export function jsonText(text: string): JsonText {
   return new JsonText(text);
-}
-
-/**
- * The same JSON on one line, and such that UTF-8 can carry it: line ends, which can only stand between tokens, become
- * spaces, and lone surrogates, which can only stand in strings, become `\u` escapes. All else stays as it is.
- *
- * The text must be JSON. It is returned itself where there is nothing to do.
- */
-export function flattenJson(text: string): string {
-  if (text.includes("\n") || text.includes("\r")) text = text.replace(/[\r\n]/g, " ");
-  if (text.isWellFormed()) return text;
-  return text.replace(/\p{Surrogate}/gu, (unit) => "\\u" + unit.charCodeAt(0).toString(16));
 }

@@ -1,5 +1,5 @@
 import type { Direction } from "../records/record.ts";
-import { decodeUtf8 } from "./utf8.ts";
+import { decodeStrictly } from "../utf8.ts";
 
 /** What the first bytes of a line say about it. Fields that a record of its type does not have are `undefined`. */
 export interface LineHeader {
@@ -43,8 +43,6 @@ const CR = 0x0d;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
-
-const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
 /**
  * One line of a tape, as bytes. It knows its `type`, and for a frame its `seq`, `ts` and `dir`, from its first bytes,
@@ -128,9 +126,7 @@ export class TapeLine implements LineHeader, LinePosition {
    * @throws {TypeError} the bytes are not UTF-8
    */
   text(): string {
-    const text = decodeUtf8(this.#block, this.#start, this.#end);
-    // Only where a replacement character shows up can anything have been replaced.
-    return text.includes("\uFFFD") ? strict.decode(this.bytes) : text;
+    return decodeStrictly(this.#block, this.#start, this.#end);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { JsonText } from "../json/json-text.ts";
+import { VerbatimJson } from "../json/verbatim-json.ts";
 import { member } from "../json/member.ts";
 import { isToolError, type MessageHeader, messageHeader } from "./jsonrpc.ts";
 
@@ -44,5 +44,5 @@ export function failureOf(message: unknown, header: MessageHeader = messageHeade
 }
 
 function valueOf(message: unknown): unknown {
-  return message instanceof JsonText ? message.value() : message;
+  return message instanceof VerbatimJson ? message.value() : message;
 }

@@ -1,4 +1,7 @@
-import { elementSpans, type JsonShape, JsonText, jsonText, type JsonType, valueSpan } from "../json/json-text.ts";
+import type { JsonShape, JsonType } from "../json/json-shape.ts";
+import { elementSpans, valueSpan } from "../json/json-span.ts";
+import { jsonText } from "../json/json-text.ts";
+import { VerbatimJson } from "../json/verbatim-json.ts";
 
 /** What a message is to JSON-RPC; `invalid` is JSON that is no message, and text that is no JSON. */
 export type MessageKind = "request" | "notification" | "response" | "batch" | "invalid";
@@ -14,7 +17,7 @@ export interface MessageHeader {
   readonly version: "2.0" | "other" | undefined;
   /**
    * The id of a request or response as a key, to find the one by the other: a string in quotes, a number, or `null`.
-   * Equal ids have equal keys (so 1 and 1.0) and different ids different ones, past 2^53 too if the message is text.
+   * Equal ids have equal keys (so 1 and 1.0) and different ids different ones, past 2^53 too if the message is text or bytes.
    */
   readonly idKey: string | undefined;
   /** The method of a request or notification. */
@@ -24,7 +27,7 @@ export interface MessageHeader {
 }
 
 /**
- * The header of `message`: of a parsed value, or of a {@linkcode JsonText} without parsing it.
+ * The header of `message`: of a parsed value, or of `jsonText` or `jsonBytes` without parsing it.
  *
  * Peers are taken as they are: a message need not say `"jsonrpc": "2.0"` (`version` tells whether it does), null will
  * do as an id, and an error object may come without one. An object's members count only if they are its own.
@@ -38,7 +41,7 @@ export interface MessageHeader {
  * ```
  */
 export function messageHeader(message: unknown): MessageHeader {
-  if (message instanceof JsonText) {
+  if (message instanceof VerbatimJson) {
     if (message.origin !== undefined) return messageHeader(message.origin);
     const shape = message.shape;
     return shape === undefined ? INVALID : headerOfShape(shape);
@@ -71,7 +74,7 @@ export function batchHeaders(message: unknown): MessageHeader[] {
 /** The messages in a batch, each with its header; see {@linkcode batchHeaders}. */
 export function batchMessages(message: unknown): (readonly [message: unknown, header: MessageHeader])[] {
   let elements: readonly unknown[] = [];
-  if (message instanceof JsonText) {
+  if (message instanceof VerbatimJson) {
     if (message.origin !== undefined) return batchMessages(message.origin);
     if (message.shape?.type === "array") {
       elements = elementSpans(message.text).map((span) => jsonText(message.text.slice(...span)));
@@ -91,7 +94,7 @@ export function cancelledRequestKey(
   if (kind !== "notification" || method !== "notifications/cancelled") return undefined;
   const path = ["params", "requestId"];
   let key: string | undefined;
-  if (message instanceof JsonText) {
+  if (message instanceof VerbatimJson) {
     const text = textAt(message, path);
     key = text && idKeyOfText(text);
   } else {
@@ -126,8 +129,7 @@ export function inputRequiredState(
 ): InputRequiredState | undefined {
   switch (header.kind) {
     case "response": {
-      if (!mayHold(message, "_required")) return undefined;
-      if (valueAt(message, ["result", "resultType"]) !== "input_required") return undefined;
+      if (resultMember(message, "resultType") !== "input_required") return undefined;
       return stateOf(valueAt(message, ["result", "requestState"]));
     }
     case "request": {
@@ -141,18 +143,32 @@ export function inputRequiredState(
   }
 }
 
-const IS_ERROR = ["result", "isError"];
-
 /**
  * Whether `message` is the result of a tool that says `isError` (MCP): the call came through, and what was called failed.
  * A JSON-RPC error is none.
  */
 export function isToolError(message: unknown, header: MessageHeader = messageHeader(message)): boolean {
-  if (header.kind !== "response" || header.isError) return false;
-  if (message instanceof JsonText) return mayHold(message, 'Error"') && valueAt(message, IS_ERROR) === true;
-  // Mostly it says no such thing, and two plain look-ups tell.
-  const { result } = message as { readonly result?: { readonly isError?: unknown } | null };
-  return result?.isError === true && valueAt(message, IS_ERROR) === true;
+  return header.kind === "response" && !header.isError && resultMember(message, "isError") === true;
+}
+
+/** What MCP says in the result of a response, as far as it is the result's own. */
+function resultMember(response: unknown, name: "isError" | "resultType"): unknown {
+  let value = response as { readonly result?: unknown } | undefined;
+  if (response instanceof VerbatimJson) {
+    const { origin } = response;
+    if (origin === undefined || hasOwnSpelling(origin)) {
+      return name === "isError" ? response.shape?.resultIsError : response.shape?.resultType;
+    }
+    value = origin;
+  }
+  // Mostly it says no such thing, and a plain look-up tells.
+  const found = (value?.result as Record<string, unknown> | null | undefined)?.[name];
+  return found === undefined || found === false ? found : valueAt(value, ["result", name]);
+}
+
+/** Whether the result of a value is an object that `JSON.stringify` asks what to write. */
+function hasOwnSpelling({ result }: { readonly result?: unknown }): boolean {
+  return typeof (result as { readonly toJSON?: unknown } | null | undefined)?.toJSON === "function";
 }
 
 const BATCH: MessageHeader = noMessage("batch", undefined);
@@ -240,7 +256,7 @@ function member(object: object, name: string): unknown {
 }
 
 function valueAt(message: unknown, path: readonly string[]): unknown {
-  if (message instanceof JsonText) {
+  if (message instanceof VerbatimJson) {
     const text = textAt(message, path);
     return text === undefined ? undefined : JSON.parse(text);
   }
@@ -249,17 +265,14 @@ function valueAt(message: unknown, path: readonly string[]): unknown {
   return value;
 }
 
-function textAt(message: JsonText, path: readonly string[]): string | undefined {
+function textAt(message: VerbatimJson, path: readonly string[]): string | undefined {
   const span = valueSpan(message.text, path);
   return span && message.text.slice(...span);
 }
 
-/**
- * Rules out most texts without a walk through them. `part` is the end of a word, from a character on that is rare in
- * texts: looking for that is several times as fast. A letter of ASCII may be spelled as an escape, such as `\u0065`.
- */
-function mayHold(message: unknown, part: string): boolean {
-  return !(message instanceof JsonText) || message.text.includes(part) || message.text.includes("\\u00");
+/** Rules out most texts without a walk through them. A letter of ASCII may be spelled as an escape, such as `\u0065`. */
+function mayHold(message: unknown, name: string): boolean {
+  return !(message instanceof VerbatimJson) || message.text.includes(name) || message.text.includes("\\u00");
 }
 
 function stateOf(requestState: unknown): InputRequiredState {

@@ -273,7 +273,7 @@ export interface EnvelopeFields {
 
 /** An envelope around a JSON-RPC message. */
 export interface JsonEnvelope extends EnvelopeFields {
-  /** The message: a value that has a JSON text, or its very text as `jsonText("…")`. Not undefined. */
+  /** The message: a value that has a JSON text, or it as it is spelled: `jsonText("…")`, `jsonBytes(…)`. Not undefined. */
   message: unknown;
   /** Not beside a message. */
   raw?: null | undefined;

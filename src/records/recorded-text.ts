@@ -1,4 +1,6 @@
-import { JsonText, valueSpan } from "../json/json-text.ts";
+import { JsonText } from "../json/json-text.ts";
+import { valueSpan } from "../json/json-span.ts";
+import { VerbatimJson } from "../json/verbatim-json.ts";
 import { TapeError } from "../errors.ts";
 import type { FrameEnv, FrameRecord } from "./record.ts";
 import { sameJson } from "../json/same-json.ts";
@@ -107,7 +109,7 @@ export function wireBytes(frame: Pick<FrameRecord, "env">): Uint8Array {
  */
 export function envText(env: FrameEnv): string {
   const { message } = env;
-  if (message instanceof JsonText) return checkedText(message);
+  if (message instanceof VerbatimJson) return checkedText(message);
   return keptText(env) ?? stringify(message, "a message");
 }
 
@@ -117,7 +119,7 @@ export function envText(env: FrameEnv): string {
  */
 export function exactMessage({ env }: Pick<FrameRecord, "env">): unknown {
   const { message } = env;
-  if (typeof message !== "object" || message === null || message instanceof JsonText) return message;
+  if (typeof message !== "object" || message === null || message instanceof VerbatimJson) return message;
   const isInexact = Array.isArray(message) ? message.some(hasInexactId) : hasInexactId(message);
   const text = isInexact ? keptText(env) : undefined;
   return text === undefined ? message : new JsonText(text);
@@ -160,11 +162,11 @@ function isJsonSpace(code: number): boolean {
 }
 
 /**
- * The text of a {@linkcode JsonText} on one line.
+ * The text of a {@linkcode VerbatimJson} on one line.
  *
  * @throws {TapeError} code `serialization`: it is not JSON
  */
-export function checkedText(message: JsonText): string {
+export function checkedText(message: VerbatimJson): string {
   const { line } = message;
   if (line === undefined) throw new TapeError("serialization", "Cannot encode a message: its text is not JSON");
   return line;

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { JsonMembers } from "../../src/json/json-members.ts";
-import { type JsonShape, scanJson } from "../../src/json/json-scan.ts";
+import { scanJson } from "../../src/json/json-scan.ts";
+import type { JsonShape } from "../../src/json/json-shape.ts";
 
 const utf8 = new TextEncoder();
 

@@ -2,16 +2,11 @@ import fc from "fast-check";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  elementSpans,
-  flattenJson,
-  type JsonShape,
-  JsonText,
-  jsonText,
-  type JsonType,
-  scanJson,
-  valueSpan,
-} from "../../src/json/json-text.ts";
+import { scanJson } from "../../src/json/json-scan.ts";
+import type { JsonShape, JsonType } from "../../src/json/json-shape.ts";
+import { elementSpans, valueSpan } from "../../src/json/json-span.ts";
+import { JsonText, jsonText } from "../../src/json/json-text.ts";
+import { flattenJson } from "../../src/json/verbatim-json.ts";
 
 /** What JSON.parse makes of a text; undefined where it throws. */
 function parsed(text: string): { readonly value: unknown } | undefined {
@@ -102,6 +97,8 @@ test("scanJson() tells what JSON-RPC needs to know of an object", () => {
     params: undefined,
     result: undefined,
     error: undefined,
+    resultIsError: false,
+    resultType: undefined,
   };
   const table: [text: string, shape: Partial<JsonShape>][] = [
     ["{}", {}],
@@ -130,6 +127,23 @@ test("scanJson() tells what JSON-RPC needs to know of an object", () => {
     ['{"jsonrpc":"2.0 ","é":1}', { jsonrpc: "other" }],
     ['{"jsonrpc":null}', { jsonrpc: "other" }],
     ['{"a":{"id":1},"b":[{"id":2}],"result":true}', { result: "boolean" }],
+    ['{"result":{"isError":true,"resultType":"a\\u0062"}}', {
+      result: "object",
+      resultIsError: true,
+      resultType: "ab",
+    }],
+    ['{"result":{"\\u0069sError":true,"result\\u0054ype":"é"}}', {
+      result: "object",
+      resultIsError: true,
+      resultType: "é",
+    }],
+    ['{"result":{"isError":true,"isError":false,"resultType":"a","resultType":1}}', { result: "object" }],
+    ['{"result":{"isError":true,"resultType":"a"},"result":{}}', { result: "object" }],
+    ['{"result":{"isError":true,"resultType":"a"},"result":[]}', { result: "array" }],
+    ['{"result":{"a":{"isError":true,"resultType":"a"}}}', { result: "object" }],
+    ['{"result":[{"isError":true,"resultType":"a"}]}', { result: "array" }],
+    ['{"params":{"isError":true,"resultType":"a"},"isError":true}', { params: "object" }],
+    ['{"result":{},"params":{"isError":true,"resultType":"a"}}', { result: "object", params: "object" }],
     ['{"é日🎉\ud800":"é","id":"ü🎉\ud800","method":"日"}', { id: "string", idText: '"ü🎉\ud800"', method: "日" }],
   ];
   for (const [text, shape] of table) assert.equal(scanJson(text), { ...none, ...shape }, text);

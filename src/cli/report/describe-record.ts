@@ -1,4 +1,4 @@
-import { valueSpan } from "../../json/json-text.ts";
+import { valueSpan } from "../../json/json-span.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import type { TapeStats } from "../../records/metadata.ts";
 import type { CorrelationRecord, EndRecord, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";

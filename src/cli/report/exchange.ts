@@ -1,4 +1,5 @@
-import { jsonText, valueSpan } from "../../json/json-text.ts";
+import { valueSpan } from "../../json/json-span.ts";
+import { jsonText } from "../../json/json-text.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import { batchHeaders, type MessageHeader, messageHeader } from "../../records/jsonrpc.ts";
 import type { CorrelationRecord, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";

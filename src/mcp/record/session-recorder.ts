@@ -10,7 +10,7 @@ import { specOf } from "../../streams/stage.ts";
 import { LINE_OVERHEAD_BYTES } from "../../tape/write/envelope-check.ts";
 import { DEFAULT_MAX_LINE_BYTES, lineSplit } from "../../transforms/line-split.ts";
 import type { TapeFeed } from "./tape-feed.ts";
-import { decodeUtf8 } from "../../lines/utf8.ts";
+import { decodeUtf8 } from "../../utf8.ts";
 
 /** What is recorded of a session: both sides of the protocol, and what the server says beside it. */
 export type RecordedStream = Direction | "stderr";

@@ -1,4 +1,4 @@
-import { JsonText } from "../../json/json-text.ts";
+import { VerbatimJson } from "../../json/verbatim-json.ts";
 import { member } from "../../json/member.ts";
 import { messageHeader } from "../jsonrpc.ts";
 import type { FrameEnv, FrameRecord } from "../record.ts";
@@ -116,7 +116,7 @@ export function isResponse<Method extends (keyof RequestMethods & string) | (str
 }
 
 function isKind(frame: FrameRecord, kind: string, method: string | undefined): boolean {
-  if (frame.flags?.is_stray === true || frame.env.message instanceof JsonText) return false;
+  if (frame.flags?.is_stray === true || frame.env.message instanceof VerbatimJson) return false;
   const header = messageHeader(frame.env.message);
   return header.kind === kind && (method === undefined || header.method === method);
 }

@@ -1,5 +1,6 @@
 import { TapeError } from "../../errors.ts";
 import { JsonText } from "../../json/json-text.ts";
+import { VerbatimJson } from "../../json/verbatim-json.ts";
 import { explainEnvelope, explainRecord, isMessageEnvelope, isTapeRecord } from "../../records/record-guard.ts";
 import type { MessageEnvelope, TapeRecord, TransportMetadata } from "../../records/record.ts";
 import { checkedText, stringify } from "../../records/recorded-text.ts";
@@ -44,7 +45,7 @@ export class EnvelopeCheck {
       this.#checkLength(bytes + utf8Length(JSON.stringify(raw)));
       return { raw: raw!, encoding, direction, timestamp, session_id, line_end, transport, action, flags };
     }
-    const text = message instanceof JsonText ? message : textOf(message);
+    const text = message instanceof VerbatimJson ? message : textOf(message);
     const flat = checkedText(text);
     if (flat.length * 3 + bytes > this.#maxLineBytes) this.#checkLength(utf8Length(flat) + bytes);
     return { message: text, direction, timestamp, session_id, line_end, transport, action, flags };

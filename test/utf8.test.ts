@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { decodeUtf8 } from "../../src/lines/utf8.ts";
+import { decodeUtf8 } from "../src/utf8.ts";
 
 test("decodeUtf8() gives what a TextDecoder gives, of any bytes and with a byte order mark", () => {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
