@@ -75,7 +75,7 @@ export { DEFAULT_MAX_LINE_BYTES, lineSplit, type LineSplitOptions } from "./tran
 export { pace, type PaceOptions, type Timed } from "./transforms/pace.ts";
 export { parseRecord, type ParseRecordOptions } from "./transforms/parse-record.ts";
 export { stampFrames, type StampFramesOptions } from "./transforms/stamp-frames.ts";
-export type { Durability } from "./tape/write/group-commit.ts";
+export type { Durability } from "./tape/write/commit/group-commit.ts";
 export { type FollowTapeOptions, TapeManager } from "./tape/manager.ts";
 export { type FollowOptions, type ReaderOptions, StreamingTapeReader } from "./tape/read/reader.ts";
 export type { CopyResult } from "./tape/repair/repair-report.ts";

@@ -125,6 +125,11 @@ export function checkOpenSink(key: string, options: OpenSinkOptions): void {
  * After `close` and `abort`, whether they rejected or not, `write` rejects with code `closed`.
  */
 export interface TapeSinkSpec extends SinkSpec<Uint8Array> {
+  /**
+   * Takes chunks in order, and has taken their bytes when its promise settles: the writer of a tape uses their memory again.
+   * Of what it keeps longer it makes a copy.
+   */
+  write(chunks: readonly Uint8Array[]): Promise<void>;
   /** Takes hold of the tape, for this writer alone. Called once, before anything else. */
   open(): Promise<void>;
   /**
@@ -203,7 +208,8 @@ export class TapeSink extends Sink<Uint8Array> {
 
   /**
    * Writes chunks past the stream's own queue: all of them, or, when it rejects, what `offset` then says: none, or some
-   * whole lines. One call at a time, and not while the stream has a writer.
+   * whole lines. One call at a time, and not while the stream has a writer. Once it has settled, the caller puts other
+   * bytes into the same memory.
    *
    * @throws {TapeError} code `io`; `tape_not_found`, `invalid_tape` or `locked` where somebody has taken the tape away
    */

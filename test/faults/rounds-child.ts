@@ -5,7 +5,7 @@
 import process from "node:process";
 import { isTapeError } from "../../src/errors.ts";
 import { fileStore } from "../../src/stores/file.ts";
-import type { Durability } from "../../src/tape/write/group-commit.ts";
+import type { Durability } from "../../src/tape/write/commit/group-commit.ts";
 import { StreamingTapeWriter } from "../../src/tape/write/writer.ts";
 import { linesOf } from "../helpers/child.ts";
 import { request } from "../helpers/tapes.ts";

@@ -3,7 +3,7 @@ import { Fused } from "../../src/streams/fuse.ts";
 import type { MessageEnvelope, TapeRecord } from "../../src/records/record.ts";
 import { RunningStats } from "../../src/records/running-stats.ts";
 import { specOf } from "../../src/streams/stage.ts";
-import { Sealer, UNSEALED } from "../../src/tape/write/seal.ts";
+import { Sealer, UNSEALED } from "../../src/tape/write/commit/seal.ts";
 import { checkpointInjector } from "../../src/transforms/checkpoint-injector.ts";
 import { correlator } from "../../src/transforms/correlator.ts";
 import { recordLine } from "../../src/transforms/encode-record.ts";

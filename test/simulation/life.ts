@@ -1,7 +1,7 @@
 import { isTapeError, TapeError } from "../../src/errors.ts";
 import type { TapeStatus } from "../../src/records/metadata.ts";
 import type { MessageEnvelope, TapeRecord } from "../../src/records/record.ts";
-import type { Durability } from "../../src/tape/write/group-commit.ts";
+import type { Durability } from "../../src/tape/write/commit/group-commit.ts";
 import { StreamingTapeWriter } from "../../src/tape/write/writer.ts";
 import type { TapeStore } from "../../src/stores/store.ts";
 import { simulatedStore } from "./files.ts";

@@ -1,5 +1,5 @@
 import { isTapeError } from "../../src/errors.ts";
-import type { Durability } from "../../src/tape/write/group-commit.ts";
+import type { Durability } from "../../src/tape/write/commit/group-commit.ts";
 import { withTimeOf } from "./fake-time.ts";
 import { FOLDER, simulatedStore } from "./files.ts";
 import { Life } from "./life.ts";

@@ -1,7 +1,7 @@
 import { checkOptions, type OptionNames } from "../../arguments.ts";
 import { deferred } from "../../deferred.ts";
 import type { TapeTransport } from "../../records/metadata.ts";
-import type { Durability } from "../../tape/write/group-commit.ts";
+import type { Durability } from "../../tape/write/commit/group-commit.ts";
 import { goOn } from "../../tape/write/go-on.ts";
 import { StreamingTapeWriter } from "../../tape/write/writer.ts";
 import { checkDurability, type CreateWriterOptions, type WriterOptions } from "../../tape/write/writer-options.ts";

@@ -4,7 +4,7 @@ import type { CheckpointRecord, TapeRecord } from "../../records/record.ts";
 import { RunningStats } from "../../records/running-stats.ts";
 import type { TapeSink } from "../../streams/sink.ts";
 import { recordLine } from "../../transforms/encode-record.ts";
-import { checksumText, UNSEALED } from "../write/seal.ts";
+import { checksumText, UNSEALED } from "../write/commit/seal.ts";
 
 const BLOCK_BYTES = 256 * 1024;
 const LINE_END = Uint8Array.of(0x0a);

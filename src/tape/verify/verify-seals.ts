@@ -1,6 +1,6 @@
 import { crc32 } from "../../lines/crc32.ts";
 import type { TapeLine } from "../../lines/line.ts";
-import { checksumText, sealedLength } from "../write/seal.ts";
+import { checksumText, sealedLength } from "../write/commit/seal.ts";
 
 const NAME = "crc32";
 const QUOTE = 0x22;

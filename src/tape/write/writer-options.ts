@@ -3,7 +3,7 @@ import { printable, TapeError } from "../../errors.ts";
 import type { TapeMetadata } from "../../records/metadata.ts";
 import type { TapeRecord } from "../../records/record.ts";
 import type { CorrelatorOptions } from "../../transforms/correlator.ts";
-import type { Durability } from "./group-commit.ts";
+import type { Durability } from "./commit/group-commit.ts";
 
 /** Options of every {@linkcode StreamingTapeWriter}. */
 export interface WriterOptions {

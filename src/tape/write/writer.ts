@@ -1,6 +1,5 @@
 import { TapeError } from "../../errors.ts";
 import { Fused } from "../../streams/fuse.ts";
-import { LineEncoder } from "../../lines/line-encoder.ts";
 import type { SessionEnd, TapeMetadata, TapeStats } from "../../records/metadata.ts";
 import type { CorrelationRecord, LostMessage, TransportMetadata } from "../../records/record.ts";
 import type { MessageEnvelope, TapeRecord } from "../../records/record.ts";
@@ -13,12 +12,13 @@ import { checkpointInjector } from "../../transforms/checkpoint-injector.ts";
 import { recordLine } from "../../transforms/encode-record.ts";
 import { stampFrames, stopwatch } from "../../transforms/stamp-frames.ts";
 import { EnvelopeCheck } from "./envelope-check.ts";
-import { type Durability, GroupCommit } from "./group-commit.ts";
-import { Ledger, reasonOf } from "./ledger.ts";
+import { type Durability, GroupCommit } from "./commit/group-commit.ts";
+import { PendingLines } from "./commit/pending-lines.ts";
+import { Ledger, reasonOf } from "./commit/ledger.ts";
 import { LiveMetadata } from "./live-metadata.ts";
 import { MetadataFile } from "./metadata-file.ts";
 import { openAgain, type OpenedTape, openNew } from "./open-writer.ts";
-import { Sealer, UNSEALED } from "./seal.ts";
+import { Sealer, UNSEALED } from "./commit/seal.ts";
 import type { CreateWriterOptions, TapeDescription, WriterOptions } from "./writer-options.ts";
 
 /**
@@ -54,14 +54,14 @@ export class StreamingTapeWriter {
   readonly #ledger: Ledger;
   readonly #elapsedUs: () => number;
   readonly #records: Fused<MessageEnvelope | TapeRecord, never>;
-  readonly #lines = new LineEncoder();
+  readonly #lines = new PendingLines();
   readonly #isSealing: boolean;
   readonly #commit: GroupCommit;
   readonly #metadataFile: MetadataFile;
   readonly #metadata: LiveMetadata;
   #nextSeq: number;
-  /** Where the last frame, log or gap ends in what was encoded: what came along with it, such as a checkpoint, is behind. */
-  #ownEnd = 0;
+  /** The last line that is a frame, a log or a gap: what came along with it, such as a checkpoint, is behind. */
+  #ownLine = 0;
   #isStreaming = false;
   #sessionEnd: TapeRecord | undefined;
   #ending: Promise<TapeMetadata> | undefined;
@@ -77,6 +77,7 @@ export class StreamingTapeWriter {
     const ledger = this.#ledger = new Ledger(
       opened.stats,
       opened.sink.offset,
+      () => this.#lines.total,
       () => this.elapsedMs,
       options.onLoss,
     );
@@ -97,8 +98,8 @@ export class StreamingTapeWriter {
         stats: ledger.stats,
         fileSizeBytes: () => ledger.size,
       })),
-      // As encodeRecord, but its lines stay together in the encoder's blocks until they are written.
-      { transform: (record: TapeRecord) => ledger.size += this.#append(record) },
+      // As encodeRecord, but the lines stay together until they are written.
+      { transform: (record: TapeRecord) => this.#append(record) },
     ]);
     this.#isSealing = options.checksums ?? true;
     this.#commit = new GroupCommit(opened.sink, this.#lines, {
@@ -244,7 +245,7 @@ export class StreamingTapeWriter {
       request_seq: requestSeq,
       response_seq: responseSeq,
     });
-    await this.#settle(undefined, this.#lines.total);
+    await this.#settle(undefined, this.#lines.count);
   }
 
   /**
@@ -358,13 +359,13 @@ export class StreamingTapeWriter {
     throw new TapeError("internal", `Cannot write to tape ${this.tapeId}: ${String(error)}`, { cause: error });
   }
 
-  #append(record: TapeRecord): number {
-    if (record.type === "checkpoint" && this.#isSealing) {
-      return this.#lines.appendLast(recordLine({ ...record, crc32: UNSEALED }));
+  #append(record: TapeRecord): void {
+    if (record.type === "checkpoint") {
+      this.#lines.appendLast(recordLine(this.#isSealing ? { ...record, crc32: UNSEALED } : record));
+      return;
     }
-    const length = this.#lines.append(recordLine(record));
-    if (record.type !== "checkpoint" && record.type !== "correlation") this.#ownEnd = this.#lines.total;
-    return length;
+    this.#lines.append(recordLine(record));
+    if (record.type !== "correlation") this.#ownLine = this.#lines.count;
   }
 
   #pushRecord(record: TapeRecord): void {
@@ -373,9 +374,11 @@ export class StreamingTapeWriter {
   }
 
   /** Gives `value` when what was pushed is as safe as it should be. */
-  #settle<T>(value: T, ownEnd: number = this.#ownEnd): Promise<T> {
+  #settle<T>(value: T, ownLine: number = this.#ownLine): Promise<T> {
     this.#metadataFile.touch();
-    return this.#durability === "buffered" ? this.#commit.ready.then(() => value) : this.#commit.settled(value, ownEnd);
+    return this.#durability === "buffered"
+      ? this.#commit.ready.then(() => value)
+      : this.#commit.settled(value, ownLine);
   }
 
   async #writeBatch(envelopes: readonly MessageEnvelope[]): Promise<void> {

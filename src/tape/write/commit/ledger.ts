@@ -1,10 +1,10 @@
-import type { Bytes } from "../../lines/bytes.ts";
-import { printable } from "../../errors.ts";
-import { TapeLine } from "../../lines/line.ts";
-import type { RunningStats } from "../../records/running-stats.ts";
-import type { GapRecord, TapeRecord } from "../../records/record.ts";
-import { recordLine } from "../../transforms/encode-record.ts";
-import { parseLine } from "../../lines/parse-line.ts";
+import type { Bytes } from "../../../lines/bytes.ts";
+import { printable } from "../../../errors.ts";
+import { TapeLine } from "../../../lines/line.ts";
+import type { RunningStats } from "../../../records/running-stats.ts";
+import type { GapRecord, TapeRecord } from "../../../records/record.ts";
+import { recordLine } from "../../../transforms/encode-record.ts";
+import { parseLine } from "../../../lines/parse-line.ts";
 
 /** Frames that were lost since the last line that could be written. */
 interface Loss {
@@ -22,22 +22,35 @@ export class Ledger {
   readonly stats: RunningStats;
   readonly #elapsedMs: () => number;
   readonly #tellLoss: ((record: TapeRecord, error: unknown) => void) | undefined;
-  /** Bytes of the tape, counting those that still wait to be written. */
-  size: number;
+  readonly #appended: () => number;
+  /** What the tape has beyond what was appended to it by this writer. */
+  #beyond: number;
   #loss: Loss | undefined;
   #announced: { readonly gap: GapRecord; readonly line: Bytes } | undefined;
   #failure: { readonly error: unknown } | undefined;
 
+  /**
+   * @param stats what the tape has so far
+   * @param size how many bytes that is
+   * @param appended how many bytes were appended since
+   */
   constructor(
     stats: RunningStats,
     size: number,
+    appended: () => number,
     elapsedMs: () => number,
     tellLoss: ((record: TapeRecord, error: unknown) => void) | undefined,
   ) {
     this.stats = stats;
-    this.size = size;
+    this.#beyond = size;
+    this.#appended = appended;
     this.#elapsedMs = elapsedMs;
     this.#tellLoss = tellLoss;
+  }
+
+  /** Bytes of the tape, counting those that still wait to be written. */
+  get size(): number {
+    return this.#beyond + this.#appended();
   }
 
   /** Why lines were lost that the tape does not tell of yet. */
@@ -71,7 +84,7 @@ export class Ledger {
   onWritten(): void {
     if (this.#announced === undefined) return;
     this.stats.add(this.#announced.gap);
-    this.size += this.#announced.line.length;
+    this.#beyond += this.#announced.line.length;
     this.#announced = undefined;
     this.#loss = undefined;
   }
@@ -81,7 +94,7 @@ export class Ledger {
     this.#announced = undefined;
     const loss = this.#loss ??= { ts: undefined, from: undefined, to: undefined, count: 0, reason: reasonOf(error) };
     for (const { line, bytes } of linesIn(pieces)) {
-      this.size -= bytes.length;
+      this.#beyond -= bytes.length;
       const record = parseLine(line);
       this.stats.subtract(record);
       this.#tellLoss?.(record, error);
@@ -105,7 +118,7 @@ export class Ledger {
     const kept: Bytes[] = [];
     for (const { line, bytes } of linesIn(pieces)) {
       if (line.type === "checkpoint") {
-        this.size -= bytes.length;
+        this.#beyond -= bytes.length;
         this.stats.subtract({ type: line.type });
       } else kept.push(bytes);
     }

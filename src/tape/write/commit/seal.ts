@@ -1,5 +1,5 @@
-import type { Bytes } from "../../lines/bytes.ts";
-import { crc32 } from "../../lines/crc32.ts";
+import type { Bytes } from "../../../lines/bytes.ts";
+import { crc32 } from "../../../lines/crc32.ts";
 
 /** Stands in a checkpoint until its checksum is known. */
 export const UNSEALED: string = "0".repeat(8);

@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { jsonText, memoryStore, StreamingTapeWriter, type TapeStore } from "../../../src/mod.ts";
+import { jsonText, memoryStore, StreamingTapeWriter, type TapeStore } from "../../../../src/mod.ts";
 import { crc32 } from "node:zlib";
 import { Buffer } from "node:buffer";
 

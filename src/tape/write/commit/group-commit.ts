@@ -1,7 +1,8 @@
-import type { Bytes } from "../../lines/bytes.ts";
-import { type Deferred, deferred } from "../../deferred.ts";
-import type { LineEncoder } from "../../lines/line-encoder.ts";
-import type { TapeSink } from "../../streams/sink.ts";
+import type { Bytes } from "../../../lines/bytes.ts";
+import { type Deferred, deferred } from "../../../deferred.ts";
+import { indexOfNewline } from "../../../lines/newline.ts";
+import type { TapeSink } from "../../../streams/sink.ts";
+import type { Batch, Outcome, PendingLines } from "./pending-lines.ts";
 import type { Sealer } from "./seal.ts";
 
 /** When a write counts as done; see {@linkcode WriterOptions.durability}. */
@@ -24,46 +25,31 @@ export interface GroupCommitOptions {
   readonly onLost: (pieces: readonly Bytes[], error: unknown) => void;
 }
 
-/** Who waits for the lines up to a position. */
-interface Waiter {
-  readonly end: number;
-  /** Where the line ends that must have arrived for it: those behind it only came along. */
-  readonly ownEnd: number;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** The most that goes out in one write, give or take a block. */
-const MAX_BATCH_BYTES = 1024 * 1024;
-
 /**
  * Group commit: while one write is under way, lines gather; the next write takes all of them at once, and one sync
  * serves all who wait. There is no timer, so a single line goes out at once.
  */
 export class GroupCommit {
   readonly #sink: TapeSink;
-  readonly #lines: LineEncoder;
+  readonly #lines: PendingLines;
   readonly #options: GroupCommitOptions;
-  /** Those who wait, in the order of their lines; the first `#served` of them have been answered. */
-  #waiters: Waiter[] = [];
-  #served = 0;
   #inFlight = 0;
-  /** Lines up to this position were encoded before it was known that others are lost. */
+  /** Lines up to this one were encoded before it was known that others are lost. */
   #outdatedUpTo = 0;
   #running: Promise<void> | undefined;
   #room: Deferred<void> | undefined;
   /** Why what is written counts as synced no more, from the first failed sync on. */
   syncFailure: { readonly error: unknown } | undefined;
 
-  constructor(sink: TapeSink, lines: LineEncoder, options: GroupCommitOptions) {
+  constructor(sink: TapeSink, lines: PendingLines, options: GroupCommitOptions) {
     this.#sink = sink;
     this.#lines = lines;
     this.#options = options;
   }
 
-  /** Bytes that were accepted and not yet written. */
+  /** Bytes that were accepted and not yet written; see {@linkcode PendingLines.waiting}. */
   get pendingBytes(): number {
-    return this.#lines.total - this.#lines.taken + this.#inFlight;
+    return this.#lines.waiting + this.#inFlight;
   }
 
   /** Settles when less than the high-water mark waits. */
@@ -78,10 +64,12 @@ export class GroupCommit {
     this.#running ??= this.#run();
   }
 
-  /** Settles when all lines so far are written (and synced), or rejects when those up to `ownEnd` are not. */
-  settled<T>(value: T, ownEnd: number = this.#lines.total): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ end: this.#lines.total, ownEnd, resolve: () => resolve(value), reject });
+  /** Settles when all lines so far are written (and synced), or rejects when those up to `ownLine` are not. */
+  settled<T>(value: T, ownLine: number = this.#lines.count): Promise<T> {
+    return this.#lines.settled().then(({ arrivedUpTo, error, syncFailure }) => {
+      if (ownLine > arrivedUpTo) throw error;
+      if (syncFailure !== undefined) throw syncFailure.error;
+      return value;
     });
   }
 
@@ -94,30 +82,31 @@ export class GroupCommit {
     // All that is committed before the current function returns goes out together.
     await Promise.resolve();
     do {
-      const isOutdated = this.#lines.taken < this.#outdatedUpTo;
-      const pieces = this.#lines.take(MAX_BATCH_BYTES);
-      const waiters = this.#waitersUpTo(this.#lines.taken);
-      this.#inFlight = pieces.reduce((sum, piece) => sum + piece.length, 0);
-      await this.#write(pieces, isOutdated, waiters);
+      const batch = this.#lines.take();
+      this.#inFlight = batch.length;
+      const outcome = await this.#write(batch);
+      this.#lines.release(batch);
+      batch.outcome?.resolve(await this.#synced(batch, outcome));
       if (this.#room !== undefined && this.pendingBytes < this.#options.highWaterMark) {
         this.#room.resolve();
         this.#room = undefined;
       }
-    } while (this.#lines.total > this.#lines.taken || this.#served < this.#waiters.length);
+    } while (this.#lines.isWaiting);
     this.#running = undefined;
   }
 
-  async #write(encoded: readonly Bytes[], isOutdated: boolean, waiters: readonly Waiter[]): Promise<void> {
-    const { preamble, outdated, onWritten, onLost, synced, sealer } = this.#options;
+  /** Writes a batch, or notes what of it is lost. */
+  async #write({ pieces: encoded, firstLine, lastLine }: Batch): Promise<Outcome> {
+    const { preamble, outdated, onWritten, onLost, sealer } = this.#options;
     const first = preamble();
     let pieces = encoded;
-    if (isOutdated || first !== undefined) {
+    if (firstLine < this.#outdatedUpTo || first !== undefined) {
       pieces = outdated(encoded);
-      this.#outdatedUpTo = this.#lines.total;
+      this.#outdatedUpTo = this.#lines.count;
     }
     const chunks = first === undefined ? pieces : [first, ...pieces];
     const offset = this.#sink.offset;
-    let served = waiters;
+    let outcome: Outcome = { arrivedUpTo: lastLine };
     try {
       if (chunks.length > 0) {
         const crc = sealer?.fill(chunks);
@@ -135,35 +124,24 @@ export class GroupCommit {
         onWritten();
       }
       const lost = arrived.length > 0 ? missing : pieces;
-      const lostFrom = arrived.length > 0 ? this.#lines.taken - lengthFrom(lost, encoded) : -1;
+      outcome = { arrivedUpTo: arrived.length > 0 ? lastLine - linesFrom(lost, encoded) : -1, error };
       if (lost.length > 0 || arrived.length === 0) onLost(lost, error);
-      served = waiters.filter(({ ownEnd }) => ownEnd <= lostFrom);
-      for (const { ownEnd, reject } of waiters) if (ownEnd > lostFrom) reject(error);
     }
     // What was encoded meanwhile does not count the preamble in.
-    if (first !== undefined) this.#outdatedUpTo = this.#lines.total;
-    try {
-      if (synced && served.length > 0) await this.#sink.sync();
-    } catch (error) {
-      this.syncFailure ??= { error };
-      for (const { reject } of served) reject(error);
-      return;
-    }
-    for (const { resolve } of served) resolve();
+    if (first !== undefined) this.#outdatedUpTo = this.#lines.count;
+    return outcome;
   }
 
-  #waitersUpTo(position: number): Waiter[] {
-    const from = this.#served;
-    while (this.#served < this.#waiters.length && this.#waiters[this.#served]!.end <= position) this.#served++;
-    const waiters = this.#waiters.slice(from, this.#served);
-    if (this.#served === this.#waiters.length) {
-      this.#waiters = [];
-      this.#served = 0;
-    } else if (this.#served > 4096) {
-      this.#waiters.splice(0, this.#served);
-      this.#served = 0;
+  /** Syncs what has arrived, if somebody waits for that. */
+  async #synced(batch: Batch, outcome: Outcome): Promise<Outcome> {
+    if (!this.#options.synced || batch.outcome === undefined || outcome.arrivedUpTo < 0) return outcome;
+    try {
+      await this.#sink.sync();
+      return outcome;
+    } catch (error) {
+      this.syncFailure ??= { error };
+      return { ...outcome, syncFailure: { error } };
     }
-    return waiters;
   }
 }
 
@@ -181,14 +159,21 @@ function splitAt(pieces: readonly Bytes[], length: number): [before: Bytes[], be
   return [before, behind];
 }
 
-/** How many bytes of `pieces` stand from the first of `part` on, which is a part of one of them. */
-function lengthFrom([first]: readonly Bytes[], pieces: readonly Bytes[]): number {
+/** How many lines of `pieces` there are from the first of `part` on, which is a part of one of them. */
+function linesFrom([first]: readonly Bytes[], pieces: readonly Bytes[]): number {
   if (first === undefined) return 0;
-  let length = 0;
+  let lines = 0;
   for (const piece of pieces.toReversed()) {
     const at = piece.buffer === first.buffer ? first.byteOffset - piece.byteOffset : -1;
-    if (at >= 0 && at < piece.length) return length + piece.length - at;
-    length += piece.length;
+    const isHere = at >= 0 && at < piece.length;
+    lines += countLines(isHere ? piece.subarray(at) : piece);
+    if (isHere) break;
   }
-  return length;
+  return lines;
+}
+
+function countLines(bytes: Bytes): number {
+  let lines = 0;
+  for (let at = indexOfNewline(bytes, 0); at >= 0; at = indexOfNewline(bytes, at + 1)) lines++;
+  return lines;
 }

@@ -1,12 +1,12 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { LineEncoder } from "../../../src/lines/line-encoder.ts";
-import { TapeSink } from "../../../src/streams/sink.ts";
-import { GroupCommit, type GroupCommitOptions } from "../../../src/tape/write/group-commit.ts";
-import { Gate } from "../../helpers/faulty-store.ts";
-import { assertSameList } from "../../helpers/same-list.ts";
-import { settled } from "../../helpers/streams.ts";
-import { eventually, reasonOf, within } from "../../helpers/within.ts";
+import { TapeSink } from "../../../../src/streams/sink.ts";
+import { GroupCommit, type GroupCommitOptions } from "../../../../src/tape/write/commit/group-commit.ts";
+import { PendingLines } from "../../../../src/tape/write/commit/pending-lines.ts";
+import { Gate } from "../../../helpers/faulty-store.ts";
+import { assertSameList } from "../../../helpers/same-list.ts";
+import { settled } from "../../../helpers/streams.ts";
+import { eventually, reasonOf, within } from "../../../helpers/within.ts";
 
 /** A queue before a sink that a test has in its hand. */
 class Bench {
@@ -15,7 +15,7 @@ class Bench {
   readonly writes: string[] = [];
   readonly lost: string[] = [];
   readonly outdated: string[] = [];
-  readonly lines: LineEncoder = new LineEncoder();
+  readonly lines: PendingLines = new PendingLines();
   readonly queue: GroupCommit;
   preamble: string | undefined;
   offset = 0;
@@ -225,10 +225,10 @@ test("GroupCommit serves whoever waits for a line that arrived, though what came
   bench.failure = new Error("ENOSPC");
   bench.gate.shut();
   bench.lines.append("frame\n");
-  const ownEnd = bench.lines.total;
+  const ownLine = bench.lines.count;
   bench.lines.append("checkpoint\n");
   bench.queue.commit();
-  const frame = bench.queue.settled("frame", ownEnd);
+  const frame = bench.queue.settled("frame", ownLine);
   await eventually("the write", () => bench.gate.waiting === 1);
   bench.offset = "frame\n".length;
   bench.gate.open();
