@@ -1,13 +1,11 @@
 import { checkOptions, checkPath, type OptionNames } from "../../arguments.ts";
-import { constants } from "node:fs";
 import type { Bytes } from "../../lines/bytes.ts";
 import { printable, TapeError } from "../../errors.ts";
-import { codeOf, ioError } from "../../sinks/file/file-error.ts";
-import { fateOf } from "../../sinks/file/file-fate.ts";
 import { type FileSystem, systemFiles } from "../../sinks/file/file-system.ts";
-import type { FileHandle } from "../../sinks/file/file-handle.ts";
 import type { OpenSourceOptions } from "../../streams/source.ts";
 import { FileChanges } from "./file-changes.ts";
+import { OpenFile } from "./open-file.ts";
+import { PlainSource } from "./plain-source.ts";
 import { type Source, source } from "../../streams/source.ts";
 import type { SourceSpec } from "../../streams/source-spec.ts";
 
@@ -29,9 +27,6 @@ const BLOCK_BYTES = 512 * 1024;
 
 /** At the end of a file, how much to read first: what was written since the last look is mostly small. */
 const FOLLOW_BYTES = 16 * 1024;
-
-/** A line that is longer than this is handed out in parts. */
-const HELD_BYTES = 16 * 1024 * 1024;
 
 const LF = 0x0a;
 
@@ -71,121 +66,8 @@ export function fileSource(path: string, options: FileSourceOptions = {}): Sourc
 /** As {@linkcode fileSource}, from files of any kind. */
 export function fileSourceIn(files: FileSystem, path: string, options: FileSourceOptions): Source<Bytes> {
   checkOptions(`read ${printable(path, 4096)}`, options, OPTIONS);
-  return source(new (options.follow === true ? FollowingSource : PlainSource)(files, path, options));
-}
-
-/** A file that is opened when it is first read, and closed at its end. */
-class OpenFile {
-  readonly path: string;
-  readonly #files: FileSystem;
-  #file: FileHandle | undefined;
-  #closed = false;
-
-  constructor(files: FileSystem, path: string) {
-    this.#files = files;
-    this.path = path;
-  }
-
-  /** Up to `length` bytes from `position` on; undefined when there are none. */
-  async read(position: number, length: number): Promise<Bytes | undefined> {
-    try {
-      this.#file ??= await this.#files.open(this.path, constants.O_RDONLY);
-      // A fresh block each time: lines are views into it, and live as long as their reader likes.
-      const { bytesRead, buffer } = await this.#file.read(new Uint8Array(length), 0, length, position);
-      return bytesRead === 0 ? undefined : bytesRead === length ? buffer : buffer.subarray(0, bytesRead);
-    } catch (error) {
-      const name = printable(this.path, 4096);
-      if (codeOf(error) === "ENOENT") {
-        throw new TapeError("tape_not_found", `Cannot read ${name}: there is no such tape`, { cause: error });
-      }
-      throw ioError(`Cannot read ${name} at byte ${position}`, error);
-    } finally {
-      if (this.#closed) await this.close();
-    }
-  }
-
-  /** What became of the file that is read. */
-  fate(): ReturnType<typeof fateOf> {
-    return fateOf(this.#files, this.path, this.#file);
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    const file = this.#file;
-    this.#file = undefined;
-    await file?.close();
-  }
-}
-
-class PlainSource implements SourceSpec<Bytes> {
-  readonly #file: OpenFile;
-  readonly #end: number;
-  readonly #signal: AbortSignal | undefined;
-  #at: number;
-  /** How much to read at once: more than a block where a line is longer than that. */
-  #reach: number;
-  #isOver = false;
-  /** The read that is under way. */
-  #ahead: Promise<Bytes | undefined> | undefined;
-
-  constructor(
-    files: FileSystem,
-    path: string,
-    { start = 0, end = Infinity, blockBytes = BLOCK_BYTES, signal }: FileSourceOptions,
-  ) {
-    this.#file = new OpenFile(files, path);
-    this.#at = start;
-    this.#end = end;
-    this.#reach = blockBytes;
-    this.#signal = signal;
-  }
-
-  async pull(): Promise<readonly Bytes[] | undefined> {
-    try {
-      this.#signal?.throwIfAborted();
-      const block = await (this.#ahead ?? this.#next());
-      if (block === undefined) {
-        await this.#file.close();
-        return undefined;
-      }
-      this.#at += block.length;
-      this.#ahead = this.#next();
-      // Whoever asks next gets the error; until then it is nobody's.
-      this.#ahead.catch(() => {});
-      return [block];
-    } catch (error) {
-      await this.#file.close();
-      throw error;
-    }
-  }
-
-  async cancel(): Promise<void> {
-    await this.#ahead?.catch(() => {});
-    await this.#file.close();
-  }
-
-  /**
-   * What to hand out next: whole lines. Of a last line that is not whole yet another may take the place, so all of it has to
-   * be read at once.
-   */
-  async #next(): Promise<Bytes | undefined> {
-    // A tape with one line longer than a block has more of them: what it took to read that one is read from then on.
-    for (; !this.#isOver; this.#reach *= 4) {
-      const length = Math.min(this.#reach, this.#end - this.#at);
-      const block = length > 0 ? await this.#file.read(this.#at, length) : undefined;
-      if (block === undefined) break;
-      const end = this.#at + block.length;
-      if (end >= this.#end) return block;
-      const whole = block.lastIndexOf(LF) + 1;
-      if (whole > 0) return block.subarray(0, whole);
-      if (block.length < length && await this.#file.read(end, 1) === undefined) {
-        this.#isOver = true;
-        return block;
-      }
-      if (this.#reach >= HELD_BYTES) return block;
-    }
-    return undefined;
-  }
+  const { blockBytes = BLOCK_BYTES, follow = false } = options;
+  return source(new (follow ? FollowingSource : PlainSource)(files, path, { ...options, blockBytes }));
 }
 
 class FollowingSource implements SourceSpec<Bytes> {
@@ -203,7 +85,7 @@ class FollowingSource implements SourceSpec<Bytes> {
   constructor(
     files: FileSystem,
     path: string,
-    { start = 0, end = Infinity, blockBytes = BLOCK_BYTES, signal }: FileSourceOptions,
+    { start = 0, end = Infinity, blockBytes, signal }: OpenSourceOptions & { readonly blockBytes: number },
   ) {
     this.#file = new OpenFile(files, path);
     this.#at = start;

@@ -1,0 +1,50 @@
+import { constants } from "node:fs";
+import { printable, TapeError } from "../../errors.ts";
+import type { Bytes } from "../../lines/bytes.ts";
+import { codeOf, ioError } from "../../sinks/file/file-error.ts";
+import { fateOf } from "../../sinks/file/file-fate.ts";
+import type { FileHandle } from "../../sinks/file/file-handle.ts";
+import type { FileSystem } from "../../sinks/file/file-system.ts";
+
+/** A file that is opened when it is first read, and closed at its end. */
+export class OpenFile {
+  readonly path: string;
+  readonly #files: FileSystem;
+  #file: FileHandle | undefined;
+  #closed = false;
+
+  constructor(files: FileSystem, path: string) {
+    this.#files = files;
+    this.path = path;
+  }
+
+  /** Up to `length` bytes from `position` on; undefined when there are none. */
+  async read(position: number, length: number): Promise<Bytes | undefined> {
+    try {
+      this.#file ??= await this.#files.open(this.path, constants.O_RDONLY);
+      // A fresh block each time: lines are views into it, and live as long as their reader likes.
+      const { bytesRead, buffer } = await this.#file.read(new Uint8Array(length), 0, length, position);
+      return bytesRead === 0 ? undefined : bytesRead === length ? buffer : buffer.subarray(0, bytesRead);
+    } catch (error) {
+      const name = printable(this.path, 4096);
+      if (codeOf(error) === "ENOENT") {
+        throw new TapeError("tape_not_found", `Cannot read ${name}: there is no such tape`, { cause: error });
+      }
+      throw ioError(`Cannot read ${name} at byte ${position}`, error);
+    } finally {
+      if (this.#closed) await this.close();
+    }
+  }
+
+  /** What became of the file that is read. */
+  fate(): ReturnType<typeof fateOf> {
+    return fateOf(this.#files, this.path, this.#file);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
+  }
+}
