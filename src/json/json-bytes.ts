@@ -38,6 +38,14 @@ export class JsonBytes extends VerbatimJson {
     return this.end - this.start;
   }
 
+  /** The same bytes in memory of their own. */
+  copy(): JsonBytes {
+    // One more, which stays 0, for the scanner to stop at.
+    const block = new Uint8Array(this.length + 1);
+    block.set(this.bytes);
+    return new JsonBytes(block, 0, this.length);
+  }
+
   /** A view of the bytes, as they were given. */
   get bytes(): Uint8Array {
     return this.block.subarray(this.start, this.end);
@@ -115,8 +123,5 @@ export function jsonBytes(bytes: Uint8Array): JsonBytes {
       `Cannot take a message as bytes: it must be a Uint8Array, not ${kindOf(bytes)}`,
     );
   }
-  // One more, which stays 0, for the scanner to stop at.
-  const block = new Uint8Array(bytes.length + 1);
-  block.set(bytes);
-  return new JsonBytes(block, 0, bytes.length);
+  return new JsonBytes(bytes, 0, bytes.length).copy();
 }

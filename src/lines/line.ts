@@ -1,3 +1,4 @@
+import { JsonBytes } from "../json/json-bytes.ts";
 import type { Direction } from "../records/record.ts";
 import { decodeStrictly } from "../utf8.ts";
 
@@ -127,6 +128,11 @@ export class TapeLine implements LineHeader, LinePosition {
    */
   text(): string {
     return decodeStrictly(this.#block, this.#start, this.#end);
+  }
+
+  /** The line as a message that is given as its bytes, which are not copied. */
+  message(): JsonBytes {
+    return new JsonBytes(this.#block, this.#start, this.#end);
   }
 
   /**

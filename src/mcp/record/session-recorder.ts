@@ -117,10 +117,17 @@ class Lines {
 }
 
 /**
- * The message on a line: as the very text where it is JSON, else what stands there, in base64 where it is no text; and
+ * The message on a line: as the very bytes where they are JSON, else what stands there, in base64 where it is no text; and
  * what ends the line, where that is not `\n`.
  */
 function envelopeOf(line: TapeLine, direction: Direction): MessageEnvelope {
+  const message = line.message();
+  if (message.isLine) return { message, direction, line_end: notable(line.ending) };
+  return oddEnvelopeOf(line, direction);
+}
+
+/** The same for a line that cannot stand on the tape as it is: mostly it is no JSON, or more than one `\r` ends it. */
+function oddEnvelopeOf(line: TapeLine, direction: Direction): MessageEnvelope {
   let text: string;
   try {
     text = line.text();

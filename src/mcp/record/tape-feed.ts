@@ -1,7 +1,8 @@
 import { deferred } from "../../deferred.ts";
 import { isTapeError } from "../../errors.ts";
+import { JsonBytes } from "../../json/json-bytes.ts";
 import type { SessionEnd, TapeMetadata } from "../../records/metadata.ts";
-import type { LostMessage, MessageEnvelope, TapeRecord } from "../../records/record.ts";
+import type { JsonEnvelope, LostMessage, MessageEnvelope, TapeRecord } from "../../records/record.ts";
 import { isTakenAway } from "../../tape/write/go-on.ts";
 import type { StreamingTapeWriter } from "../../tape/write/writer.ts";
 import type { WriterOptions } from "../../tape/write/writer-options.ts";
@@ -117,11 +118,11 @@ export class TapeFeed {
     this.#looking.unref?.();
   }
 
-  /** Takes a message. `length` is about how many bytes it has. */
+  /** Takes a message. `length` is about how many bytes it has; those of one that waits are copied. */
   message(envelope: MessageEnvelope, length: number): void {
     const cost = length + RECORD_COST;
     if (!this.#hasRoomFor(cost)) this.lose("messages", this.#pressure());
-    else if (this.#writer === undefined) this.#wait({ envelope, cost });
+    else if (this.#writer === undefined) this.#wait({ envelope: kept(envelope), cost });
     else this.#writeMessage(this.#writer, envelope);
   }
 
@@ -325,6 +326,12 @@ export class TapeFeed {
     this.#reason = reasonOf(reason);
     this.#options.onTrouble(this.#reason);
   }
+}
+
+/** A message that may wait: bytes of their own do not keep a whole chunk in memory. */
+function kept(envelope: MessageEnvelope): MessageEnvelope {
+  const { message } = envelope;
+  return message instanceof JsonBytes ? { ...envelope as JsonEnvelope, message: message.copy() } : envelope;
 }
 
 function reasonOf(error: unknown): string {

@@ -2,6 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { deferred } from "../../../src/deferred.ts";
 import {
+  JsonBytes,
   jsonText,
   memoryStore,
   StreamingTapeReader,
@@ -230,6 +231,29 @@ test("TapeFeed leaves out a message that is too long for a line only when it is 
   const result = await feed.finish(10_000);
   assert.is(result.lostMessages, 1);
   assert.equal(digest(await disk.records()), ["gap of 1"]);
+});
+
+test("TapeFeed copies the bytes of a message that waits for the tape", async () => {
+  const disk = new ObedientDisk();
+  const gate = deferred();
+  const feed = new TapeFeed({
+    open: async (onLoss) => {
+      await gate.promise;
+      return await disk.open(onLoss);
+    },
+    goOn: never,
+    maxPendingBytes: 1024 * 1024,
+    onTrouble: () => {},
+  });
+  const started = feed.start(10_000);
+  const chunk = new TextEncoder().encode('{"method":"note","params":1}\n');
+  const message = new JsonBytes(chunk, 0, chunk.length - 1);
+  feed.message({ message, direction: "client_to_server" }, message.length);
+  chunk.fill(0x21);
+  gate.resolve();
+  await started;
+  assert.is((await feed.finish(10_000)).reason, undefined);
+  assert.equal(digest(await disk.records()), ["1"]);
 });
 
 test.run();
