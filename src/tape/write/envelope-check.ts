@@ -1,4 +1,5 @@
 import { TapeError } from "../../errors.ts";
+import { JsonBytes } from "../../json/json-bytes.ts";
 import { JsonText } from "../../json/json-text.ts";
 import { VerbatimJson } from "../../json/verbatim-json.ts";
 import { explainEnvelope, explainRecord, isMessageEnvelope, isTapeRecord } from "../../records/record-guard.ts";
@@ -25,7 +26,7 @@ export class EnvelopeCheck {
   }
 
   /**
-   * The envelope with its message as text, ready to be written.
+   * The envelope with its message as text or bytes, ready to be written.
    *
    * @throws {TapeError} code `invalid_argument`, `serialization`, `line_too_long`
    */
@@ -44,6 +45,10 @@ export class EnvelopeCheck {
     if (message === undefined) {
       this.#checkLength(bytes + utf8Length(JSON.stringify(raw)));
       return { raw: raw!, encoding, direction, timestamp, session_id, line_end, transport, action, flags };
+    }
+    if (message instanceof JsonBytes && message.isLine) {
+      this.#checkLength(bytes + message.length);
+      return { message, direction, timestamp, session_id, line_end, transport, action, flags };
     }
     const text = message instanceof VerbatimJson ? message : textOf(message);
     const flat = checkedText(text);

@@ -9,7 +9,7 @@ import type { Emit } from "../../streams/stage-spec.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { tapeKeys } from "../../records/tape-id.ts";
 import { checkpointInjector } from "../../transforms/checkpoint-injector.ts";
-import { recordLine } from "../../transforms/encode-record.ts";
+import { recordLine, splicedLine } from "../../transforms/encode-record.ts";
 import { stampFrames, stopwatch } from "../../transforms/stamp-frames.ts";
 import { EnvelopeCheck } from "./envelope-check.ts";
 import { type Durability, GroupCommit } from "./commit/group-commit.ts";
@@ -207,7 +207,7 @@ export class StreamingTapeWriter {
    * {@linkcode WriterOptions.durability} says; calls that do not wait for each other share a write. They are written in
    * the order of the calls.
    *
-   * @param envelope the message, as a value or as `jsonText`, and its direction
+   * @param envelope the message, as a value, as `jsonText` or as `jsonBytes`, and its direction
    * @param transport how it travelled; overrides the envelope's own
    * @throws {TapeError} code `invalid_argument`, `serialization`, `line_too_long`: nothing was written; `io`: the frame is
    * lost; `tape_not_found`, `invalid_tape`, `locked`: so is every further one, see {@linkcode check}; `closed`
@@ -364,7 +364,7 @@ export class StreamingTapeWriter {
       this.#lines.appendLast(recordLine(this.#isSealing ? { ...record, crc32: UNSEALED } : record));
       return;
     }
-    this.#lines.append(recordLine(record));
+    this.#lines.append(splicedLine(record));
     if (record.type !== "correlation") this.#ownLine = this.#lines.count;
   }
 

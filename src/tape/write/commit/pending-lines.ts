@@ -1,5 +1,6 @@
 import { type Deferred, deferred } from "../../../deferred.ts";
 import type { Bytes } from "../../../lines/bytes.ts";
+import type { SplicedLine } from "../../../lines/line-encoder.ts";
 
 /** Lines stay text until there is so much of it, in UTF-16 units: a call for many costs half of a call for each. */
 const TEXT_LENGTH = 16 * 1024;
@@ -92,15 +93,14 @@ export class PendingLines {
     return this.#full.length > 0 || this.#count > firstLine || outcome !== undefined;
   }
 
-  /** Appends a line, `\n` included. */
-  append(line: string): void {
+  /** Appends a line, `\n` included. Bytes in it are copied at once. */
+  append(line: string | SplicedLine): void {
     this.#begin();
-    this.#text += line;
+    if (typeof line === "string") this.#text += line;
+    else this.#splice(line);
   }
 
-  /** Appends a line of which a part is given as bytes, which are copied at once. */
-  appendSpliced(before: string, bytes: Uint8Array, after: string): void {
-    this.#begin();
+  #splice([before, bytes, after]: SplicedLine): void {
     this.#text += before;
     this.#encode();
     if (bytes.length > BLOCK_BYTES) {

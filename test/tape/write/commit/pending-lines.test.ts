@@ -25,7 +25,7 @@ test("PendingLines gives back what was appended, in whole groups and in order, w
     for (let inGroup = random(3); inGroup >= 0; inGroup--) {
       const line = lineOf(n, random(20) === 0 ? random(random(20) === 0 ? 700_000 : 60_000) : random(500));
       const cut = line.indexOf(" ");
-      if (random(3) === 0) lines.appendSpliced(line.slice(0, cut), utf8.encode(line.slice(cut, -1)), "\n");
+      if (random(3) === 0) lines.append([line.slice(0, cut), utf8.encode(line.slice(cut, -1)), "\n"]);
       else if (random(9) === 0) lines.appendLast(line);
       else lines.append(line);
       appended += line;
@@ -54,7 +54,7 @@ test("PendingLines copies what it is given as bytes at once", () => {
     const lines = new PendingLines();
     const bytes = new Uint8Array(length).fill(0x61);
     lines.append("first\n");
-    lines.appendSpliced("<", bytes, ">\n");
+    lines.append(["<", bytes, ">\n"]);
     bytes.fill(0x62);
     assert.is(text(lines.take()), `first\n<${"a".repeat(length)}>\n`);
   }
