@@ -1,5 +1,5 @@
 import type { TapeLine } from "../../lines/line.ts";
-import { Calls } from "../report/calls.ts";
+import { Calls } from "../summary/calls.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
 import { describeRecord, isNoteworthy, lineWidth } from "../report/describe-record.ts";
 import { MessageOutput } from "../terminal/message-output.ts";

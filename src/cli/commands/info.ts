@@ -7,7 +7,7 @@ import type { SessionEnd } from "../../records/metadata.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
 import { tapeState } from "../../tape/read/tape-state.ts";
 import { tableWidth } from "../report/describe-record.ts";
-import { TapeSummary } from "../report/tape-summary.ts";
+import { TapeSummary } from "../summary/tape-summary.ts";
 import { asciiJson } from "../terminal/text.ts";
 
 const HELP = `Tells what is on a tape: counted from the tape itself, in one pass.

@@ -3,7 +3,7 @@ import { optionalArgument, parseOptions, styleOption } from "../arguments/option
 import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
-import { Calls, roundTripUs } from "../report/calls.ts";
+import { Calls, roundTripUs } from "../summary/calls.ts";
 import { describeRecord, describeSeen } from "../report/describe-record.ts";
 import { type Exchange, ExchangeSearch, type TapedFrame, type ToldFrame } from "../report/exchange.ts";
 import { messageView, NO_LIMITS } from "../report/message-view.ts";

@@ -3,7 +3,7 @@ import type { TapeLine } from "../../lines/line.ts";
 import type { TapeStats } from "../../records/metadata.ts";
 import type { CorrelationRecord, EndRecord, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
 import type { CommandIo } from "../command.ts";
-import { type Calls, roundTripUs, type SeenFrame } from "./calls.ts";
+import { type Calls, roundTripUs, type SeenFrame } from "../summary/calls.ts";
 import { previewOf } from "./message-preview.ts";
 import { causeOf, outcomeOf } from "./session-end.ts";
 import { shownText } from "../terminal/message-output.ts";

@@ -9,7 +9,7 @@ import type { OpenedTape } from "../arguments/tape-argument.ts";
 import type { TapeReading } from "../arguments/tape-reading.ts";
 import { UsageError } from "../command.ts";
 import { escapeControls } from "../terminal/text.ts";
-import { Calls, type SeenFrame } from "./calls.ts";
+import { Calls, type SeenFrame } from "../summary/calls.ts";
 import { isNoteworthy } from "./describe-record.ts";
 
 /** A frame, and the line it stands on. */

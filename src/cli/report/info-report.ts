@@ -2,7 +2,7 @@ import type { TapePerformance, TapeStats } from "../../records/metadata.ts";
 import type { OpenedTape } from "../arguments/tape-argument.ts";
 import type { TapeReading } from "../arguments/tape-reading.ts";
 import { describeLost } from "./describe-record.ts";
-import type { TapeSummary } from "./tape-summary.ts";
+import type { TapeSummary } from "../summary/tape-summary.ts";
 import { errorsTable, methodsTable, more, openTable, slowestTable, strangeTable } from "./info-tables.ts";
 import { causeOf, outcomeOf } from "./session-end.ts";
 import type { TapeState } from "../../tape/read/tape-state.ts";

@@ -1,8 +1,8 @@
 import type { TapePerformance } from "../../records/metadata.ts";
 import type { Direction } from "../../records/record.ts";
-import { type Strange, STRANGE_KINDS } from "./strange.ts";
+import { type Strange, STRANGE_KINDS } from "../summary/strange.ts";
 import { tableLines } from "../terminal/table.ts";
-import type { ErrorSummary, MethodSummary, OpenCall, TimedCall } from "./tape-summary.ts";
+import type { ErrorSummary, MethodSummary, OpenCall, TimedCall } from "../summary/tape-summary.ts";
 import { escapeControls, type Style } from "../terminal/text.ts";
 import { formatCount, formatLatency, formatOffset } from "../terminal/units.ts";
 

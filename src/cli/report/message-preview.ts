@@ -1,6 +1,6 @@
 import { member } from "../../json/member.ts";
 import { formatBytes, plural } from "../terminal/units.ts";
-import type { SeenMessage } from "./calls.ts";
+import type { SeenMessage } from "../summary/calls.ts";
 
 /** The very text of a part of the message; empty if there is none. */
 export type TextAt = (path: readonly string[]) => string;

@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Calls } from "../../../src/cli/report/calls.ts";
+import { Calls } from "../../../src/cli/summary/calls.ts";
 import { describeRecord, isNoteworthy, isNoteworthyLine, lineWidth } from "../../../src/cli/report/describe-record.ts";
 import { styleFor, widthOf } from "../../../src/cli/terminal/text.ts";
 import { linesOf } from "../lines-of.ts";

@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { previewOf } from "../../../src/cli/report/message-preview.ts";
-import { Calls } from "../../../src/cli/report/calls.ts";
+import { Calls } from "../../../src/cli/summary/calls.ts";
 import { valueSpan } from "../../../src/json/json-span.ts";
 import { linesOf } from "../lines-of.ts";
 import { Session } from "../sample-tape.ts";

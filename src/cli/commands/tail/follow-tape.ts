@@ -5,7 +5,7 @@ import type { OpenedTape } from "../../arguments/tape-argument.ts";
 import { TapeReading } from "../../arguments/tape-reading.ts";
 import { readMetadata } from "../../arguments/tape-names.ts";
 import type { CommandIo } from "../../command.ts";
-import { Calls } from "../../report/calls.ts";
+import { Calls } from "../../summary/calls.ts";
 import { describeRecord, isNoteworthy, isNoteworthyLine } from "../../report/describe-record.ts";
 import { escapeControls, harmlessJson, type Style } from "../../terminal/text.ts";
 import { tailStart } from "./tail-start.ts";

@@ -11,7 +11,7 @@ import {
   type TapeRecord,
 } from "../../../src/mod.ts";
 import { strangeTable } from "../../../src/cli/report/info-tables.ts";
-import { TapeSummary } from "../../../src/cli/report/tape-summary.ts";
+import { TapeSummary } from "../../../src/cli/summary/tape-summary.ts";
 
 const CLIENT = "client_to_server";
 const SERVER = "server_to_client";

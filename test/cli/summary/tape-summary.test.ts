@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { TapeRecord } from "../../../src/mod.ts";
-import { TapeSummary } from "../../../src/cli/report/tape-summary.ts";
+import { TapeSummary } from "../../../src/cli/summary/tape-summary.ts";
 import { linesOf } from "../lines-of.ts";
 import { sampleSession, Session } from "../sample-tape.ts";
 
