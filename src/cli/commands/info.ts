@@ -7,6 +7,7 @@ import type { SessionEnd } from "../../records/metadata.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
 import { tapeState } from "../../tape/read/tape-state.ts";
 import { tableWidth } from "../report/describe-record.ts";
+import { sealedSummary } from "../summary/sealed/sealed-summary.ts";
 import { TapeSummary } from "../summary/tape-summary.ts";
 import { asciiJson } from "../terminal/text.ts";
 
@@ -20,6 +21,10 @@ came within p50, 95 % within p95. Errors are JSON-RPC errors and results of
 tools that say "isError". A tape that is damaged or has gaps gives exit code 3.
 STRANGE lists what the peers should not do (lines that are no protocol, answers
 to nothing, ids used twice, …), with the number of the first frame of each.
+
+Of a tape that was finalized, and whose checksums fit, no more is parsed than the
+report shows: what the writer has noted of each message is taken from there. Any
+other tape is parsed from end to end.
 
 Options:
   --top N       how many slow calls, errors and other things to list; by default
@@ -46,16 +51,11 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const style = styleOption(values.color, io);
   const tape = await openTape(optionalArgument("info", positionals), tapeFolder(values.dir, io.env));
   const reading = new TapeReading(tape, io);
-  const summary = new TapeSummary(top);
   const sizeBytes = await tape.store.size(tape.key) ?? 0;
   const progress = new Progress(sizeBytes, io);
-  for await (const line of reading.lines({ end: sizeBytes })) {
-    const record = reading.parse(line);
-    if (record !== undefined) summary.add(record);
-    progress.at(line.offset);
-  }
+  const summary = await sealedSummary(tape, sizeBytes, top, progress, io.signal) ??
+    await parsedSummary(reading, sizeBytes, top, progress);
   progress.clear();
-  summary.end();
 
   const known: TapeInfo = {
     tape,
@@ -69,6 +69,23 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   if (values.json === true) await io.stdout.write(`${asciiJson(infoObject(known))}\n`);
   else await io.stdout.write(`${infoReport(known, top, style, tableWidth(io), Date.now()).join("\n")}\n`);
   return await reading.finish();
+}
+
+/** The summary of any tape: each of its lines is parsed. */
+async function parsedSummary(
+  reading: TapeReading,
+  end: number,
+  top: number,
+  progress: Progress,
+): Promise<TapeSummary> {
+  const summary = new TapeSummary(top);
+  for await (const line of reading.lines({ end })) {
+    const record = reading.parse(line);
+    if (record !== undefined) summary.add(record);
+    progress.at(line.offset);
+  }
+  summary.end();
+  return summary;
 }
 
 const ms = (us: number | null) => us === null ? null : us / 1000;

@@ -1,22 +1,13 @@
 import { batchHeaders, type MessageHeader, messageHeader } from "../../records/jsonrpc.ts";
 import { type Failure, failureOf } from "../../records/failure.ts";
 import type { SessionEnd } from "../../records/metadata.ts";
-import type { CorrelationRecord, Direction, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
-import { exactMessage } from "../../records/recorded-text.ts";
-import { messageText } from "../../records/recorded-text.ts";
+import type { CorrelationRecord, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
+import { exactMessage, messageText } from "../../records/recorded-text.ts";
 import { specOf } from "../../streams/stage.ts";
 import type { StageSpec } from "../../streams/stage-spec.ts";
 import { correlator } from "../../transforms/correlator.ts";
 import { copyOf } from "../terminal/text.ts";
-
-/** A request that was seen on a tape. */
-export interface Call {
-  readonly seq: number;
-  readonly ts: number;
-  readonly dir: Direction;
-  /** The method, and which tool or prompt: `tools/call echo`. Foreign text, not escaped. */
-  readonly label: string;
-}
+import { type Call, RecentCalls } from "./recent-calls.ts";
 
 /** One message of a frame: of a batch there are several, of a frame that holds no JSON one of kind `invalid`. */
 export interface SeenMessage {
@@ -36,9 +27,7 @@ export interface SeenFrame {
 }
 
 /** Longer labels are cut. */
-const MAX_LABEL = 200;
-/** At least so many requests are remembered, the latest ones, and at most twice as many. */
-const MIN_CALLS = 32_768;
+export const MAX_LABEL = 200;
 
 /**
  * Goes through a session frame by frame and knows which request an answer belongs to, whether or not the tape says so.
@@ -47,9 +36,7 @@ const MIN_CALLS = 32_768;
 export class Calls {
   /** How the session has ended, as long as no frame has come behind that. */
   sessionEnd: SessionEnd | undefined;
-  #latest = new Map<number, Call>();
-  /** Forgotten as a whole: to take single entries from the front of a map is slow. */
-  #earlier = new Map<number, Call>();
+  readonly #recent = new RecentCalls<Call>();
   /** Timeouts are for the tape to say: it knows what its writer took for one. */
   readonly #correlate: StageSpec<TapeRecord, TapeRecord> = specOf(correlator({ timeoutMs: Infinity }));
   #emitted: CorrelationRecord[] = [];
@@ -59,7 +46,7 @@ export class Calls {
 
   /** The request that was sent as frame `seq`; undefined if that was none, or long ago. */
   get(seq: number): Call | undefined {
-    return this.#latest.get(seq) ?? this.#earlier.get(seq);
+    return this.#recent.get(seq);
   }
 
   /** Takes in the next frame. Its flags and its `correlation_id` are filled in where the tape left them out. */
@@ -76,7 +63,7 @@ export class Calls {
     const requests = messages.filter(({ header: { kind } }) => kind === "request");
     if (requests.length > 0) {
       const label = header.kind === "batch" ? "batch" : requests[0]!.label!;
-      this.#remember({ seq: frame.seq, ts: frame.ts, dir: frame.dir, label });
+      this.#recent.add({ seq: frame.seq, ts: frame.ts, dir: frame.dir, label });
     }
     return { messages, answers };
   }
@@ -86,7 +73,7 @@ export class Calls {
     this.#correlate.transform(gap, this.#emit);
     const { from_seq, ts, dir, id, method } = gap;
     if (from_seq != null && dir != null && id != null && method != null) {
-      this.#remember({ seq: from_seq, ts, dir, label: copyOf(method, MAX_LABEL) });
+      this.#recent.add({ seq: from_seq, ts, dir, label: copyOf(method, MAX_LABEL) });
     }
     return this.#takeEmitted().filter(({ response_seq }) => response_seq != null);
   }
@@ -95,11 +82,6 @@ export class Calls {
   end(): CorrelationRecord[] {
     this.#correlate.flush?.(this.#emit);
     return this.#takeEmitted();
-  }
-
-  #remember(call: Call): void {
-    this.#latest.set(call.seq, call);
-    if (this.#latest.size === MIN_CALLS) [this.#earlier, this.#latest] = [this.#latest, new Map()];
   }
 
   #takeEmitted(): CorrelationRecord[] {
@@ -114,7 +96,8 @@ export function roundTripUs({ rtt_us, rtt_ms }: CorrelationRecord): number | nul
   return rtt_us ?? (rtt_ms == null ? null : rtt_ms * 1000);
 }
 
-function seenMessage(
+/** One message, and what it says. `answered` is the request that it answers, if that was seen. */
+export function seenMessage(
   message: unknown,
   header: MessageHeader,
   answered: Call | undefined,
@@ -125,7 +108,7 @@ function seenMessage(
 }
 
 /** What an error says that cannot be read to the letter; undefined for any other frame. */
-function rawFailure(frame: FrameRecord): Failure | undefined {
+export function rawFailure(frame: FrameRecord): Failure | undefined {
   if (frame.env.message !== undefined || frame.flags?.is_error !== true) return undefined;
   let message: unknown;
   try {
@@ -138,7 +121,12 @@ function rawFailure(frame: FrameRecord): Failure | undefined {
 
 /** The method, and the name of what is called where one method serves many. */
 function labelOf(method: string, message: unknown): string {
-  if (method !== "tools/call" && method !== "prompts/get") return method;
+  if (!isNamedCall(method)) return method;
   const { params } = message as { params?: { name?: unknown } | null };
   return typeof params?.name === "string" ? `${method} ${params.name}` : method;
+}
+
+/** Whether one method serves many, of which `params.name` says which is meant. */
+export function isNamedCall(method: string): boolean {
+  return method === "tools/call" || method === "prompts/get";
 }

@@ -65,46 +65,51 @@ export class Strangeness {
   /** Takes in the next frame. */
   frame(frame: FrameRecord, { messages, answers }: SeenFrame): void {
     const { line_end, message } = frame.env;
-    if (line_end != null) this.#add(line_end === "" ? "no_line_end" : "line_end", frame);
+    if (line_end != null) this.lineEnd(frame, line_end);
     if (message === undefined) this.#raw(frame);
-    else if (frame.flags?.is_stray === true) this.#add("stray", frame);
+    else if (frame.flags?.is_stray === true) this.add("stray", frame);
     else for (const seen of messages) this.#message(frame, seen, answers);
-    if (answers.some(({ status }) => status === "cancelled")) this.#add("answer_after_cancellation", frame);
+    if (answers.some(({ status }) => status === "cancelled")) this.add("answer_after_cancellation", frame);
+  }
+
+  /** Takes in how a line on the wire ended that did not end with `\n`. */
+  lineEnd(frame: Pick<FrameRecord, "dir" | "seq">, lineEnd: string): void {
+    this.add(lineEnd === "" ? "no_line_end" : "line_end", frame);
   }
 
   /** Takes in what a gap says of a message that is missing. */
   gap({ dir, from_seq, length }: GapRecord): void {
-    if (dir != null && from_seq != null && length != null) this.#add("too_long", { dir, seq: from_seq });
+    if (dir != null && from_seq != null && length != null) this.add("too_long", { dir, seq: from_seq });
   }
 
   /** Takes in what the tape says of a request. */
   correlation({ late, response_seq }: CorrelationRecord, asker: Direction | undefined): void {
     if (late !== true || response_seq == null || asker === undefined) return;
-    this.#add("late_answer", { dir: other(asker), seq: response_seq });
+    this.add("late_answer", { dir: other(asker), seq: response_seq });
   }
 
   #raw(frame: FrameRecord): void {
     const { raw = "", encoding } = frame.env;
-    if (encoding != null || raw?.includes("\0")) this.#add("encoding", frame);
-    else if (raw?.startsWith("\ufeff")) this.#add("byte_order_mark", frame);
-    else if (raw?.trim() === "") this.#add("blank_line", frame);
-    else this.#add(HEADER.test(raw ?? "") ? "foreign_framing" : "not_json", frame);
+    if (encoding != null || raw?.includes("\0")) this.add("encoding", frame);
+    else if (raw?.startsWith("\ufeff")) this.add("byte_order_mark", frame);
+    else if (raw?.trim() === "") this.add("blank_line", frame);
+    else this.add(HEADER.test(raw ?? "") ? "foreign_framing" : "not_json", frame);
   }
 
   #message(frame: FrameRecord, { header }: SeenMessage, answers: SeenFrame["answers"]): void {
     const { kind, version, idKey, method, isError } = header;
-    if (kind === "invalid") return this.#add("no_message", frame);
-    if (version !== "2.0") this.#add(version === undefined ? "no_version" : "other_version", frame);
-    if (idKey === "null" && (kind === "request" || isError)) this.#add("null_id", frame);
+    if (kind === "invalid") return this.add("no_message", frame);
+    if (version !== "2.0") this.add(version === undefined ? "no_version" : "other_version", frame);
+    if (idKey === "null" && (kind === "request" || isError)) this.add("null_id", frame);
     if (kind === "request") {
       this.#request(frame, idKey!);
-      if (frame.dir === "client_to_server") this.#beforeInitialize(frame.seq, method!);
+      this.asked(frame, method!);
     } else if (kind === "response") this.#response(frame, idKey, answers.length > 0);
   }
 
   #request(frame: FrameRecord, idKey: string): void {
     const key = keyOf(frame, frame.dir, idKey);
-    if (this.#requests.get(key) === "open") this.#add("reused_id", frame, idKey);
+    if (this.#requests.get(key) === "open") this.add("reused_id", frame, idKey);
     this.#requests.set(key, "open");
     if (this.#requests.size > MAX_REQUESTS) this.#requests.delete(this.#requests.oldest()![0]);
   }
@@ -116,14 +121,15 @@ export class Strangeness {
     if (state === "open") return this.#requests.set(key, "answered");
     // An error with a null id, or none, is about what could not be read.
     if (isMatched || idKey === undefined || idKey === "null") return;
-    if (state === "answered") return this.#add("second_answer", frame, idKey);
+    if (state === "answered") return this.add("second_answer", frame, idKey);
     const otherType = keyOf(frame, asker, idKey.startsWith('"') ? idKey.slice(1, -1) : `"${idKey}"`);
     const isOpen = this.#requests.get(otherType) === "open";
-    this.#add(isOpen ? "other_id_type" : "answer_to_nothing", frame, idKey);
+    this.add(isOpen ? "other_id_type" : "answer_to_nothing", frame, idKey);
   }
 
-  #beforeInitialize(seq: number, method: string): void {
-    if (this.#isInitialized || method === "ping") return;
+  /** Takes in a request, but for its id. */
+  asked({ dir, seq }: Pick<FrameRecord, "dir" | "seq">, method: string): void {
+    if (this.#isInitialized || dir === "server_to_client" || method === "ping") return;
     if (method !== "initialize") {
       this.#early ??= { count: 0, firstSeq: seq };
       this.#early.count++;
@@ -132,10 +138,11 @@ export class Strangeness {
     this.#isInitialized = true;
     if (this.#early === undefined) return;
     const { count, firstSeq } = this.#early;
-    this.#add("before_initialize", { dir: "client_to_server", seq: firstSeq }, undefined, count);
+    this.add("before_initialize", { dir: "client_to_server", seq: firstSeq }, undefined, count);
   }
 
-  #add(kind: StrangeKind, { dir, seq }: Pick<FrameRecord, "dir" | "seq">, id?: string, count = 1): void {
+  /** Notes one thing. */
+  add(kind: StrangeKind, { dir, seq }: Pick<FrameRecord, "dir" | "seq">, id?: string, count = 1): void {
     const key = `${kind} ${dir}`;
     let found = this.#found.get(key);
     if (found === undefined) this.#found.set(key, found = { kind, dir, count: 0, firstSeq: seq, ids: [] });

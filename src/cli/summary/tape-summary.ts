@@ -3,8 +3,9 @@ import { LatencyHistogram } from "../../records/latency-histogram.ts";
 import type { SessionEnd } from "../../records/metadata.ts";
 import { RunningStats } from "../../records/running-stats.ts";
 import type { CorrelationRecord, Direction, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
-import { type Call, Calls, roundTripUs, type SeenFrame } from "./calls.ts";
+import { Calls, roundTripUs, type SeenFrame } from "./calls.ts";
 import { Peers } from "./peers.ts";
+import type { Call } from "./recent-calls.ts";
 import { Strangeness } from "./strange.ts";
 import { copyOf } from "../terminal/text.ts";
 
@@ -51,6 +52,7 @@ export interface OpenCall {
 /** So many different methods, and kinds of errors, are told apart; all further ones are counted together. */
 const MAX_KINDS = 500;
 const OTHERS = "(others)";
+const UNKNOWN = "(unknown request)";
 /** Longer messages are cut: they are kept in memory, and told apart by their beginning. */
 const MAX_MESSAGE = 500;
 /** Codes are numbers; longer text in their place is cut. */
@@ -90,8 +92,11 @@ export class TapeSummary {
     if (record.type === "end") this.sessionEnd = record;
     else if (record.type === "frame") this.sessionEnd = undefined;
     // First the frame, which may get its flags there.
-    if (record.type === "frame") this.#addFrame(record, this.#calls.see(record));
-    else if (record.type === "correlation") this.#addCorrelation(record);
+    if (record.type === "frame") {
+      const seen = this.#calls.see(record);
+      this.addSeen(record, seen);
+      this.#await(seen.answers);
+    } else if (record.type === "correlation") this.#addCorrelation(record);
     else if (record.type === "gap") this.#addGap(record);
     else if (record.type === "log") this.logs++;
     this.stats.add(record);
@@ -101,7 +106,7 @@ export class TapeSummary {
   end(): void {
     this.#addWaiting();
     for (const { request_seq } of this.#calls.end()) {
-      if (!this.#open.has(request_seq)) this.#addOpen(request_seq, "open");
+      if (!this.#open.has(request_seq)) this.#addOpen(request_seq, "open", this.#calls.get(request_seq));
     }
   }
 
@@ -120,20 +125,24 @@ export class TapeSummary {
     return [...this.#open.values()].sort((a, b) => a.seq - b.seq);
   }
 
-  #addFrame(frame: FrameRecord, seen: SeenFrame): void {
-    const { messages, answers } = seen;
+  /** Counts a frame, but for the statistics, of which it is known what it says. */
+  addSeen(frame: FrameRecord, seen: SeenFrame): void {
+    const { messages } = seen;
     this.strange.frame(frame, seen);
     for (const seen of messages) {
       const { header, label, failure } = seen;
       this.peers.see(seen);
-      if (header.kind === "request" || header.kind === "notification") this.#method(label!, frame.dir).count++;
+      if (header.kind === "request" || header.kind === "notification") this.method(label!, frame.dir).count++;
       else if (header.kind === "invalid") this.invalid++;
-      if (failure === undefined) continue;
-      this.#addError(label ?? "(unknown request)", failure, frame.seq);
-      const asker = frame.dir === "client_to_server" ? "server_to_client" : "client_to_server";
-      if (label !== undefined) this.#method(label, asker).errors++;
+      if (failure !== undefined) this.addFailure(frame, label, failure);
     }
-    this.#await(answers);
+  }
+
+  /** Counts what a response says has failed; `label` is that of its request, if that is known. */
+  addFailure({ dir, seq }: Pick<FrameRecord, "dir" | "seq">, label: string | undefined, failure: Failure): void {
+    this.#addError(label ?? UNKNOWN, failure, seq);
+    const asker = dir === "client_to_server" ? "server_to_client" : "client_to_server";
+    if (label !== undefined) this.method(label, asker).errors++;
   }
 
   #addGap(gap: GapRecord): void {
@@ -154,36 +163,44 @@ export class TapeSummary {
 
   /** The tape's own word on a request. */
   #addCorrelation(record: CorrelationRecord): void {
-    this.strange.correlation(record, this.#calls.get(record.request_seq)?.dir);
     const waiting = this.#waiting.get(keyOf(record));
     waiting?.pop();
     if (waiting?.length === 0) this.#waiting.delete(keyOf(record));
-    if (record.response_seq == null) return this.#addOpen(record.request_seq, record.status ?? "open");
+    const call = this.#calls.get(record.request_seq);
+    this.strange.correlation(record, call?.dir);
+    this.settle(record, call);
+  }
+
+  /**
+   * Counts what became of a request, but for the statistics.
+   *
+   * @param call the request, if it was seen
+   * @param method where it is counted, if that is known
+   */
+  settle(record: CorrelationRecord, call: Call | undefined, method?: MethodSummary): void {
+    if (record.response_seq == null) return this.#addOpen(record.request_seq, record.status ?? "open", call);
     this.#open.delete(record.request_seq);
-    this.#addLatency(record, record.response_seq);
+    const us = roundTripUs(record);
+    if (us === null) return;
+    if (call !== undefined) (method ?? this.method(call.label, call.dir)).latencies.record(us);
+    const isSlow = this.slowest.length < this.#top || us > (this.slowest.at(-1)?.us ?? Infinity);
+    if (isSlow) this.#addSlow(record, record.response_seq, us, call);
   }
 
   /** Answers that the tape has no record of. */
   #addWaiting(): void {
     for (const record of [...this.#waiting.values()].flat()) {
       this.stats.add(record);
-      this.#open.delete(record.request_seq);
-      this.#addLatency(record, record.response_seq!);
+      this.settle(record, this.#calls.get(record.request_seq));
     }
     this.#waiting.clear();
   }
 
-  #addLatency(record: CorrelationRecord, responseSeq: number): void {
-    const us = roundTripUs(record);
-    if (us === null) return;
-    const call: Call | undefined = this.#calls.get(record.request_seq);
-    const label = call?.label ?? "(unknown request)";
-    if (call !== undefined) this.#method(label, call.dir).latencies.record(us);
+  #addSlow(record: CorrelationRecord, responseSeq: number, us: number, call: Call | undefined): void {
     const at = this.slowest.findIndex((other) => other.us < us);
-    if (at < 0 && this.slowest.length >= this.#top) return;
     const ts = call?.ts ?? record.request_ts ?? undefined;
     this.slowest.splice(at < 0 ? this.slowest.length : at, 0, {
-      label,
+      label: call?.label ?? UNKNOWN,
       requestSeq: record.request_seq,
       responseSeq,
       ts,
@@ -192,10 +209,9 @@ export class TapeSummary {
     if (this.slowest.length > this.#top) this.slowest.pop();
   }
 
-  #addOpen(seq: number, status: string): void {
+  #addOpen(seq: number, status: string, call: Call | undefined): void {
     if (this.#open.size >= MAX_WAITING) return;
-    const call = this.#calls.get(seq);
-    this.#open.set(seq, { label: call?.label ?? "(unknown request)", seq, ts: call?.ts, status });
+    this.#open.set(seq, { label: call?.label ?? UNKNOWN, seq, ts: call?.ts, status });
   }
 
   #addError(label: string, failure: Failure, seq: number): void {
@@ -209,11 +225,12 @@ export class TapeSummary {
     } else this.#addError(OTHERS, { kind: "error", code: "", message: "" }, seq);
   }
 
-  #method(label: string, dir: Direction): MethodSummary {
+  /** What is counted of a method; nothing yet, if it was not seen before. */
+  method(label: string, dir: Direction): MethodSummary {
     const key = `${dir} ${label}`;
     const known = this.#methods.get(key);
     if (known !== undefined) return known;
-    if (this.#methods.size >= MAX_KINDS && label !== OTHERS) return this.#method(OTHERS, dir);
+    if (this.#methods.size >= MAX_KINDS && label !== OTHERS) return this.method(OTHERS, dir);
     const method = { label, dir, count: 0, errors: 0, latencies: new LatencyHistogram() };
     this.#methods.set(key, method);
     return method;

@@ -1,0 +1,149 @@
+import type { Direction, FrameFlags } from "../../../records/record.ts";
+import { ByteCursor, wordOf } from "./byte-cursor.ts";
+import type { MethodLabel, MethodLabels } from "./method-labels.ts";
+
+const encoder = new TextEncoder();
+const FRAME = wordOf('{"type":"frame","seq":');
+const TS = wordOf(',"ts":');
+const CLIENT = wordOf(',"dir":"client_to_server"');
+const SERVER = wordOf(',"dir":"server_to_client"');
+const TS_US = wordOf(',"ts_us":');
+const CORRELATION_ID = wordOf(',"correlation_id":"corr-');
+const REQUEST = wordOf(',"flags":{"requires_response":true}');
+const NOTIFICATION = wordOf(',"flags":{"is_notification":true}');
+const MESSAGE = wordOf(',"env":{"message":{');
+const VERSION = wordOf('"jsonrpc":"2.0",');
+const ID = wordOf('"id":');
+const NEXT_ID = wordOf(',"id":');
+const METHOD = wordOf('"method":"');
+const RESULT = wordOf('"result":');
+const LAST_VERSION = encoder.encode(',"jsonrpc":"2.0"');
+const LAST_ID = encoder.encode(',"id":');
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const CLOSE = 0x7d;
+
+/** The flags of most frames. */
+const FLAGS = {
+  request: { requires_response: true },
+  notification: { is_notification: true },
+  response: undefined,
+} satisfies Record<string, FrameFlags | undefined>;
+
+/**
+ * A frame as this library writes nearly all: its fields in their order, and a message that is a request, a notification, or
+ * a result. It is read from the first bytes of its line, and the last ones where the message says there what it is; the
+ * message in between is not looked at. That is right for a line of which it is known that it is JSON: what stands at these
+ * places then cannot be part of a string.
+ */
+export class PlainFrame {
+  readonly type = "frame";
+  kind: "request" | "notification" | "response" = "request";
+  seq = 0;
+  ts = 0;
+  dir: Direction = "client_to_server";
+  flags: FrameFlags | undefined;
+  /** Of a request or notification. */
+  label: MethodLabel | undefined;
+  /** Of a response: `seq` of its request. */
+  requestSeq = 0;
+  readonly #cursor = new ByteCursor();
+  readonly #labels: MethodLabels;
+  #isVersioned = false;
+  #hasId = false;
+
+  constructor(labels: MethodLabels) {
+    this.#labels = labels;
+  }
+
+  /** Reads the line from `start` to `end`; false if it is spelled in another way, or says something else. */
+  read(bytes: Uint8Array, start: number, end: number): boolean {
+    const cursor = this.#cursor;
+    cursor.enter(bytes);
+    cursor.at = start;
+    if (!cursor.skip(FRAME) || (this.seq = cursor.count()) < 0) return false;
+    if (!cursor.skip(TS) || (this.ts = cursor.count()) < 0) return false;
+    if (cursor.skip(CLIENT)) this.dir = "client_to_server";
+    else if (cursor.skip(SERVER)) this.dir = "server_to_client";
+    else return false;
+    if (cursor.skip(TS_US) && cursor.count() < 0) return false;
+    let correlation = -1;
+    if (cursor.skip(CORRELATION_ID) && ((correlation = cursor.count()) < 0 || bytes[cursor.at++] !== QUOTE)) {
+      return false;
+    }
+    if (cursor.skip(REQUEST)) this.kind = "request";
+    else this.kind = cursor.skip(NOTIFICATION) ? "notification" : "response";
+    this.flags = FLAGS[this.kind];
+    const { kind } = this;
+    const fits = kind === "notification"
+      ? correlation < 0
+      : correlation >= 0 && (correlation === this.seq) === (kind === "request");
+    this.requestSeq = correlation;
+    return fits && cursor.skip(MESSAGE) && this.#message(end);
+  }
+
+  #message(end: number): boolean {
+    const cursor = this.#cursor;
+    this.#isVersioned = cursor.skip(VERSION);
+    this.#hasId = false;
+    if (cursor.skip(ID) && (!this.#id() || cursor.bytes[cursor.at++] !== COMMA)) return false;
+    if (this.kind === "response") {
+      if (!cursor.skip(RESULT)) return false;
+    } else {
+      if (!cursor.skip(METHOD)) return false;
+      this.label = this.#labels.at(cursor, this.dir);
+      if (this.label === undefined) return false;
+      if (cursor.skip(NEXT_ID) && !this.#id()) return false;
+    }
+    const needsId = this.kind === "request";
+    return this.#isVersioned && (this.#hasId || !needsId) || this.#lastMembers(end, needsId);
+  }
+
+  /** Goes behind an id that is a number or a text. */
+  #id(): boolean {
+    const cursor = this.#cursor;
+    this.#hasId = true;
+    if (cursor.bytes[cursor.at] !== QUOTE) return cursor.count() >= 0;
+    cursor.at++;
+    return cursor.skipText();
+  }
+
+  /** Whether the message says in its last members what it has not said in the first. */
+  #lastMembers(end: number, needsId: boolean): boolean {
+    const { bytes } = this.#cursor;
+    let at = end - 3;
+    // The ends of the message, of its envelope, and of the record.
+    for (let i = at; i < end; i++) if (bytes[i] !== CLOSE) return false;
+    while (!this.#isVersioned || needsId && !this.#hasId) {
+      const start = endsAt(bytes, at, LAST_VERSION);
+      if (start >= 0) {
+        this.#isVersioned = true;
+        at = start;
+        continue;
+      }
+      at = endsAt(bytes, scalarStart(bytes, at), LAST_ID);
+      if (at < 0) return false;
+      this.#hasId = true;
+    }
+    return true;
+  }
+}
+
+/** Where `word` starts that ends before `end`; -1 if another one does. */
+function endsAt(bytes: Uint8Array, end: number, word: Uint8Array): number {
+  const start = end - word.length;
+  for (let i = word.length - 1; i >= 0; i--) if (bytes[start + i] !== word[i]) return -1;
+  return start;
+}
+
+/** Where the number, or the text without escapes, starts that ends before `end`; -1 if something else does. */
+function scalarStart(bytes: Uint8Array, end: number): number {
+  let at = end - 1;
+  if (bytes[at] === QUOTE) {
+    do at--; while (bytes[at]! >= 0x20 && bytes[at] !== QUOTE && bytes[at] !== BACKSLASH);
+    return bytes[at] === QUOTE ? at : -1;
+  }
+  while (bytes[at]! >= 0x30 && bytes[at]! <= 0x39) at--;
+  return at === end - 1 ? -1 : at + 1;
+}
