@@ -1,6 +1,7 @@
 import type { TapeLine } from "../../lines/line.ts";
 import { Calls } from "../summary/calls.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
+import { type Program, programOf } from "../program.ts";
 import { describeRecord, isNoteworthy, lineWidth } from "../report/describe-record.ts";
 import { MessageOutput } from "../terminal/message-output.ts";
 import { directionOption, optionalArgument, parseOptions, styleOption, typesOption } from "../arguments/options.ts";
@@ -84,3 +85,6 @@ function lineFilter(from: string | undefined, types: readonly string[] | undefin
 
 /** `tapeline cat` */
 export const cat: Command = { name: "cat", summary: "print all of a tape", help: HELP, run };
+
+/** What `main.ts` starts. */
+export const program: Program = programOf(cat);

@@ -1,4 +1,5 @@
 import type { Command, CommandIo } from "../command.ts";
+import { type Program, programOf } from "../program.ts";
 import { infoReport, type TapeInfo } from "../report/info-report.ts";
 import { numberOption, optionalArgument, parseOptions, styleOption } from "../arguments/options.ts";
 import { Progress } from "../terminal/progress.ts";
@@ -150,3 +151,6 @@ export const info: Command = {
   help: HELP,
   run,
 };
+
+/** What `main.ts` starts. */
+export const program: Program = programOf(info);

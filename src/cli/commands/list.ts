@@ -4,6 +4,7 @@ import type { TapeMetadata } from "../../records/metadata.ts";
 import { fileStore } from "../../stores/file.ts";
 import { TapeManager } from "../../tape/manager.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
+import { type Program, programOf } from "../program.ts";
 import { noArguments, parseOptions, styleOption } from "../arguments/options.ts";
 import { briefIds, noTapes } from "../arguments/tape-names.ts";
 import { type Column, tableLines } from "../terminal/table.ts";
@@ -176,3 +177,6 @@ function notesOf({ tape: { tags, status } }: Entry): string {
 
 /** `tapeline list` */
 export const list: Command = { name: "list", summary: "list the tapes of a folder", help: HELP, run };
+
+/** What `main.ts` starts. */
+export const program: Program = programOf(list);

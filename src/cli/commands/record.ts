@@ -9,6 +9,7 @@ import { CommandError } from "../../mcp/command/command-error.ts";
 import { fileStore } from "../../stores/file.ts";
 import { newTapeId } from "../../records/tape-id.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
+import { type Program, programOf } from "../program.ts";
 import { LINE_OVERHEAD_BYTES } from "../../tape/write/envelope-check.ts";
 import { MAX_LINE_BYTES } from "../../stores/line-limit.ts";
 import { choiceOption, numberOption, parseOptions, splitCommandLine } from "../arguments/options.ts";
@@ -154,3 +155,6 @@ export const record: Command = {
   ownArguments: (args) => splitCommandLine(args, OPTIONS).own,
   run,
 };
+
+/** What `main.ts` starts. */
+export const program: Program = programOf(record);

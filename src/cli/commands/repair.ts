@@ -3,6 +3,7 @@ import { StreamingTapeWriter } from "../../tape/write/writer.ts";
 import { type RepairResult, repairTape } from "../../tape/repair/repair.ts";
 import { type RecordCounts, verifyTape } from "../../tape/verify/verify.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
+import { type Program, programOf } from "../program.ts";
 import { optionalArgument, parseOptions, styleOption } from "../arguments/options.ts";
 import { pathInStore } from "../arguments/path-store.ts";
 import { findTape, naming, type TapeFile, tapeFolder } from "../arguments/tape-argument.ts";
@@ -152,3 +153,6 @@ function resultFields(result: RepairResult, tape: TapeFile): object {
 
 /** `tapeline repair` */
 export const repair: Command = { name: "repair", summary: "make a whole tape of a damaged one", help: HELP, run };
+
+/** What `main.ts` starts. */
+export const program: Program = programOf(repair);

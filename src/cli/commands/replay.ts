@@ -4,6 +4,7 @@ import { type Stage, stage } from "../../streams/stage.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import { pace } from "../../transforms/pace.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
+import { type Program, programOf } from "../program.ts";
 import { MessageOutput } from "../terminal/message-output.ts";
 import { directionOption } from "../arguments/options.ts";
 import { numberOption, optionalArgument, parseOptions } from "../arguments/options.ts";
@@ -75,3 +76,6 @@ export const replay: Command = {
   help: HELP,
   run,
 };
+
+/** What `main.ts` starts. */
+export const program: Program = programOf(replay);

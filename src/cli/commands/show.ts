@@ -3,6 +3,7 @@ import { optionalArgument, parseOptions, styleOption } from "../arguments/option
 import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
+import { type Program, programOf } from "../program.ts";
 import { Calls, roundTripUs } from "../summary/calls.ts";
 import { describeRecord, describeSeen } from "../report/describe-record.ts";
 import { type Exchange, ExchangeSearch, type TapedFrame, type ToldFrame } from "../report/exchange.ts";
@@ -165,3 +166,6 @@ function exchangeJson(found: TapedFrame, exchange: Exchange | undefined): string
 
 /** `tapeline show` */
 export const show: Command = { name: "show", summary: "one message with its answer", help: HELP, run };
+
+/** What `main.ts` starts. */
+export const program: Program = programOf(show);

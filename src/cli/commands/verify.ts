@@ -1,6 +1,7 @@
 import type { Finding } from "../../tape/verify/verify-finding.ts";
 import { type VerifyResult, verifyTape } from "../../tape/verify/verify.ts";
 import type { Command, CommandIo } from "../command.ts";
+import { type Program, programOf } from "../program.ts";
 import { optionalArgument, parseOptions, styleOption } from "../arguments/options.ts";
 import { Progress } from "../terminal/progress.ts";
 import { findTape, inPaths, naming, tapeFolder } from "../arguments/tape-argument.ts";
@@ -128,3 +129,6 @@ export function resultObject(result: VerifyResult, path: string, findings?: read
 
 /** `tapeline verify` */
 export const verify: Command = { name: "verify", summary: "check a tape for damage", help: HELP, run };
+
+/** What `main.ts` starts. */
+export const program: Program = programOf(verify);

@@ -45,7 +45,7 @@ export async function loadDemoParts(): Promise<DemoParts> {
   try {
     const { Client } = await import(`${sdk}/client/index.js`);
     const { StdioClientTransport } = await import(`${sdk}/client/stdio.js`);
-    const server = createRequire(import.meta.url).resolve(`${everything}/dist/index.js`);
+    const server = createRequire(import.meta.filename!).resolve(`${everything}/dist/index.js`);
     return { sdk: { Client, StdioClientTransport }, server };
   } catch (cause) {
     throw new Error(`the demo needs two packages: npm install ${PACKAGES.join(" ")}`, { cause });

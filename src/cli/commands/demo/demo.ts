@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { fileStore } from "../../../stores/file.ts";
 import { StreamingTapeReader } from "../../../tape/read/reader.ts";
 import type { Command, CommandIo } from "../../command.ts";
+import { type Program, programOf } from "../../program.ts";
 import { DemoSession, loadDemoParts } from "./demo-session.ts";
 import { info } from "../info.ts";
 import { noArguments, parseOptions, styleOption } from "../../arguments/options.ts";
@@ -114,3 +115,6 @@ export const demo: Command = {
   help: HELP,
   run,
 };
+
+/** What `main.ts` starts. */
+export const program: Program = programOf(demo);

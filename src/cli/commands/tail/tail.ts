@@ -1,4 +1,5 @@
 import { type Command, type CommandIo, UsageError } from "../../command.ts";
+import { type Program, programOf } from "../../program.ts";
 import { lineWidth } from "../../report/describe-record.ts";
 import { numberOption, optionalArgument, parseOptions, styleOption } from "../../arguments/options.ts";
 import { openTape, tapeFolder } from "../../arguments/tape-argument.ts";
@@ -81,3 +82,6 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
 
 /** `tapeline tail` */
 export const tail: Command = { name: "tail", summary: "watch a tape while it grows", help: HELP, run };
+
+/** What `main.ts` starts. */
+export const program: Program = programOf(tail);
