@@ -12,8 +12,11 @@ export interface TapeBytes {
    * @throws {TapeError} code `tape_not_found` or `io`
    */
   read(offset: number, length: number): Promise<Bytes | undefined>;
-  /** The size in bytes of the tape that is read; or that it was deleted, or that another stands in its place. */
-  fate(): Promise<number | "deleted" | "replaced">;
+  /**
+   * The size in bytes of the tape that is read; or that it was deleted, or that another stands in its place; `unknown`
+   * where that cannot be told just now.
+   */
+  fate(): Promise<number | "deleted" | "replaced" | "unknown">;
   /**
    * Settles when the tape may have changed since the call, or when `signal` is aborted. Only asked while a tape is
    * followed. By default a tenth of a second later.
@@ -56,26 +59,42 @@ export function tapeSource(key: string, bytes: TapeBytes, options: OpenSourceOpt
   return source(new TapeReading(key, bytes, options));
 }
 
-class TapeReading implements SourceSpec<Bytes> {
-  readonly #key: string;
+/** What differs between backends. */
+export interface TapeReadingOptions extends OpenSourceOptions {
+  /** How much to read at once. */
+  readonly blockBytes?: number | undefined;
+  /** What the tape was replaced by, in words. */
+  readonly another?: string | undefined;
+}
+
+/** Reads a tape in blocks, and waits at its end while it follows. */
+export class TapeReading implements SourceSpec<Bytes> {
+  readonly #name: string;
   readonly #bytes: TapeBytes;
   readonly #end: number;
+  readonly #blockBytes: number;
+  readonly #another: string;
   readonly #follow: boolean;
   readonly #signal: AbortSignal | undefined;
   #isStopped = false;
-  /** Ends the waiting for a change that is under way. */
-  #waiting: AbortController | undefined;
+  /** The change that was asked for, until it comes. */
+  #change: { readonly come: Promise<void>; readonly stop: AbortController } | undefined;
   #at: number;
   #hasRead = false;
   /** How much to read at once: more than a block where a line is longer than that. */
-  #reach = BLOCK_BYTES;
+  #reach: number;
   #isClosed = false;
 
-  constructor(key: string, bytes: TapeBytes, { start = 0, end = Infinity, follow = false, signal }: OpenSourceOptions) {
-    this.#key = key;
+  constructor(name: string, bytes: TapeBytes, options: TapeReadingOptions) {
+    const { start = 0, end = Infinity, follow = false, signal, blockBytes = BLOCK_BYTES, another = "another" } =
+      options;
+    this.#name = name;
     this.#bytes = bytes;
     this.#at = start;
     this.#end = end;
+    this.#blockBytes = blockBytes;
+    this.#another = another;
+    this.#reach = blockBytes;
     this.#follow = follow;
     this.#signal = signal;
     if (follow) signal?.addEventListener("abort", this.#stop, { once: true });
@@ -102,47 +121,37 @@ class TapeReading implements SourceSpec<Bytes> {
   }
 
   async #next(): Promise<Bytes | undefined> {
-    for (let isGone: false | "deleted" | "replaced" = false;;) {
+    for (let fate: Awaited<ReturnType<TapeBytes["fate"]>> = "unknown";;) {
       if (!this.#follow) this.#signal?.throwIfAborted();
       else if (this.#isStopped || this.#signal?.aborted) return undefined;
       // Asked for before reading, so that no change is missed in between.
-      const waiting = new AbortController();
-      this.#waiting = waiting;
-      const changed = this.#follow ? this.#changed(waiting.signal) : undefined;
-      // Whoever waits for it gets its error; where nobody has to wait it is nobody's.
-      changed?.catch(() => {});
-      try {
-        const length = Math.min(this.#reach, this.#end - this.#at);
-        const block = length > 0 ? await this.#bytes.read(this.#at, length) : undefined;
-        const whole = block === undefined ? 0 : this.#wholeLength(block);
-        if (block !== undefined && whole > 0) {
-          this.#at += whole;
-          this.#hasRead = true;
-          this.#reach = BLOCK_BYTES;
-          return block.subarray(0, whole);
-        }
-        if (!this.#follow || this.#at >= this.#end) {
-          // Also of a range without bytes it has to be told that its tape is not there.
-          if (!this.#hasRead && length <= 0) await this.#bytes.read(0, 1);
-          return undefined;
-        }
-        if (block?.length === length) {
-          this.#reach *= 2;
-          continue;
-        }
-        if (isGone === "deleted") return undefined;
-        if (isGone === "replaced") throw this.#astray("it was replaced by another");
-        const fate = await this.#bytes.fate();
-        if (typeof fate !== "number") {
-          // What was written before is still to be read.
-          isGone = fate;
-          continue;
-        }
-        if (this.#hasRead && fate < this.#at) throw this.#astray(`it was cut to ${fate} bytes`);
-        await changed;
-      } finally {
-        waiting.abort();
+      const change = this.#follow ? this.#change ??= this.#nextChange() : undefined;
+      const length = Math.min(this.#reach, this.#end - this.#at);
+      const block = length > 0 ? await this.#bytes.read(this.#at, length) : undefined;
+      const whole = block === undefined ? 0 : this.#wholeLength(block);
+      if (block !== undefined && whole > 0) {
+        this.#at += whole;
+        this.#hasRead = true;
+        this.#reach = this.#blockBytes;
+        return block.subarray(0, whole);
       }
+      if (!this.#follow || this.#at >= this.#end) {
+        // Also of a range without bytes it has to be told that its tape is not there.
+        if (!this.#hasRead && length <= 0) await this.#bytes.read(0, 1);
+        return undefined;
+      }
+      if (block?.length === length) {
+        this.#reach *= 2;
+        continue;
+      }
+      if (fate === "deleted") return undefined;
+      if (fate === "replaced") throw this.#astray(`it was replaced by ${this.#another}`);
+      fate = await this.#bytes.fate();
+      if (typeof fate === "number" && this.#hasRead && fate < this.#at) {
+        throw this.#astray(`it was cut to ${fate} bytes`);
+      }
+      // What was written before it was deleted or replaced is still to be read.
+      if (fate !== "deleted" && fate !== "replaced") await change?.come;
     }
   }
 
@@ -152,25 +161,37 @@ class TapeReading implements SourceSpec<Bytes> {
     return isCut ? block.lastIndexOf(LF) + 1 : block.length;
   }
 
-  /** Settles at the next change, or when there is nothing to wait for any more. */
-  async #changed(signal: AbortSignal): Promise<void> {
-    if (this.#bytes.changed !== undefined) return await this.#bytes.changed(signal);
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, POLL_MS);
-      signal.addEventListener("abort", () => {
-        clearTimeout(timer);
-        resolve();
-      }, { once: true });
-    });
+  /** The next change, or that there is nothing to wait for any more. */
+  #nextChange(): { readonly come: Promise<void>; readonly stop: AbortController } {
+    const stop = new AbortController();
+    const come = this.#bytes.changed?.(stop.signal) ?? pause(stop.signal);
+    const change = { come, stop };
+    const isOver = () => {
+      if (this.#change === change) this.#change = undefined;
+      stop.abort();
+    };
+    // Whoever waits for it gets its error; where nobody has to wait it is nobody's.
+    come.then(isOver, isOver);
+    return change;
   }
 
   readonly #stop = () => {
     this.#isStopped = true;
-    this.#waiting?.abort();
+    this.#change?.stop.abort();
   };
 
   #astray(what: string): TapeError {
-    const name = printable(this.#key, 200);
+    const name = printable(this.#name, 4096);
     return new TapeError("invalid_tape", `Cannot follow ${name} at byte ${this.#at}: ${what}`, { offset: this.#at });
   }
+}
+
+function pause(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, POLL_MS);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    }, { once: true });
+  });
 }

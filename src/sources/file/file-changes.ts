@@ -26,19 +26,20 @@ export class FileChanges {
   /** Settles at the next hint after this call. Look at the file after calling, and wait only if nothing was new. */
   next(): Promise<void> {
     if (this.#isClosed) return Promise.resolve();
-    this.#watch ??= FileWatch.join(this.#files, this.#path, this.#hint);
+    this.#watch ??= FileWatch.join(this.#files, this.#path, this.wake);
     return (this.#change ??= deferred()).promise;
   }
 
   /** Wakes whoever waits, for the last time. */
   close(): void {
     this.#isClosed = true;
-    this.#watch?.leave(this.#hint);
+    this.#watch?.leave(this.wake);
     this.#watch = undefined;
-    this.#hint();
+    this.wake();
   }
 
-  readonly #hint = (): void => {
+  /** Lets whoever waits look. */
+  readonly wake = (): void => {
     const change = this.#change;
     this.#change = undefined;
     change?.resolve();

@@ -1,13 +1,11 @@
 import { checkOptions, checkPath, type OptionNames } from "../../arguments.ts";
 import type { Bytes } from "../../lines/bytes.ts";
-import { printable, TapeError } from "../../errors.ts";
+import { printable } from "../../errors.ts";
 import { type FileSystem, systemFiles } from "../../sinks/file/file-system.ts";
-import type { OpenSourceOptions } from "../../streams/source.ts";
-import { FileChanges } from "./file-changes.ts";
-import { OpenFile } from "./open-file.ts";
+import { type OpenSourceOptions, type Source, source } from "../../streams/source.ts";
+import { TapeReading } from "../tape-source.ts";
+import { FollowedFile } from "./followed-file.ts";
 import { PlainSource } from "./plain-source.ts";
-import { type Source, source } from "../../streams/source.ts";
-import type { SourceSpec } from "../../streams/source-spec.ts";
 
 /** Options of {@linkcode fileSource}. */
 export interface FileSourceOptions extends OpenSourceOptions {
@@ -24,11 +22,6 @@ export interface FileSourceOptions extends OpenSourceOptions {
  * large Node holds twice as much memory at its peak.
  */
 const BLOCK_BYTES = 512 * 1024;
-
-/** At the end of a file, how much to read first: what was written since the last look is mostly small. */
-const FOLLOW_BYTES = 16 * 1024;
-
-const LF = 0x0a;
 
 const OPTIONS: OptionNames<FileSourceOptions> = {
   start: true,
@@ -67,89 +60,6 @@ export function fileSource(path: string, options: FileSourceOptions = {}): Sourc
 export function fileSourceIn(files: FileSystem, path: string, options: FileSourceOptions): Source<Bytes> {
   checkOptions(`read ${printable(path, 4096)}`, options, OPTIONS);
   const { blockBytes = BLOCK_BYTES, follow = false } = options;
-  return source(new (follow ? FollowingSource : PlainSource)(files, path, { ...options, blockBytes }));
-}
-
-class FollowingSource implements SourceSpec<Bytes> {
-  readonly #file: OpenFile;
-  readonly #end: number;
-  readonly #blockBytes: number;
-  readonly #signal: AbortSignal | undefined;
-  readonly #changes: FileChanges;
-  #at: number;
-  #hasRead = false;
-  /** How much to read at once: little at the end of the file, more than a block where a line is longer than that. */
-  #reach: number;
-  #stopped = false;
-
-  constructor(
-    files: FileSystem,
-    path: string,
-    { start = 0, end = Infinity, blockBytes, signal }: OpenSourceOptions & { readonly blockBytes: number },
-  ) {
-    this.#file = new OpenFile(files, path);
-    this.#at = start;
-    this.#end = end;
-    this.#blockBytes = blockBytes;
-    this.#reach = blockBytes;
-    this.#signal = signal;
-    this.#changes = new FileChanges(files, path);
-    signal?.addEventListener("abort", this.#stop, { once: true });
-  }
-
-  async pull(): Promise<readonly Bytes[] | undefined> {
-    try {
-      for (let fate: Awaited<ReturnType<OpenFile["fate"]>> = "unknown"; !this.#stopped && !this.#signal?.aborted;) {
-        const changed = this.#changes.next();
-        const length = Math.min(this.#reach, this.#end - this.#at);
-        const block = length > 0 ? await this.#file.read(this.#at, length) : undefined;
-        // What stands behind the last line ending is read again when there is more: it may be cut off meanwhile.
-        const whole = block === undefined
-          ? 0
-          : this.#at + block.length >= this.#end
-          ? block.length
-          : block.lastIndexOf(LF) + 1;
-        if (block !== undefined && whole > 0) {
-          this.#at += whole;
-          this.#hasRead = true;
-          this.#reach = block.length === length ? this.#blockBytes : Math.min(FOLLOW_BYTES, this.#blockBytes);
-          return [block.subarray(0, whole)];
-        }
-        if (this.#at >= this.#end) break;
-        if (block?.length === length) {
-          this.#reach *= 2;
-          continue;
-        }
-        if (fate === "deleted") break;
-        if (fate === "replaced") throw this.#astray("it was replaced by another file");
-        fate = await this.#file.fate();
-        if (typeof fate === "number" && this.#hasRead && fate < this.#at) {
-          throw this.#astray(`it was cut to ${fate} bytes`);
-        }
-        // What was written before it was deleted or replaced is still to be read.
-        if (fate !== "deleted" && fate !== "replaced") await changed;
-      }
-      await this.cancel();
-      return undefined;
-    } catch (error) {
-      await this.cancel();
-      throw error;
-    }
-  }
-
-  async cancel(): Promise<void> {
-    this.#stop();
-    this.#signal?.removeEventListener("abort", this.#stop);
-    await this.#file.close();
-  }
-
-  #astray(what: string): TapeError {
-    const name = printable(this.#file.path, 4096);
-    return new TapeError("invalid_tape", `Cannot follow ${name} at byte ${this.#at}: ${what}`, { offset: this.#at });
-  }
-
-  readonly #stop = () => {
-    this.#stopped = true;
-    this.#changes.close();
-  };
+  if (!follow) return source(new PlainSource(files, path, { ...options, blockBytes }));
+  return source(new TapeReading(path, new FollowedFile(files, path), { ...options, blockBytes, another: "another file" }));
 }

@@ -10,7 +10,7 @@ import type { FileSystem } from "../../sinks/file/file-system.ts";
 export class OpenFile {
   readonly path: string;
   readonly #files: FileSystem;
-  #file: FileHandle | undefined;
+  #file: Promise<FileHandle> | undefined;
   #closed = false;
 
   constructor(files: FileSystem, path: string) {
@@ -18,13 +18,21 @@ export class OpenFile {
     this.path = path;
   }
 
-  /** Up to `length` bytes from `position` on; undefined when there are none. */
-  async read(position: number, length: number): Promise<Bytes | undefined> {
+  /**
+   * Up to `length` bytes from `position` on; undefined when there are none.
+   *
+   * @param block to read into, `length` bytes of it. A fresh one by default: lines are views into it, and live as long as
+   * their reader likes
+   */
+  async read(
+    position: number,
+    length: number,
+    block: Bytes = new Uint8Array(length),
+  ): Promise<Bytes | undefined> {
     try {
-      this.#file ??= await this.#files.open(this.path, constants.O_RDONLY);
-      // A fresh block each time: lines are views into it, and live as long as their reader likes.
-      const { bytesRead, buffer } = await this.#file.read(new Uint8Array(length), 0, length, position);
-      return bytesRead === 0 ? undefined : bytesRead === length ? buffer : buffer.subarray(0, bytesRead);
+      const file = await (this.#file ??= this.#files.open(this.path, constants.O_RDONLY));
+      const { bytesRead, buffer } = await file.read(block, 0, length, position);
+      return bytesRead === 0 ? undefined : buffer.subarray(0, bytesRead);
     } catch (error) {
       const name = printable(this.path, 4096);
       if (codeOf(error) === "ENOENT") {
@@ -37,14 +45,15 @@ export class OpenFile {
   }
 
   /** What became of the file that is read. */
-  fate(): ReturnType<typeof fateOf> {
-    return fateOf(this.#files, this.path, this.#file);
+  async fate(): ReturnType<typeof fateOf> {
+    return await fateOf(this.#files, this.path, await this.#file);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     const file = this.#file;
     this.#file = undefined;
-    await file?.close();
+    // One that could not be opened has been told of.
+    await (await file?.catch(() => undefined))?.close();
   }
 }
