@@ -77,7 +77,8 @@ export { parseRecord, type ParseRecordOptions } from "./transforms/parse-record.
 export { stampFrames, type StampFramesOptions } from "./transforms/stamp-frames.ts";
 export type { Durability } from "./tape/write/commit/group-commit.ts";
 export { type FollowTapeOptions, TapeManager } from "./tape/manager.ts";
-export { type FollowOptions, type ReaderOptions, StreamingTapeReader } from "./tape/read/reader.ts";
+export type { FollowOptions } from "./tape/read/following.ts";
+export { type ReaderOptions, StreamingTapeReader } from "./tape/read/reader.ts";
 export type { CopyResult } from "./tape/repair/repair-report.ts";
 export { type RepairOptions, type RepairResult, repairTape } from "./tape/repair/repair.ts";
 export { type RecordCounts, type VerifyOptions, type VerifyResult, verifyTape } from "./tape/verify/verify.ts";

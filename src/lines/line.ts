@@ -159,6 +159,11 @@ export class TapeLine implements LineHeader, LinePosition {
       : new LinePart(this.#block, from, to, offset, this.number, true);
   }
 
+  /** The same line, counted by somebody else. */
+  withNumber(number: number): TapeLine {
+    return new TapeLine(this.#block, this.#start, this.#end, this.offset, number, this.terminated);
+  }
+
   #readHeader(): LineHeader {
     return canonicalHeader(this.#block, this.#start, this.#end) ?? this.#parsedHeader();
   }

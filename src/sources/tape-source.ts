@@ -56,7 +56,7 @@ const OPTIONS: OptionNames<OpenSourceOptions> = { start: true, end: true, follow
  */
 export function tapeSource(key: string, bytes: TapeBytes, options: OpenSourceOptions = {}): Source<Bytes> {
   checkOptions(`read ${printable(key, 4096)}`, options, OPTIONS);
-  return source(new TapeReading(key, bytes, options));
+  return tapeReading(key, bytes, options);
 }
 
 /** What differs between backends. */
@@ -67,10 +67,64 @@ export interface TapeReadingOptions extends OpenSourceOptions {
   readonly another?: string | undefined;
 }
 
+/** As {@linkcode tapeSource}, for a backend that says more of itself. */
+export function tapeReading(name: string, bytes: TapeBytes, options: TapeReadingOptions): Source<Bytes> {
+  return readingOf({ name, bytes: new SharedBytes(bytes) }, options);
+}
+
+/** A tape, as somebody has begun to read it. */
+export interface HeldTape {
+  /** Reads it once more: the very same tape, also when it was deleted since, or another has taken its place. */
+  open(options: OpenSourceOptions): Source<Bytes>;
+  /** Lets go of it, as far as nobody reads it. */
+  release(): Promise<void>;
+}
+
+/** The tapes behind the sources that were made here. */
+const tapes = new WeakMap<ReadableStream, NamedBytes>();
+
+/** Keeps hold of the tape that a source reads, until it is released; undefined for a source of another kind. */
+export function holdTape(stream: ReadableStream<Bytes>): HeldTape | undefined {
+  const tape = tapes.get(stream);
+  if (tape === undefined) return undefined;
+  tape.bytes.hold();
+  return { open: (options) => readingOf(tape, options), release: () => tape.bytes.release() };
+}
+
+function readingOf(tape: NamedBytes, options: TapeReadingOptions): Source<Bytes> {
+  const reading = source(new TapeReading(tape, options));
+  tapes.set(reading, tape);
+  return reading;
+}
+
+interface NamedBytes {
+  readonly name: string;
+  readonly bytes: SharedBytes;
+}
+
+/** Bytes that are let go of when the last who holds them does so. */
+class SharedBytes {
+  readonly bytes: TapeBytes;
+  #holders = 0;
+
+  constructor(bytes: TapeBytes) {
+    this.bytes = bytes;
+  }
+
+  hold(): void {
+    this.#holders++;
+  }
+
+  async release(): Promise<void> {
+    if (--this.#holders === 0) await this.bytes.close?.();
+  }
+}
+
 /** Reads a tape in blocks, and waits at its end while it follows. */
-export class TapeReading implements SourceSpec<Bytes> {
+class TapeReading implements SourceSpec<Bytes> {
   readonly #name: string;
   readonly #bytes: TapeBytes;
+  readonly #shared: SharedBytes;
   readonly #end: number;
   readonly #blockBytes: number;
   readonly #another: string;
@@ -85,11 +139,13 @@ export class TapeReading implements SourceSpec<Bytes> {
   #reach: number;
   #isClosed = false;
 
-  constructor(name: string, bytes: TapeBytes, options: TapeReadingOptions) {
+  constructor({ name, bytes }: NamedBytes, options: TapeReadingOptions) {
     const { start = 0, end = Infinity, follow = false, signal, blockBytes = BLOCK_BYTES, another = "another" } =
       options;
     this.#name = name;
-    this.#bytes = bytes;
+    this.#shared = bytes;
+    this.#bytes = bytes.bytes;
+    bytes.hold();
     this.#at = start;
     this.#end = end;
     this.#blockBytes = blockBytes;
@@ -117,7 +173,7 @@ export class TapeReading implements SourceSpec<Bytes> {
     this.#signal?.removeEventListener("abort", this.#stop);
     if (this.#isClosed) return;
     this.#isClosed = true;
-    await this.#bytes.close?.();
+    await this.#shared.release();
   }
 
   async #next(): Promise<Bytes | undefined> {

@@ -1,6 +1,6 @@
 import { checkPath } from "../arguments.ts";
 import { constants } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { printable, TapeError } from "../errors.ts";
 import { codeOf, ioError } from "../sinks/file/file-error.ts";
 import { writerOf } from "../sinks/file/file-lock.ts";
@@ -10,6 +10,7 @@ import { makeFolder, syncFolder } from "../sinks/file/file-folder.ts";
 import { fileSinkIn } from "../sinks/file/file.ts";
 import { fileSourceIn } from "../sources/file/file.ts";
 import type { StoreEntry, TapeStore } from "./store.ts";
+import { knowPlaces } from "./tape-place.ts";
 import type { OpenSourceOptions } from "../streams/source.ts";
 import { checkOpenSink, type OpenSinkOptions } from "../streams/sink.ts";
 
@@ -47,7 +48,7 @@ export function fileStoreIn(files: FileSystem, folder: string): TapeStore {
     return join(folder, key);
   };
 
-  return {
+  const store: TapeStore = {
     async openSink(key: string, options: OpenSinkOptions = {}) {
       checkOpenSink(key, options);
       const sink = fileSinkIn(files, pathOf(key), { mode: options.mode ?? "create" });
@@ -119,6 +120,16 @@ export function fileStoreIn(files: FileSystem, folder: string): TapeStore {
 
     writerOf: (key) => writerOf(pathOf(key), files),
   };
+  return knowPlaces(store, async (key) => {
+    const path = resolve(pathOf(key));
+    try {
+      const { dev, ino } = await files.stat(path);
+      return { within: files, name: `${path} ${dev} ${ino}` };
+    } catch {
+      // Whoever opens it is told why not.
+      return undefined;
+    }
+  });
 }
 
 /** Undefined for a file that is not there; any other error is thrown. */

@@ -3,6 +3,7 @@ import { TapeError } from "../errors.ts";
 import { checkOpenSink, TapeSink, type TapeSinkSpec } from "../streams/sink.ts";
 import { tapeSource } from "../sources/tape-source.ts";
 import type { TapeStore } from "./store.ts";
+import { knowPlaces } from "./tape-place.ts";
 import type { OpenSourceOptions } from "../streams/source.ts";
 import type { OpenSinkOptions } from "../streams/sink.ts";
 
@@ -42,7 +43,7 @@ export function memoryStore(): TapeStore {
     return object;
   };
 
-  return {
+  const store: TapeStore = {
     async openSink(key: string, options: OpenSinkOptions = {}): Promise<TapeSink> {
       checkOpenSink(key, options);
       const existing = objects.get(key);
@@ -112,6 +113,10 @@ export function memoryStore(): TapeStore {
 
     writerOf: (key) => Promise.resolve(objects.get(key)?.writer === undefined ? "none" : "alive"),
   };
+  return knowPlaces(store, (key) => {
+    const object = objects.get(key);
+    return Promise.resolve(object && { within: object, name: "" });
+  });
 }
 
 class MemoryTape implements TapeSinkSpec {

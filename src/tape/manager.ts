@@ -4,7 +4,8 @@ import { parseMetadata, type TapeMetadata } from "../records/metadata.ts";
 import type { TapeRecord } from "../records/record.ts";
 import { checkStore, type TapeStore } from "../stores/store.ts";
 import { checkTapeId, tapeKeys } from "../records/tape-id.ts";
-import { type FollowOptions, type ReaderOptions, StreamingTapeReader } from "./read/reader.ts";
+import type { FollowOptions } from "./read/following.ts";
+import { type ReaderOptions, StreamingTapeReader } from "./read/reader.ts";
 import { readTapeEnd } from "./read/tape-end.ts";
 import { tapeState } from "./read/tape-state.ts";
 import { StreamingTapeWriter } from "./write/writer.ts";
@@ -82,7 +83,7 @@ export class TapeManager {
 
   /**
    * All records of a tape, and then each new one as it is written, until the tape is finalized, interrupted or
-   * deleted, or the signal ends it.
+   * deleted, or the signal ends it. As those of `StreamingTapeReader.follow`, the records are shared and frozen.
    *
    * @throws {TapeError} in the iterator: as {@linkcode openForReading} and `StreamingTapeReader.records`
    */

@@ -50,6 +50,20 @@ const OPTIONS: OptionNames<LineSplitOptions> = {
   line: true,
 };
 
+/** What is told of a line that is too long. */
+export function lineTooLong(
+  place: { readonly offset: number; readonly number: number },
+  length: number,
+  maxLineBytes: number,
+): TapeError {
+  const { offset, number } = place;
+  return new TapeError(
+    "line_too_long",
+    `Cannot read ${placeOf(place)}: it has ${length} bytes, the limit is ${maxLineBytes}`,
+    { line: number > 0 ? number : undefined, offset, length },
+  );
+}
+
 /**
  * Splits bytes into lines at `\n` or `\r\n`, wherever the chunks happen to be cut. No byte is decoded: a line is a view
  * of the chunk it came in.
@@ -110,11 +124,7 @@ export function lineSplit(options: LineSplitOptions = {}): Stage<Uint8Array, Tap
   };
 
   const skip = (length: number, lengthWithCr: number) => {
-    const error = new TapeError(
-      "line_too_long",
-      `Cannot read ${placeOf({ offset: lineStart, number })}: it has ${length} bytes, the limit is ${maxLineBytes}`,
-      { line: number > 0 ? number : undefined, offset: lineStart, length },
-    );
+    const error = lineTooLong({ offset: lineStart, number }, length, maxLineBytes);
     // The next line is found whatever becomes of this error.
     next(lengthWithCr + 1);
     if (onError === undefined) throw error;

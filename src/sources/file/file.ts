@@ -3,7 +3,7 @@ import type { Bytes } from "../../lines/bytes.ts";
 import { printable } from "../../errors.ts";
 import { type FileSystem, systemFiles } from "../../sinks/file/file-system.ts";
 import { type OpenSourceOptions, type Source, source } from "../../streams/source.ts";
-import { TapeReading } from "../tape-source.ts";
+import { tapeReading } from "../tape-source.ts";
 import { FollowedFile } from "./followed-file.ts";
 import { PlainSource } from "./plain-source.ts";
 
@@ -61,5 +61,5 @@ export function fileSourceIn(files: FileSystem, path: string, options: FileSourc
   checkOptions(`read ${printable(path, 4096)}`, options, OPTIONS);
   const { blockBytes = BLOCK_BYTES, follow = false } = options;
   if (!follow) return source(new PlainSource(files, path, { ...options, blockBytes }));
-  return source(new TapeReading(path, new FollowedFile(files, path), { ...options, blockBytes, another: "another file" }));
+  return tapeReading(path, new FollowedFile(files, path), { ...options, blockBytes, another: "another file" });
 }

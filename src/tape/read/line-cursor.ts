@@ -6,7 +6,8 @@ import { NONE } from "../../streams/fuse.ts";
 import type { ChunkReader } from "../../streams/source-spec.ts";
 import { hold } from "../../streams/source.ts";
 import type { TapeStore } from "../../stores/store.ts";
-import { lineSplit } from "../../transforms/line-split.ts";
+import { DEFAULT_MAX_LINE_BYTES, lineSplit, lineTooLong } from "../../transforms/line-split.ts";
+import { LiveLines } from "../live/live-lines.ts";
 
 /** Where a cursor starts and how it reads. */
 export interface LineCursorOptions {
@@ -45,6 +46,8 @@ export class LineCursor {
   #isClosed = false;
   #offset: number;
   #number: number;
+  /** That of the line that was taken last. */
+  #lastNumber = 0;
 
   constructor(store: TapeStore, key: string, options: LineCursorOptions = {}) {
     this.#store = store;
@@ -71,14 +74,24 @@ export class LineCursor {
     const [report] = this.#tooLong;
     if (report !== undefined && (line === undefined || report.offset! < line.offset)) {
       this.#tooLong.shift();
+      const number = this.#number;
       if (report !== this.#endless) this.#pass(report.offset! + report.length! + 1);
-      return report;
+      // Lines that are read for many are not numbered.
+      if (number === 0 || report.line !== undefined) return report;
+      const { maxLineBytes = DEFAULT_MAX_LINE_BYTES } = this.#options;
+      return lineTooLong({ offset: report.offset!, number }, report.length!, maxLineBytes);
     }
     if (line === undefined) return undefined;
     this.#peeked = undefined;
+    this.#lastNumber = this.#number;
     // An unfinished line is read again from its start when there may be more of it.
     if (line.terminated) this.#pass(line.nextOffset);
     return this.#accepted !== undefined && isSame(line, this.#accepted) ? this.take() : line;
+  }
+
+  /** The line that was taken last, with its number: lines that are read for many have none. */
+  numbered(line: TapeLine): TapeLine {
+    return line.number === this.#lastNumber ? line : line.withNumber(this.#lastNumber);
   }
 
   /** The line that was taken last consists of these parts: they come next, one by one. */
@@ -123,16 +136,7 @@ export class LineCursor {
 
   async #fill(): Promise<boolean> {
     if (this.#isClosed) return false;
-    const { maxLineBytes, follow, signal } = this.#options;
-    const lines = this.#lines ??= hold(pipe(
-      this.#store.openSource(this.#key, { start: this.#offset, follow, signal }),
-      lineSplit({
-        maxLineBytes,
-        offset: this.#offset,
-        line: this.#number,
-        onError: (error) => this.#tooLong.push(error),
-      }),
-    )).chunks;
+    const lines = this.#lines ??= this.#open();
     const reports = this.#tooLong.length;
     let more = false;
     try {
@@ -148,6 +152,15 @@ export class LineCursor {
     this.#endless = this.#tooLong[reports];
     if (!more) this.#lines = undefined;
     return more;
+  }
+
+  #open(): ChunkReader<TapeLine> {
+    const { maxLineBytes, follow = false, signal } = this.#options;
+    const offset = this.#offset;
+    const onError = (error: TapeError) => void this.#tooLong.push(error);
+    if (follow) return new LiveLines(this.#store, this.#key, { offset, maxLineBytes, signal, onError });
+    const bytes = this.#store.openSource(this.#key, { start: offset, signal });
+    return hold(pipe(bytes, lineSplit({ maxLineBytes, offset, line: this.#number, onError }))).chunks;
   }
 
   async #release(): Promise<void> {

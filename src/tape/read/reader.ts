@@ -5,13 +5,13 @@ import { parseMetadata, type TapeMetadata } from "../../records/metadata.ts";
 import type { FrameRecord, InitRecord, TapeRecord } from "../../records/record.ts";
 import { checkStore, type TapeStore } from "../../stores/store.ts";
 import { checkTapeId, tapeKeys } from "../../records/tape-id.ts";
-import { type StrayPart, takeApart } from "../../lines/line-parts.ts";
 import { parseLine } from "../../lines/parse-line.ts";
 import { readInit } from "../first-record.ts";
 import { lineLimitOf } from "../../stores/line-limit.ts";
+import { Following, type FollowOptions } from "./following.ts";
 import { LineCursor } from "./line-cursor.ts";
+import { LineIterator } from "./line-iterator.ts";
 import { findFrame } from "./seek.ts";
-import { WriterWatch } from "./writer-watch.ts";
 
 /** Options of {@linkcode StreamingTapeReader.open}. */
 export interface ReaderOptions {
@@ -27,20 +27,6 @@ export interface ReaderOptions {
    * @default {what the init record says, or 10485760}
    */
   readonly maxLineBytes?: number | undefined;
-}
-
-/** Options of {@linkcode StreamingTapeReader.follow}. */
-export interface FollowOptions {
-  /** Ends the following. */
-  readonly signal?: AbortSignal | undefined;
-  /**
-   * Goes on waiting where the tape's writer has died, as somebody may resume it.
-   *
-   * @default {false}
-   */
-  readonly waitForWriter?: boolean | undefined;
-  /** Is told when the following ends because the recording was interrupted: nobody writes the tape, and it has no end. */
-  readonly onInterrupted?: (() => void) | undefined;
 }
 
 /** With the limit that the tape itself names, where nobody names another. */
@@ -165,43 +151,26 @@ export class StreamingTapeReader {
    * paused it is waited for. Tapes without metadata, and those of a store that cannot tell who writes them, are followed
    * until the signal.
    *
+   * All followers of a tape in one process share one reading of it, and are handed the same records: they are frozen, and a
+   * `structuredClone()` can be changed. One that takes longer than the others reads by itself what it has missed.
+   *
    * @throws {TapeError} in the iterator: as {@linkcode records}; and code `invalid_tape` where the tape was replaced by
    * another, or cut back behind what was read
    */
-  async *follow(options: FollowOptions = {}): AsyncGenerator<TapeRecord, void, undefined> {
-    checkOptions("follow a tape", options, FOLLOW_OPTIONS);
-    const { signal, waitForWriter = false, onInterrupted } = options;
-    const from = this.#open();
-    // A tape of an older writer has no mark for its end; what its metadata says is then all there is to know.
-    const isOver = (await this.metadata())?.status === "finalized";
-    await from.close();
-    const stop = new AbortController();
-    const watch = isOver || waitForWriter
-      ? undefined
-      : new WriterWatch(this.#store, this.tapeId, () => this.metadata());
-    const signals = [signal, stop.signal, watch?.gone].filter((each) => each !== undefined);
-    const { maxLineBytes, onError } = this.#options;
-    let cursor = this.#cursor = from.fork({ maxLineBytes, follow: !isOver, signal: AbortSignal.any(signals) });
-    try {
-      for (let isLast = false;; isLast = true) {
-        for await (const record of new LineIterator(() => cursor, parseLine, onError)) {
-          yield record;
-          if (signal?.aborted) return;
-          if (record.type !== "checkpoint" || record.final !== true) continue;
-          // A tape that was gone on with has more behind its final checkpoint.
-          if ((await this.#store.size(tapeKeys(this.tapeId).tape) ?? 0) <= cursor.offset) return;
-        }
-        if (signal?.aborted || this.#isClosed || watch?.gone.aborted !== true) return;
-        if (isLast) return onInterrupted?.();
-        // What came since we looked last is read too: its end may be there.
-        cursor = this.#cursor = cursor.fork({ maxLineBytes });
-      }
-    } finally {
-      watch?.stop();
-      stop.abort();
-      await cursor.close();
-      if (this.#cursor === cursor) this.#cursor = cursor.fork({ maxLineBytes });
-    }
+  follow(options: FollowOptions = {}): AsyncGenerator<TapeRecord, void, undefined> {
+    return new Following(async () => {
+      checkOptions("follow a tape", options, FOLLOW_OPTIONS);
+      await this.#open().close();
+      const { maxLineBytes, onError } = this.#options;
+      return {
+        store: this.#store,
+        tapeId: this.tapeId,
+        onError,
+        isClosed: () => this.#isClosed,
+        readMetadata: () => this.metadata(),
+        openCursor: (how) => this.#cursor = this.#cursor.fork({ ...how, maxLineBytes }),
+      };
+    }, options);
   }
 
   /**
@@ -254,66 +223,5 @@ export class StreamingTapeReader {
     const found = await findFrame(this.#store, tapeKeys(this.tapeId).tape, field, target, this.#options.maxLineBytes);
     await this.#open().moveTo(found.offset, found.number);
     return found.exists;
-  }
-}
-
-/**
- * Goes over the lines of a cursor and hands out what `read` makes of them; undefined means nothing. A line that it throws
- * for is taken apart.
- */
-class LineIterator<T> implements AsyncIterableIterator<T> {
-  readonly #cursor: () => LineCursor;
-  readonly #read: (line: TapeLine) => T | undefined;
-  readonly #onError: ((error: TapeError) => void) | undefined;
-
-  constructor(
-    cursor: () => LineCursor,
-    read: (line: TapeLine) => T | undefined,
-    onError: ((error: TapeError) => void) | undefined,
-  ) {
-    this.#cursor = cursor;
-    this.#read = read;
-    this.#onError = onError;
-  }
-
-  next(): Promise<IteratorResult<T, undefined>> {
-    try {
-      const cursor = this.#cursor();
-      for (;;) {
-        const line = cursor.take();
-        if (line === undefined) return this.#more(cursor);
-        if (line instanceof TapeError) {
-          if (this.#onError === undefined) return Promise.reject(line);
-          this.#onError(line);
-          continue;
-        }
-        let value: T | undefined;
-        try {
-          value = this.#read(line);
-        } catch (error) {
-          const parts = takeApart(line, error as TapeError);
-          cursor.putBack(line, parts.filter((part) => part.record !== undefined || this.#isTold(part)));
-          continue;
-        }
-        if (value === undefined) continue;
-        if (!line.terminated) cursor.accept(line);
-        return Promise.resolve({ done: false, value });
-      }
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  /** Without a listener nothing is said of what costs nothing. */
-  #isTold({ isLoss }: StrayPart): boolean {
-    return isLoss || this.#onError !== undefined;
-  }
-
-  async #more(cursor: LineCursor): Promise<IteratorResult<T, undefined>> {
-    return await cursor.fill() ? await this.next() : { done: true, value: undefined };
   }
 }

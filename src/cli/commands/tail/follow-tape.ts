@@ -47,7 +47,7 @@ export async function followTape(tape: OpenedTape, options: TailOptions, io: Com
   if (!isJson) await learnCalls(calls, linesBetween(Math.max(0, start - CONTEXT_BYTES), start));
 
   const watch = follow && !options.waitForWriter
-    ? new WriterWatch(tape.store, tape.tapeId, () => readMetadata(tape.store, `${tape.tapeId}.meta.json`))
+    ? await WriterWatch.join(tape.store, tape.tapeId, () => readMetadata(tape.store, `${tape.tapeId}.meta.json`))
     : undefined;
   const signal = watch === undefined ? io.signal : AbortSignal.any([io.signal, watch.gone]);
   let end = start;

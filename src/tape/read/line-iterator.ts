@@ -1,0 +1,71 @@
+import { TapeError } from "../../errors.ts";
+import type { TapeLine } from "../../lines/line.ts";
+import { readParts, type StrayPart } from "../../lines/line-parts.ts";
+import type { LineCursor } from "./line-cursor.ts";
+
+/**
+ * Goes over the lines of a cursor and hands out what `read` makes of them; undefined means nothing. A line that it throws
+ * for is taken apart.
+ */
+export class LineIterator<T> implements AsyncIterableIterator<T> {
+  readonly #cursor: () => LineCursor;
+  readonly #read: (line: TapeLine) => T | undefined;
+  readonly #onError: ((error: TapeError) => void) | undefined;
+
+  constructor(
+    cursor: () => LineCursor,
+    read: (line: TapeLine) => T | undefined,
+    onError: ((error: TapeError) => void) | undefined,
+  ) {
+    this.#cursor = cursor;
+    this.#read = read;
+    this.#onError = onError;
+  }
+
+  /** What comes next, if it is at hand; else undefined. */
+  take(cursor: LineCursor = this.#cursor()): T | undefined {
+    for (let line = cursor.take(); line !== undefined; line = cursor.take()) {
+      if (line instanceof TapeError) {
+        if (this.#onError === undefined) throw line;
+        this.#onError(line);
+        continue;
+      }
+      let value: T | undefined;
+      try {
+        value = this.#read(line);
+      } catch {
+        const own = cursor.numbered(line);
+        const parts = readParts(own);
+        cursor.putBack(own, parts.filter((part) => part.record !== undefined || this.#isTold(part)));
+        continue;
+      }
+      if (value === undefined) continue;
+      if (!line.terminated) cursor.accept(line);
+      return value;
+    }
+    return undefined;
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    try {
+      const cursor = this.#cursor();
+      const value = this.take(cursor);
+      return value === undefined ? this.#more(cursor) : Promise.resolve({ done: false, value });
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** Without a listener nothing is said of what costs nothing. */
+  #isTold({ isLoss }: StrayPart): boolean {
+    return isLoss || this.#onError !== undefined;
+  }
+
+  async #more(cursor: LineCursor): Promise<IteratorResult<T, undefined>> {
+    return await cursor.fill() ? await this.next() : { done: true, value: undefined };
+  }
+}
