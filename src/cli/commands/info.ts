@@ -8,14 +8,17 @@ import type { SessionEnd } from "../../records/metadata.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
 import { tapeState } from "../../tape/read/tape-state.ts";
 import { tableWidth } from "../report/describe-record.ts";
-import { sealedSummary } from "../summary/sealed/sealed-summary.ts";
+import { cacheFolder } from "../summary/sealed/cache-folder.ts";
+import { sealedFacts } from "../summary/sealed/sealed-facts.ts";
+import { factsOf } from "../summary/tape-facts.ts";
 import { TapeSummary } from "../summary/tape-summary.ts";
 import { asciiJson } from "../terminal/text.ts";
 
 const HELP = `Tells what is on a tape: counted from the tape itself, in one pass.
 
 Usage:
-  tapeline info [--top N] [--json] [--color WHEN] [--dir DIR] [TAPE]
+  tapeline info [--top N] [--json] [--no-cache] [--color WHEN] [--dir DIR]
+                [TAPE]
 
 Methods are listed with their count, errors and latencies: half of the answers
 came within p50, 95 % within p95. Errors are JSON-RPC errors and results of
@@ -23,14 +26,18 @@ tools that say "isError". A tape that is damaged or has gaps gives exit code 3.
 STRANGE lists what the peers should not do (lines that are no protocol, answers
 to nothing, ids used twice, …), with the number of the first frame of each.
 
-Of a tape that was finalized, and whose checksums fit, no more is parsed than the
-report shows: what the writer has noted of each message is taken from there. Any
-other tape is parsed from end to end.
+Of a tape that was finalized, and whose checksums fit, no more is parsed than
+the report shows: what the writer has noted of each message is believed, and of
+a message that names a member twice, the first one counts. Any other tape is
+parsed from end to end. What was found out of a tape of 4 MiB or more is kept
+for the next time, in tapeline/info in the user's cache folder, by default
+~/.cache: names and numbers, nothing of what messages say.
 
 Options:
   --top N       how many slow calls, errors and other things to list; by default
                 5
   --json        all of it as one JSON object on one line; times in milliseconds
+  --no-cache    neither use what was found out before, nor keep it
   --color WHEN  auto, always or never; auto, the default, asks the terminal,
                 NO_COLOR and FORCE_COLOR
   --dir DIR     where tapes are kept; by default $TAPELINE_DIR or ./tapes
@@ -45,6 +52,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const { values, positionals } = parseOptions("info", args, {
     top: { type: "string" },
     json: { type: "boolean" },
+    "no-cache": { type: "boolean" },
     color: { type: "string" },
     dir: { type: "string" },
   });
@@ -54,17 +62,16 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const reading = new TapeReading(tape, io);
   const sizeBytes = await tape.store.size(tape.key) ?? 0;
   const progress = new Progress(sizeBytes, io);
-  const summary = await sealedSummary(tape, sizeBytes, top, progress, io.signal) ??
-    await parsedSummary(reading, sizeBytes, top, progress);
+  const cache = values["no-cache"] === true ? undefined : cacheFolder(io.env);
+  const facts = await sealedFacts(tape, sizeBytes, { top, cache, signal: io.signal }, progress) ??
+    factsOf(await parsedSummary(reading, sizeBytes, top, progress), sizeBytes);
   progress.clear();
 
   const known: TapeInfo = {
     tape,
     state: await tapeState(tape.store, tape.tapeId, tape.metadata),
     sizeBytes,
-    stats: summary.stats.snapshot(sizeBytes),
-    performance: summary.stats.performance(),
-    summary,
+    facts,
     reading,
   };
   if (values.json === true) await io.stdout.write(`${asciiJson(infoObject(known))}\n`);
@@ -91,44 +98,42 @@ async function parsedSummary(
 
 const ms = (us: number | null) => us === null ? null : us / 1000;
 
-function infoObject({ tape, state, stats, performance, summary, reading }: TapeInfo): object {
+function infoObject({ tape, state, facts, reading }: TapeInfo): object {
   const { unfinished } = reading;
+  const { stats, performance } = facts;
   return {
     tape_id: tape.init.tape_id,
     path: tape.path,
     state,
     init: tape.init,
     metadata: tape.metadata ?? null,
-    client: summary.peers.client ?? null,
-    server: summary.peers.server ?? null,
-    protocol_version: summary.peers.protocolVersion ?? tape.init.protocol_version ?? null,
+    client: facts.client ?? null,
+    server: facts.server ?? null,
+    protocol_version: facts.protocolVersion ?? tape.init.protocol_version ?? null,
     stats,
     performance,
-    end: endObject(summary.sessionEnd ?? tape.metadata?.end),
-    methods: summary.methods().map(({ label, dir, count, errors, latencies }) => ({
+    end: endObject(facts.sessionEnd ?? tape.metadata?.end),
+    methods: facts.methods.map(({ label, p50, p95, max, ...rest }) => ({
       method: label,
-      dir,
-      count,
-      errors,
-      answers: latencies.count,
-      p50_ms: ms(latencies.quantile(0.5)),
-      p95_ms: ms(latencies.quantile(0.95)),
-      max_ms: ms(latencies.max),
+      ...rest,
+      p50_ms: ms(p50),
+      p95_ms: ms(p95),
+      max_ms: ms(max),
     })),
-    slowest: summary.slowest.map(({ label, requestSeq, responseSeq, ts, us }) => ({
+    slowest: facts.slowest.map(({ label, requestSeq, responseSeq, ts, us }) => ({
       method: label,
       request_seq: requestSeq,
       response_seq: responseSeq,
       ts: ts ?? null,
       rtt_ms: us / 1000,
     })),
-    errors: summary.errors().map(({ label, firstSeq, ...rest }) => ({ method: label, ...rest, first_seq: firstSeq })),
+    errors: facts.errors.map(({ label, firstSeq, ...rest }) => ({ method: label, ...rest, first_seq: firstSeq })),
     tool_error_count: stats.tool_error_count ?? 0,
-    invalid_count: summary.invalid,
-    log_count: summary.logs,
-    unanswered: summary.openCalls().map(({ label, ts, ...rest }) => ({ method: label, ...rest, ts: ts ?? null })),
-    strange: summary.strange.list().map(({ firstSeq, ...rest }) => ({ ...rest, first_seq: firstSeq })),
-    gaps: summary.gaps.map(({ type: _, ...gap }) => gap),
+    invalid_count: facts.invalid,
+    log_count: facts.logs,
+    unanswered: facts.open.map(({ label, ts, ...rest }) => ({ method: label, ...rest, ts: ts ?? null })),
+    strange: facts.strange.map(({ firstSeq, ...rest }) => ({ ...rest, first_seq: firstSeq })),
+    gaps: facts.gaps.map(({ type: _, ...gap }) => gap),
     damaged_line_count: reading.damagedCount,
     damaged_lines: reading.damaged.map(({ code, line = null, offset = null, length = null, message }) => {
       return { code, line, offset, length, message };

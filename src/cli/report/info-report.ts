@@ -1,8 +1,7 @@
-import type { TapePerformance, TapeStats } from "../../records/metadata.ts";
 import type { OpenedTape } from "../arguments/tape-argument.ts";
 import type { TapeReading } from "../arguments/tape-reading.ts";
 import { describeLost } from "./describe-record.ts";
-import type { TapeSummary } from "../summary/tape-summary.ts";
+import type { TapeFacts } from "../summary/tape-facts.ts";
 import { errorsTable, methodsTable, more, openTable, slowestTable, strangeTable } from "./info-tables.ts";
 import { causeOf, outcomeOf } from "./session-end.ts";
 import type { TapeState } from "../../tape/read/tape-state.ts";
@@ -23,22 +22,20 @@ export interface TapeInfo {
   readonly tape: OpenedTape;
   readonly state: TapeState;
   readonly sizeBytes: number;
-  readonly stats: TapeStats;
-  readonly performance: TapePerformance;
-  readonly summary: TapeSummary;
+  readonly facts: TapeFacts;
   readonly reading: TapeReading;
 }
 
 /** All that `info` has to say, in lines for people. */
 export function infoReport(info: TapeInfo, top: number, style: Style, columns: number, nowMs: number): string[] {
-  const { summary } = info;
+  const { facts } = info;
   const sections = [
     head(info, style, columns, nowMs),
-    methodsTable(summary.methods(), info.performance, style, columns),
-    slowestTable(summary.slowest, style, columns),
-    errorsTable(summary.errors(), top, style, columns),
-    openTable(summary.openCalls(), top, style, columns),
-    strangeTable(summary.strange.list(), top, style, columns),
+    methodsTable(facts.methods, facts.performance, style, columns),
+    slowestTable(facts.slowest, style, columns),
+    errorsTable(facts.errors, top, style, columns),
+    openTable(facts.open, top, style, columns),
+    strangeTable(facts.strange, top, style, columns),
     faults(info, top, style, columns),
   ];
   return sections.filter((lines) => lines.length > 0).flatMap((lines, at) => at === 0 ? lines : ["", ...lines]);
@@ -49,7 +46,7 @@ type Part = readonly [text: string, paint?: (text: string) => string];
 
 /** What the tape is, and its numbers at a glance. */
 function head(info: TapeInfo, style: Style, columns: number, nowMs: number): string[] {
-  const { tape, state, sizeBytes, summary } = info;
+  const { tape, state, sizeBytes, facts: known } = info;
   const { metadata, init } = tape;
   const title = metadata?.name || init.tape_id;
   const facts: Record<string, string | readonly Part[]> = {
@@ -59,13 +56,13 @@ function head(info: TapeInfo, style: Style, columns: number, nowMs: number): str
     tags: (metadata?.tags ?? []).map((tag) => `#${tag}`).join(" "),
     started: [formatTime(init.created_at), formatAgo(init.created_at, nowMs)].filter((part) => part !== "").join(", "),
     session: init.session_id,
-    server: summary.peers.server ?? "",
+    server: known.server ?? "",
     command: commandOf(info),
-    client: summary.peers.client ?? "",
-    protocol: summary.peers.protocolVersion ?? init.protocol_version ?? "",
+    client: known.client ?? "",
+    protocol: known.protocolVersion ?? init.protocol_version ?? "",
     recorded: recordedBy(info),
     frames: framesLine(info, style),
-    answers: info.stats.correlation_count ? formatCount(info.stats.correlation_count) : "",
+    answers: known.stats.correlation_count ? formatCount(known.stats.correlation_count) : "",
     errors: errorsLine(info, style),
     ended: endedLine(info, style),
   };
@@ -115,7 +112,7 @@ function recordedBy({ tape }: TapeInfo): string {
   return parts.filter((part) => part !== "").join(" ");
 }
 
-function framesLine({ stats, performance, summary }: TapeInfo, style: Style): Part[] {
+function framesLine({ facts: { stats, performance, logs } }: TapeInfo, style: Style): Part[] {
   const { client_to_server, server_to_client } = stats.message_counts ?? {};
   const perSecond = performance.messages_per_second;
   const parts: Part[] = [
@@ -127,14 +124,13 @@ function framesLine({ stats, performance, summary }: TapeInfo, style: Style): Pa
     ],
     [`${formatCount(client_to_server ?? 0)} →`, style.out],
     [`${formatCount(server_to_client ?? 0)} ←`, style.good],
-    [summary.logs > 0 ? plural(summary.logs, "log line") : ""],
+    [logs > 0 ? plural(logs, "log line") : ""],
   ];
   return parts.filter(([text]) => text !== "");
 }
 
-function errorsLine({ stats, summary }: TapeInfo, style: Style): Part[] {
+function errorsLine({ facts: { stats, invalid } }: TapeInfo, style: Style): Part[] {
   const { error_count, tool_error_count } = stats;
-  const { invalid } = summary;
   const parts: Part[] = [
     [error_count ? plural(error_count, "JSON-RPC error") : "", style.bad],
     [tool_error_count ? plural(tool_error_count, "tool error") : "", style.bad],
@@ -144,8 +140,8 @@ function errorsLine({ stats, summary }: TapeInfo, style: Style): Part[] {
   return found.length > 0 ? found : [["none", style.good]];
 }
 
-function endedLine({ summary, tape }: TapeInfo, style: Style): Part[] {
-  const end = summary.sessionEnd ?? tape.metadata?.end;
+function endedLine({ facts, tape }: TapeInfo, style: Style): Part[] {
+  const end = facts.sessionEnd ?? tape.metadata?.end;
   if (end == null) return [];
   const outcome = outcomeOf(end);
   const parts: Part[] = [
@@ -156,10 +152,10 @@ function endedLine({ summary, tape }: TapeInfo, style: Style): Part[] {
 }
 
 /** What is missing from the tape, and what cannot be read of it. */
-function faults({ summary, reading, tape }: TapeInfo, top: number, style: Style, columns: number): string[] {
+function faults({ facts, reading, tape }: TapeInfo, top: number, style: Style, columns: number): string[] {
   const { metadata } = tape;
   const status = metadata?.status;
-  const gaps = summary.gaps.slice(0, top).map((gap) => {
+  const gaps = facts.gaps.slice(0, top).map((gap) => {
     const { ts, count, from_seq, to_seq, reason, id } = gap;
     const what = describeLost(gap).map((text) => `, ${text}${id == null ? "" : ` #${JSON.stringify(id)}`}`).join("");
     const which = from_seq == null ? "" : ` (${from_seq} – ${to_seq ?? "?"})`;
@@ -181,7 +177,7 @@ function faults({ summary, reading, tape }: TapeInfo, top: number, style: Style,
       ? [style.bad(cut(`✗ the recorder failed: ${escapeControls(status.error)}`, columns))]
       : []),
     ...gaps,
-    ...more(summary.gaps.length - gaps.length, "gap", style),
+    ...more(facts.gaps.length - gaps.length, "gap", style),
     ...damaged,
     ...more(reading.damagedCount - damaged.length, "damaged line", style),
     ...(unfinished === undefined

@@ -2,30 +2,22 @@ import type { TapePerformance } from "../../records/metadata.ts";
 import type { Direction } from "../../records/record.ts";
 import { type Strange, STRANGE_KINDS } from "../summary/strange.ts";
 import { tableLines } from "../terminal/table.ts";
-import type { ErrorSummary, MethodSummary, OpenCall, TimedCall } from "../summary/tape-summary.ts";
+import type { MethodFacts } from "../summary/tape-facts.ts";
+import type { ErrorSummary, OpenCall, TimedCall } from "../summary/tape-summary.ts";
 import { escapeControls, type Style } from "../terminal/text.ts";
 import { formatCount, formatLatency, formatOffset } from "../terminal/units.ts";
 
 const arrowOf = (dir: string) => dir === "client_to_server" ? "→" : "←";
 
-/** A line of the table of methods; times in microseconds, null where there was no answer. */
-interface MethodRow {
-  readonly label: string;
-  /** Undefined in the line of all methods together. */
-  readonly dir: Direction | undefined;
-  readonly count: number;
-  readonly errors: number;
-  readonly p50: number | null;
-  readonly p95: number | null;
-  readonly max: number | null;
-}
+/** A line of the table of methods; that of all methods together has no direction. */
+type MethodRow = Omit<MethodFacts, "dir" | "answers"> & { readonly dir: Direction | undefined };
 
 /**
  * The methods: how often, how well, how fast. The last line is all of them together: what the report says of latencies
  * stands in this one table.
  */
 export function methodsTable(
-  methods: readonly MethodSummary[],
+  methods: readonly MethodFacts[],
   all: TapePerformance,
   style: Style,
   columns: number,
@@ -33,9 +25,9 @@ export function methodsTable(
   if (methods.length === 0) return [];
   const time = (us: number | null) => us === null ? "" : formatLatency(us);
   const shown = methods.slice(0, 30);
-  const answered = methods.filter(({ latencies }) => latencies.count > 0).length;
+  const answered = methods.filter(({ answers }) => answers > 0).length;
   const lines = tableLines(
-    [...shown.map(rowOf), ...(answered > 1 ? [rowOfAll(methods, all)] : [])],
+    [...shown, ...(answered > 1 ? [rowOfAll(methods, all)] : [])],
     [
       {
         title: "METHOD",
@@ -64,16 +56,7 @@ export function methodsTable(
   return [...lines, ...more(methods.length - shown.length, "method", style)];
 }
 
-function rowOf({ label, dir, count, errors, latencies }: MethodSummary): MethodRow {
-  return {
-    ...{ label, dir, count, errors },
-    p50: latencies.quantile(0.5),
-    p95: latencies.quantile(0.95),
-    max: latencies.max,
-  };
-}
-
-function rowOfAll(methods: readonly MethodSummary[], all: TapePerformance): MethodRow {
+function rowOfAll(methods: readonly MethodFacts[], all: TapePerformance): MethodRow {
   const us = (ms: number | null | undefined) => ms == null ? null : ms * 1000;
   return {
     label: "all",

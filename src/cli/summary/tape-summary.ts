@@ -51,10 +51,10 @@ export interface OpenCall {
 
 /** So many different methods, and kinds of errors, are told apart; all further ones are counted together. */
 const MAX_KINDS = 500;
-const OTHERS = "(others)";
+export const OTHERS = "(others)";
 const UNKNOWN = "(unknown request)";
 /** Longer messages are cut: they are kept in memory, and told apart by their beginning. */
-const MAX_MESSAGE = 500;
+export const MAX_MESSAGE = 500;
 /** Codes are numbers; longer text in their place is cut. */
 const MAX_CODE = 40;
 /** So many answers wait for the tape to confirm them, and so many open requests are remembered. */
