@@ -19,6 +19,11 @@ export class OldestFirst<K, V> {
   /** Adds an entry as the youngest; one of the same key is gone. */
   set(key: K, value: V): void {
     this.delete(key);
+    this.add(key, value);
+  }
+
+  /** The same, for a key that is not there. */
+  add(key: K, value: V): void {
     this.#map.set(key, value);
   }
 

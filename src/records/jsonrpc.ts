@@ -206,7 +206,7 @@ function idKeyOfValue(id: unknown): string | undefined {
     case "string":
       return `"${id}"`;
     case "number":
-      return numberKey(String(id));
+      return Number.isSafeInteger(id) ? String(id) : numberKey(String(id));
     case "null":
       return "null";
     default:

@@ -119,7 +119,9 @@ export function envText(env: FrameEnv): string {
  */
 export function exactMessage({ env }: Pick<FrameRecord, "env">): unknown {
   const { message } = env;
-  if (typeof message !== "object" || message === null || message instanceof VerbatimJson) return message;
+  if (typeof message !== "object" || message === null) return message;
+  // What became a text just now need not be looked up in it.
+  if (message instanceof VerbatimJson) return message.origin ?? message;
   const isInexact = Array.isArray(message) ? message.some(hasInexactId) : hasInexactId(message);
   const text = isInexact ? keptText(env) : undefined;
   return text === undefined ? message : new JsonText(text);

@@ -70,7 +70,7 @@ export function recordLine(record: TapeRecord): string {
     case "correlation":
       return correlationLine(record);
     default:
-      return `{"type":"${plainText(record.type)}"${otherMembers(record, TYPE)}}\n`;
+      return `{"type":"${plainText(record.type)}"${otherMembers(record, isType)}}\n`;
   }
 }
 
@@ -101,7 +101,7 @@ function frameStart(frame: FrameRecord): string {
     ? member("correlation_id", correlation_id)
     : `,"correlation_id":"${plainText(correlation_id)}"`;
   const marks = flags == null ? member("flags", flags) : `,"flags":${objectText("flags", flags)}`;
-  const others = otherMembers(frame, FRAME);
+  const others = otherMembers(frame, isInFrame);
   return `{"type":"frame","seq":${seq},"ts":${ts},"dir":"${dir}"${us}${id}${marks}${others},"env":{${envStart(env)}`;
 }
 
@@ -111,33 +111,66 @@ function correlationLine(record: CorrelationRecord): string {
     response_seq === undefined || request_ts === undefined || response_ts === undefined || rtt_ms === undefined ||
     status == null
   ) {
-    return `{"type":"correlation"${otherMembers(record, TYPE)}}\n`;
+    return `{"type":"correlation"${otherMembers(record, isType)}}\n`;
   }
   const pair = `"request_seq":${request_seq},"response_seq":${response_seq}`;
   const times = `"request_ts":${request_ts},"response_ts":${response_ts},"rtt_ms":${rtt_ms}`;
-  const others = otherMembers(record, CORRELATION);
+  const others = otherMembers(record, isInCorrelation);
   return `{"type":"correlation","id":"${plainText(id)}",${pair},${times},"status":"${plainText(status)}"${others}}\n`;
 }
 
-/** The fields that the templates write. */
-const TYPE: ReadonlySet<string> = new Set(["type"]);
-const FRAME: ReadonlySet<string> = new Set(["type", "seq", "ts", "dir", "ts_us", "correlation_id", "flags", "env"]);
-const CORRELATION: ReadonlySet<string> = new Set(
-  ["type", "id", "request_seq", "response_seq", "request_ts", "response_ts", "rtt_ms", "status"],
-);
+// The fields that the templates write. A switch tells in a fraction of the time of a Set.
 
-const ENV: ReadonlySet<string> = new Set(["message"]);
+function isType(key: string): boolean {
+  return key === "type";
+}
 
-function otherMembers(record: object, written: ReadonlySet<string>): string {
+function isInFrame(key: string): boolean {
+  switch (key) {
+    case "type":
+    case "seq":
+    case "ts":
+    case "dir":
+    case "ts_us":
+    case "correlation_id":
+    case "flags":
+    case "env":
+      return true;
+    default:
+      return false;
+  }
+}
+
+function isInCorrelation(key: string): boolean {
+  switch (key) {
+    case "type":
+    case "id":
+    case "request_seq":
+    case "response_seq":
+    case "request_ts":
+    case "response_ts":
+    case "rtt_ms":
+    case "status":
+      return true;
+    default:
+      return false;
+  }
+}
+
+function isMessage(key: string): boolean {
+  return key === "message";
+}
+
+function otherMembers(record: object, isWritten: (key: string) => boolean): string {
   let members = "";
   for (const key in record) {
-    if (!written.has(key)) members += member(key, (record as Record<string, unknown>)[key]);
+    if (!isWritten(key)) members += member(key, (record as Record<string, unknown>)[key]);
   }
   return members;
 }
 
 function envStart(env: FrameEnv): string {
-  const others = otherMembers(env, ENV);
+  const others = otherMembers(env, isMessage);
   if (env.message === undefined) return others.slice(1);
   return others === "" ? '"message":' : `${others.slice(1)},"message":`;
 }

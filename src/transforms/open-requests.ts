@@ -45,8 +45,8 @@ export class OpenRequests {
     const { key } = request;
     const first = this.#open.get(key);
     const further = this.#furtherOf(key);
-    const timedOut = this.#timedOut.get(key);
-    if (first === undefined && further === undefined && timedOut === undefined) return this.#open.set(key, request);
+    const timedOut = this.#timedOut.size === 0 ? undefined : this.#timedOut.get(key);
+    if (first === undefined && further === undefined && timedOut === undefined) return this.#open.add(key, request);
     for (const other of [request, first, timedOut]) if (other !== undefined) other.isAmbiguous = true;
     if (first === undefined && further === undefined) return this.#open.set(key, request);
     // No key looks like this: one with a space in it belongs to an id that is a text, and ends with a quote.

@@ -1,6 +1,6 @@
 import { checkOptions, type OptionNames } from "../arguments.ts";
 import { TapeError } from "../errors.ts";
-import type { FrameEnv, FrameRecord, MessageEnvelope, TapeRecord } from "../records/record.ts";
+import type { FrameEnv, FrameRecord, MessageEnvelope, TapeRecord, TransportMetadata } from "../records/record.ts";
 import { explainEnvelope, isMessageEnvelope } from "../records/record-guard.ts";
 import { type Stage, stage } from "../streams/stage.ts";
 
@@ -40,7 +40,7 @@ export function stampFrames(options: StampFramesOptions = {}): Stage<MessageEnve
       if (!isMessageEnvelope(chunk)) {
         throw new TapeError("invalid_argument", `Cannot record a message: ${explainEnvelope(chunk)}`);
       }
-      emit(frameOf(chunk, nextSeq(), elapsedUs()));
+      emit(frameOf(chunk, chunk.message, chunk.transport, nextSeq(), elapsedUs()));
     },
   });
 }
@@ -51,8 +51,21 @@ export function stopwatch(startUs: number = 0): () => number {
   return () => startUs + Math.round((performance.now() - start) * 1000);
 }
 
-function frameOf(envelope: MessageEnvelope, seq: number, us: number): FrameRecord {
-  const { direction, message, raw, encoding, timestamp, session_id, line_end, transport, action, flags } = envelope;
+/**
+ * The frame of a message that has been checked.
+ *
+ * @param message that of the envelope, or how it is spelled
+ * @param transport that of the envelope, or what overrides it
+ * @param us microseconds since the tape started
+ */
+export function frameOf(
+  envelope: MessageEnvelope,
+  message: unknown,
+  transport: TransportMetadata | null | undefined,
+  seq: number,
+  us: number,
+): FrameRecord {
+  const { direction, raw, encoding, timestamp, session_id, line_end, action, flags } = envelope;
   const env: FrameEnv = {};
   if (timestamp != null) env.timestamp = timestamp;
   if (session_id != null) env.session_id = session_id;

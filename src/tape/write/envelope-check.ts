@@ -26,15 +26,15 @@ export class EnvelopeCheck {
   }
 
   /**
-   * The envelope with its message as text or bytes, ready to be written.
+   * The message of an envelope as it is spelled, ready to be written; undefined of one that is around raw text.
    *
    * @throws {TapeError} code `invalid_argument`, `serialization`, `line_too_long`
    */
-  envelope(envelope: MessageEnvelope, transport: TransportMetadata | null | undefined): MessageEnvelope {
+  message(envelope: MessageEnvelope, transport: TransportMetadata | null | undefined): VerbatimJson | undefined {
     if (!isMessageEnvelope(envelope)) {
       throw new TapeError("invalid_argument", `Cannot record a message: ${explainEnvelope(envelope)}`);
     }
-    const { message, direction, timestamp, session_id, line_end, action, flags, raw, encoding } = envelope;
+    const { message, timestamp, session_id, line_end, action, flags, raw } = envelope;
     let bytes = LINE_OVERHEAD_BYTES;
     if (timestamp != null) bytes += timestamp.length * 6;
     if (session_id != null) bytes += session_id.length * 6;
@@ -44,16 +44,16 @@ export class EnvelopeCheck {
     if (flags != null) bytes += 3 * stringify(flags, "the flags of a message").length;
     if (message === undefined) {
       this.#checkLength(bytes + utf8Length(JSON.stringify(raw)));
-      return { raw: raw!, encoding, direction, timestamp, session_id, line_end, transport, action, flags };
+      return undefined;
     }
     if (message instanceof JsonBytes && message.isLine) {
       this.#checkLength(bytes + message.length);
-      return { message, direction, timestamp, session_id, line_end, transport, action, flags };
+      return message;
     }
     const text = message instanceof VerbatimJson ? message : textOf(message);
     const flat = checkedText(text);
     if (flat.length * 3 + bytes > this.#maxLineBytes) this.#checkLength(utf8Length(flat) + bytes);
-    return { message: text, direction, timestamp, session_id, line_end, transport, action, flags };
+    return text;
   }
 
   /** The most bytes that it takes on a line. Often the same object comes with every message. */
@@ -107,11 +107,16 @@ export class EnvelopeCheck {
   }
 }
 
-/** The text of a message that is a value; one with a `toJSON` of its own may be other than it looks. */
+/** The text of a message that is a value. What has a `toJSON` of its own may be other than it looks. */
 function textOf(message: unknown): JsonText {
   const text = stringify(message, "a message");
-  const isPlain = typeof message === "object" && message !== null && !("toJSON" in message);
-  return new JsonText(text, isPlain ? message : undefined);
+  if (typeof message !== "object" || message === null || "toJSON" in message) return new JsonText(text);
+  const { params, result } = message as { readonly params?: unknown; readonly result?: unknown };
+  return new JsonText(text, hasToJson(params) || hasToJson(result) ? undefined : message);
+}
+
+function hasToJson(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "toJSON" in value;
 }
 
 function utf8Length(text: string): number {

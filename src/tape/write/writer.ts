@@ -1,16 +1,13 @@
 import { TapeError } from "../../errors.ts";
-import { Fused } from "../../streams/fuse.ts";
 import type { SessionEnd, TapeMetadata, TapeStats } from "../../records/metadata.ts";
 import type { CorrelationRecord, LostMessage, TransportMetadata } from "../../records/record.ts";
 import type { MessageEnvelope, TapeRecord } from "../../records/record.ts";
 import { Sink, type TapeSink } from "../../streams/sink.ts";
 import { specOf } from "../../streams/stage.ts";
-import type { Emit } from "../../streams/stage-spec.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { tapeKeys } from "../../records/tape-id.ts";
 import { checkpointInjector } from "../../transforms/checkpoint-injector.ts";
-import { recordLine, splicedLine } from "../../transforms/encode-record.ts";
-import { stampFrames, stopwatch } from "../../transforms/stamp-frames.ts";
+import { frameOf, stopwatch } from "../../transforms/stamp-frames.ts";
 import { EnvelopeCheck } from "./envelope-check.ts";
 import { type Durability, GroupCommit } from "./commit/group-commit.ts";
 import { PendingLines } from "./commit/pending-lines.ts";
@@ -18,12 +15,13 @@ import { Ledger, reasonOf } from "./commit/ledger.ts";
 import { LiveMetadata } from "./live-metadata.ts";
 import { MetadataFile } from "./metadata-file.ts";
 import { openAgain, type OpenedTape, openNew } from "./open-writer.ts";
-import { Sealer, UNSEALED } from "./commit/seal.ts";
+import { RecordPath } from "./record-path.ts";
+import { Sealer } from "./commit/seal.ts";
 import type { CreateWriterOptions, TapeDescription, WriterOptions } from "./writer-options.ts";
 
 /**
- * Writes one tape: `stampFrames`, `correlator`, `checkpointInjector` and `encodeRecord` fused into one, and behind them
- * a queue that writes all that waits at once.
+ * Writes one tape: `stampFrames`, `correlator`, `checkpointInjector` and `encodeRecord` in one, and behind them a queue
+ * that writes all that waits at once.
  *
  * A frame that cannot be written (the disk is full) rejects its promise and is lost, but nothing else is: the tape keeps
  * no half line, writing is tried again with the next frame, and a `gap` record says what is missing.
@@ -53,15 +51,12 @@ export class StreamingTapeWriter {
   readonly #check: EnvelopeCheck;
   readonly #ledger: Ledger;
   readonly #elapsedUs: () => number;
-  readonly #records: Fused<MessageEnvelope | TapeRecord, never>;
   readonly #lines = new PendingLines();
-  readonly #isSealing: boolean;
+  readonly #path: RecordPath;
   readonly #commit: GroupCommit;
   readonly #metadataFile: MetadataFile;
   readonly #metadata: LiveMetadata;
   #nextSeq: number;
-  /** The last line that is a frame, a log or a gap: what came along with it, such as a checkpoint, is behind. */
-  #ownLine = 0;
   #isStreaming = false;
   #sessionEnd: TapeRecord | undefined;
   #ending: Promise<TapeMetadata> | undefined;
@@ -89,22 +84,17 @@ export class StreamingTapeWriter {
       () => this.metadata(),
       () => opened.sink.check(),
     );
-    this.#records = new Fused([
-      specOf(stampFrames({ nextSeq: () => this.#nextSeq++, elapsedUs: this.#elapsedUs })),
-      { ...opened.correlate, flush: (emit) => this.#flushSession(opened.correlate, emit) },
-      specOf(checkpointInjector({
-        everyFrames: options.checkpointEveryFrames,
-        everyMs: options.checkpointEveryMs,
-        stats: ledger.stats,
-        fileSizeBytes: () => ledger.size,
-      })),
-      // As encodeRecord, but the lines stay together until they are written.
-      { transform: (record: TapeRecord) => this.#append(record) },
-    ]);
-    this.#isSealing = options.checksums ?? true;
+    const checkpoints = checkpointInjector({
+      everyFrames: options.checkpointEveryFrames,
+      everyMs: options.checkpointEveryMs,
+      stats: ledger.stats,
+      fileSizeBytes: () => ledger.size,
+    });
+    const isSealing = options.checksums ?? true;
+    this.#path = new RecordPath(opened.correlate, specOf(checkpoints), this.#lines, isSealing);
     this.#commit = new GroupCommit(opened.sink, this.#lines, {
       synced: durability === "synced",
-      sealer: this.#isSealing ? new Sealer(opened.unsealedCrc) : undefined,
+      sealer: isSealing ? new Sealer(opened.unsealedCrc) : undefined,
       highWaterMark: maxPendingBytes,
       preamble: () => ledger.announceLoss(),
       outdated: (pieces) => ledger.withoutCheckpoints(pieces),
@@ -214,11 +204,7 @@ export class StreamingTapeWriter {
    */
   writeFrame(envelope: MessageEnvelope, transport?: TransportMetadata): Promise<number> {
     try {
-      this.#checkOpen();
-      const checked = this.#check.envelope(envelope, transport ?? envelope?.transport);
-      const seq = this.#nextSeq;
-      this.#push(checked);
-      return this.#settle(seq);
+      return this.#settle(this.#pushMessage(envelope, transport ?? envelope?.transport));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -314,7 +300,7 @@ export class StreamingTapeWriter {
     try {
       // Where frames were lost last, this is the last chance to say so; the final checkpoint counts that in.
       if (this.#ledger.lossReason !== undefined) await this.#committed();
-      if (status === "finalized") this.#records.end();
+      if (status === "finalized") this.#path.end(this.#sessionEnd);
       await this.#committed();
     } catch (error) {
       failure = { error };
@@ -346,26 +332,13 @@ export class StreamingTapeWriter {
     }
   }
 
-  #flushSession({ flush }: OpenedTape["correlate"], emit: Emit<TapeRecord>): void {
-    flush?.(emit);
-    if (this.#sessionEnd !== undefined) emit(this.#sessionEnd);
-  }
-
-  #push(chunk: MessageEnvelope | TapeRecord): void {
-    this.#records.push(chunk);
-    this.#commit.commit();
-    if (this.#records.failure === undefined) return;
-    const { error } = this.#records.failure;
-    throw new TapeError("internal", `Cannot write to tape ${this.tapeId}: ${String(error)}`, { cause: error });
-  }
-
-  #append(record: TapeRecord): void {
-    if (record.type === "checkpoint") {
-      this.#lines.appendLast(recordLine(this.#isSealing ? { ...record, crc32: UNSEALED } : record));
-      return;
-    }
-    this.#lines.append(splicedLine(record));
-    if (record.type !== "correlation") this.#ownLine = this.#lines.count;
+  /** Accepts a message, and gives its number. */
+  #pushMessage(envelope: MessageEnvelope, transport: TransportMetadata | null | undefined): number {
+    this.#checkOpen();
+    const message = this.#check.message(envelope, transport);
+    const seq = this.#nextSeq++;
+    this.#push(frameOf(envelope, message, transport, seq, this.#elapsedUs()));
+    return seq;
   }
 
   #pushRecord(record: TapeRecord): void {
@@ -373,8 +346,17 @@ export class StreamingTapeWriter {
     this.#push(this.#check.record(record));
   }
 
+  #push(record: TapeRecord): void {
+    try {
+      this.#path.push(record);
+    } catch (cause) {
+      throw new TapeError("internal", `Cannot write to tape ${this.tapeId}: ${String(cause)}`, { cause });
+    }
+    this.#commit.commit();
+  }
+
   /** Gives `value` when what was pushed is as safe as it should be. */
-  #settle<T>(value: T, ownLine: number = this.#ownLine): Promise<T> {
+  #settle<T>(value: T, ownLine: number = this.#path.ownLine): Promise<T> {
     this.#metadataFile.touch();
     return this.#durability === "buffered"
       ? this.#commit.ready.then(() => value)
@@ -386,10 +368,7 @@ export class StreamingTapeWriter {
     if (!this.#isStreaming) this.#ledger.forgetFailure();
     this.#isStreaming = true;
     this.#ledger.throwFailure();
-    for (const envelope of envelopes) {
-      this.#checkOpen();
-      this.#push(this.#check.envelope(envelope, envelope.transport));
-    }
+    for (const envelope of envelopes) this.#pushMessage(envelope, envelope.transport);
     this.#metadataFile.touch();
     await this.#commit.ready;
     this.#ledger.throwFailure();

@@ -6,12 +6,12 @@ import type { SplicedLine } from "../../../lines/line-encoder.ts";
 const TEXT_LENGTH = 16 * 1024;
 
 /** Lines are encoded into blocks of this size, which are used again and again. */
-const BLOCK_BYTES = 256 * 1024;
+const BLOCK_BYTES = 1024 * 1024;
 /** So many blocks are kept for the next lines. */
-const MAX_FREE_BLOCKS = 16;
+const MAX_FREE_BLOCKS = 4;
 
-/** The most that goes out together, give or take a block. */
-const MAX_BATCH_BYTES = 1024 * 1024;
+/** What goes out together fits into one block, so that it is written by one call. */
+const MAX_BATCH_BYTES = BLOCK_BYTES - 3 * TEXT_LENGTH;
 
 const utf8 = new TextEncoder();
 
