@@ -6,6 +6,10 @@ const BUCKETS = EXACT + (53 - 6) * HALF;
 /** The bucket of a non-negative safe integer. */
 function bucketOf(value: number): number {
   if (value < EXACT) return value;
+  if (value < 2 ** 31) {
+    const shift = 26 - Math.clz32(value);
+    return HALF * shift + (value >>> shift);
+  }
   const exponent = value < 2 ** 32 ? 31 - Math.clz32(value) : 63 - Math.clz32(value / 2 ** 32);
   return EXACT + (exponent - 6) * HALF + Math.floor(value / 2 ** (exponent - 5)) - HALF;
 }

@@ -65,16 +65,17 @@ export class RunningStats {
   /** Counts a record. One of an unknown type counts only for the duration. */
   add(record: CountedRecord): void {
     this.#count(record, 1);
-    if (typeof record.ts === "number" && record.ts > this.#durationMs) this.#durationMs = record.ts;
-    if (record.type === "frame") {
-      if (typeof record.seq === "number" && record.seq > (this.#lastSequence ?? -1)) this.#lastSequence = record.seq;
-    } else if (record.type === "correlation") {
-      const us = typeof record.rtt_us === "number"
-        ? record.rtt_us
-        : typeof record.rtt_ms === "number"
-        ? record.rtt_ms * 1000
-        : undefined;
-      if (us !== undefined) this.#latencies.record(us);
+    const { type, ts } = record;
+    if (typeof ts === "number" && ts > this.#durationMs) this.#durationMs = ts;
+    if (type === "frame") {
+      const { seq } = record;
+      if (typeof seq === "number" && (this.#lastSequence === null || seq > this.#lastSequence)) {
+        this.#lastSequence = seq;
+      }
+    } else if (type === "correlation") {
+      const { rtt_us, rtt_ms } = record;
+      if (typeof rtt_us === "number") this.#latencies.record(rtt_us);
+      else if (typeof rtt_ms === "number") this.#latencies.record(rtt_ms * 1000);
     }
   }
 

@@ -84,7 +84,8 @@ export function checkpointInjector(options: CheckpointInjectorOptions = {}): Sta
       wantRecord("checkpoint", record);
       stats.add(record);
       emit(record);
-      const ts = "ts" in record && typeof record.ts === "number" ? record.ts : undefined;
+      const { ts: time } = record as { readonly ts?: unknown };
+      const ts = typeof time === "number" ? time : undefined;
       lastTs ??= ts;
       if (record.type === "frame") framesSince++;
       if (framesSince < everyFrames && !(ts !== undefined && lastTs !== undefined && ts - lastTs >= everyMs)) return;
