@@ -26,10 +26,14 @@ async function pingPong(peer: Peer, from: number, to: number, length?: number): 
 const traffic = (from: number, to: number, length?: number) =>
   Array.from({ length: to - from }, (_, at) => message(from + at, length)).join("");
 
+/** The tape, which is made while the server already talks. */
 async function tapeIn(folder: string): Promise<string> {
-  const name = (await readdir(folder)).find((name) => name.endsWith(".jsonl"));
-  if (name === undefined) throw new Error(`there is no tape in ${folder}`);
-  return join(folder, name);
+  let name: string | undefined;
+  await eventually(`there is a tape in ${folder}`, async () => {
+    name = (await readdir(folder)).find((name) => name.endsWith(".jsonl"));
+    return name !== undefined;
+  });
+  return join(folder, name!);
 }
 
 /** Checks that each message is on the tape, or in a gap; gives how many are in gaps. */

@@ -1,4 +1,5 @@
-import { constants } from "node:os";
+import { access, constants } from "node:fs/promises";
+import { constants as system } from "node:os";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
 import { deferred } from "../../deferred.ts";
@@ -6,6 +7,11 @@ import { dieBy, exitAtOnce } from "../terminal/exit.ts";
 import { ownStdio } from "../../mcp/record/own-stdio.ts";
 import { recordStdio, type StdioSession } from "../../mcp/record/record-stdio.ts";
 import { CommandError } from "../../mcp/command/command-error.ts";
+import { isPassing } from "../../mcp/record/passing-error.ts";
+import { printable } from "../../errors.ts";
+import { ioError } from "../../sinks/file/file-error.ts";
+import { makeFolder } from "../../sinks/file/file-folder.ts";
+import { systemFiles } from "../../sinks/file/file-system.ts";
 import { fileStore } from "../../stores/file.ts";
 import { newTapeId } from "../../records/tape-id.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
@@ -17,6 +23,9 @@ import { tapeFolder } from "../arguments/tape-argument.ts";
 import { escapeControls } from "../terminal/text.ts";
 import { plural } from "../terminal/units.ts";
 
+const { W_OK, X_OK } = constants;
+/** How long the start of the server waits for a disk that does not answer. */
+const FOLDER_PATIENCE_MS = 2_000;
 const MAX_MESSAGE_BYTES = MAX_LINE_BYTES - LINE_OVERHEAD_BYTES;
 
 const HELP = `Runs an MCP server and records what it and its client say to each other.
@@ -85,6 +94,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const durability = choiceOption("--durability", values.durability, ["buffered", "flushed", "synced"]);
 
   const folder = tapeFolder(values.dir, io.env);
+  await prepareFolder(folder);
   const tapeId = newTapeId();
   const client = ownStdio();
   // Past `io`: it waits for nobody, and neither may what the server says.
@@ -123,6 +133,31 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   return code;
 }
 
+/**
+ * Makes the folder, so that one that is wrong is told of before the server is started. What may pass is no reason not to
+ * start it, nor is a disk that does not answer.
+ */
+async function prepareFolder(folder: string): Promise<void> {
+  const given = deferred();
+  const timer = setTimeout(given.resolve, FOLDER_PATIENCE_MS);
+  makeFolder(systemFiles, folder).then(() => checkWritable(folder)).then(given.resolve, given.reject);
+  try {
+    await given.promise;
+  } catch (error) {
+    if (!isPassing(error)) throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function checkWritable(folder: string): Promise<void> {
+  try {
+    await access(folder, W_OK | X_OK);
+  } catch (error) {
+    throw ioError(`Cannot make a tape in ${printable(folder, 4096)}`, error);
+  }
+}
+
 /** What is missing, and why. */
 function losses({ lostMessages, lostLogs, reason }: StdioSession): string {
   const parts = [
@@ -134,7 +169,7 @@ function losses({ lostMessages, lostLogs, reason }: StdioSession): string {
 
 /** The server's own exit code, whatever became of the tape; but what ended well and was not recorded did not end well. */
 function exitCodeOf({ code, signal, reason }: StdioSession): number {
-  if (signal !== null) return 128 + constants.signals[signal];
+  if (signal !== null) return 128 + system.signals[signal];
   return code === 0 && reason !== undefined ? 3 : code ?? 1;
 }
 

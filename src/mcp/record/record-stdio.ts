@@ -118,7 +118,9 @@ const OPTIONS: OptionNames<RecordStdioOptions> = {
  * Every line becomes a frame: a message where it is JSON, else `raw` text. Frames carry no `transport` of their own: the
  * metadata have it, without the secrets that the arguments seem to hold. Nothing of the server's environment is recorded.
  *
- * @throws {TapeError} the tape cannot be made, and trying again would not help; the server was not started then
+ * The server is started first and the tape is made meanwhile: what is said before it is there waits for it.
+ *
+ * @throws {TapeError} the tape cannot be made, and trying again would not help; the server was killed then
  * @throws {CommandError} the server cannot be started
  *
  * @example Stand in for a server
@@ -150,10 +152,10 @@ export async function recordStdio(options: RecordStdioOptions): Promise<StdioSes
     else if (!server.signal(signal)) isGivenUp.resolve();
   });
   try {
-    await feed.start(START_PATIENCE_MS);
     try {
       server = await ServerProcess.start(options);
     } catch (error) {
+      await feed.start(START_PATIENCE_MS);
       if (error instanceof CommandError) {
         feed.log("tapeline", error.message);
         sessionEnding.failed(error.exitCode, error.message);
@@ -161,11 +163,25 @@ export async function recordStdio(options: RecordStdioOptions): Promise<StdioSes
       await feed.finish(finishTimeoutMs, endAt);
       throw error;
     }
-    feed.writer?.describe({ transport: transport() });
     for (const signal of early) server.signal(signal);
-    const recorder = new SessionRecorder(feed, maxLineBytes);
-    const ending = await passOn(server, client, recorder, sessionEnding, feed, isGivenUp.promise);
-    return { ...ending, ...await feed.finish(finishTimeoutMs, endAt), tapeId };
+    // What is said before the tape is there waits in the feed, and nobody waits for the tape.
+    const opening = feed.start(START_PATIENCE_MS);
+    const passing = passOn(
+      server,
+      client,
+      new SessionRecorder(feed, maxLineBytes),
+      sessionEnding,
+      feed,
+      isGivenUp.promise,
+    );
+    try {
+      await opening;
+    } catch (error) {
+      server.signal("SIGKILL");
+      await passing;
+      throw error;
+    }
+    return { ...await passing, ...await feed.finish(finishTimeoutMs, endAt), tapeId };
   } finally {
     unlisten();
   }
