@@ -65,7 +65,7 @@ export class TapeFeed {
   #writer: StreamingTapeWriter | undefined;
   #waiting: Waiting[] = [];
   #waitingCost = 0;
-  /** Records that the writer has and has not settled. */
+  /** Records that are no frames, and that the writer has and has not settled. */
   #inFlight = 0;
   #isDropping = false;
   /** What was left out and is not told of on the tape yet. */
@@ -264,8 +264,12 @@ export class TapeFeed {
 
   #writeMessage(writer: StreamingTapeWriter, envelope: MessageEnvelope): void {
     this.#tellLosses(writer);
-    this.#inFlight++;
-    writer.writeFrame(envelope).then(this.#onWritten, this.#onMessageRefused);
+    try {
+      writer.acceptFrame(envelope);
+    } catch (error) {
+      // A message that does not become a frame, because it is too long for one.
+      this.lose("messages", reasonOf(error));
+    }
   }
 
   #writeLost(writer: StreamingTapeWriter, lost: LostMessage, reason: string): void {
@@ -294,12 +298,6 @@ export class TapeFeed {
 
   readonly #onWritten = (): void => {
     this.#inFlight--;
-  };
-
-  /** A message that does not become a frame, because it is too long for one. */
-  readonly #onMessageRefused = (error: unknown): void => {
-    this.#inFlight--;
-    if (!isTapeError(error, "io") && !isTakenAway(error)) this.lose("messages", reasonOf(error));
   };
 
   readonly #onLogRefused = (error: unknown): void => {

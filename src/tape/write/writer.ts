@@ -204,10 +204,24 @@ export class StreamingTapeWriter {
    */
   writeFrame(envelope: MessageEnvelope, transport?: TransportMetadata): Promise<number> {
     try {
-      return this.#settle(this.#pushMessage(envelope, transport ?? envelope?.transport));
+      return this.#settle(this.acceptFrame(envelope, transport));
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * As {@linkcode writeFrame}, for callers that do not look at what becomes of each message: it costs no promise.
+   * {@linkcode WriterOptions.onLoss} tells of those that are lost, and {@linkcode ready} when there is room again.
+   *
+   * @throws {TapeError} code `invalid_argument`, `serialization`, `line_too_long`, `closed`: nothing will be written
+   */
+  acceptFrame(envelope: MessageEnvelope, transport?: TransportMetadata): number {
+    const seq = this.#pushMessage(envelope, transport ?? envelope?.transport);
+    this.#metadataFile.touch();
+    // What nobody waits for would not be synced.
+    if (this.#durability === "synced") void this.#lines.settled();
+    return seq;
   }
 
   /**
