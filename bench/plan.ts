@@ -1,7 +1,7 @@
 import type { RuntimeName } from "../test/helpers/runtime.ts";
 
 /** What can be measured; each has a file of its own. */
-export const groupNames = ["read", "write", "follow", "proxy", "memory", "start"] as const;
+export const groupNames = ["read", "write", "follow", "proxy", "memory", "start", "info"] as const;
 
 /** One of {@linkcode groupNames}. */
 export type GroupName = (typeof groupNames)[number];
@@ -14,6 +14,7 @@ export const workloads: Readonly<Record<GroupName, readonly string[]>> = {
   proxy: ["echo"],
   memory: ["read", "write", "follow", "filter"],
   start: ["command line"],
+  info: ["a million frames"],
 };
 
 /**
@@ -27,6 +28,7 @@ export const measuresPrograms: Readonly<Record<GroupName, boolean>> = {
   proxy: true,
   memory: true,
   start: true,
+  info: true,
 };
 
 /** How to start a runtime with a script: the program and what stands before the script's path. */

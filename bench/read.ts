@@ -1,10 +1,11 @@
 /** R1, R2, R3: a tape from its file into records in hand. */
-import { closeSync, createReadStream, openSync, readSync } from "node:fs";
+import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import type { TapeLine } from "../src/mod.ts";
 import { atLeast, type Candidate, clocks, interleaved, perSecond, rate } from "./harness.ts";
+import { handLoop } from "./hand-loop.ts";
 import { tapeline, tapelineFile } from "./library.ts";
 import { jsonlParser, ndjson, split2 } from "./peers.ts";
 import type { Goal, Job, Report, Row } from "./plan.ts";
@@ -100,30 +101,6 @@ export async function measure({ workload, runtime, rounds, quick, clock, folder 
   const facts = [describeTape(tape)];
   if (workload === PEER_WORKLOAD) facts.push(`others read ${short.frames} frames of the same kind`);
   return { rows, facts };
-}
-
-/** What a specialist would write: large blocks, a search for the line ending, JSON.parse. */
-function handLoop(path: string): number {
-  const blockBytes = 1024 * 1024;
-  const file = openSync(path, "r");
-  let buffer = Buffer.allocUnsafe(blockBytes);
-  let held = 0;
-  let frames = 0;
-  for (;;) {
-    if (held === buffer.length) buffer = Buffer.concat([buffer, Buffer.allocUnsafe(buffer.length)]);
-    const bytesRead = readSync(file, buffer, held, buffer.length - held, null);
-    if (bytesRead === 0) break;
-    const block = buffer.subarray(0, held + bytesRead);
-    let start = 0;
-    for (let end = block.indexOf(10, held); end >= 0; end = block.indexOf(10, start)) {
-      if (JSON.parse(block.toString("utf8", start, end)).type === "frame") frames++;
-      start = end + 1;
-    }
-    block.copyWithin(0, start);
-    held = block.length - start;
-  }
-  closeSync(file);
-  return frames;
 }
 
 async function composed(path: string): Promise<number> {

@@ -9,6 +9,7 @@ const groups: Readonly<Record<GroupName, () => Promise<{ measure(job: Job): Prom
   proxy: () => import("./proxy.ts"),
   memory: () => import("./memory.ts"),
   start: () => import("./start.ts"),
+  info: () => import("./info.ts"),
 };
 
 const job: Job = JSON.parse(process.argv[2]!);
