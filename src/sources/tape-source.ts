@@ -33,6 +33,9 @@ const BLOCK_BYTES = 256 * 1024;
 
 const LF = 0x0a;
 
+/** Why waiting for a change has ended. An error in its place would cost more than a read. */
+const OVER = "no longer waited for";
+
 const OPTIONS: OptionNames<OpenSourceOptions> = { start: true, end: true, follow: true, signal: true };
 
 /**
@@ -224,7 +227,7 @@ class TapeReading implements SourceSpec<Bytes> {
     const change = { come, stop };
     const isOver = () => {
       if (this.#change === change) this.#change = undefined;
-      stop.abort();
+      stop.abort(OVER);
     };
     // Whoever waits for it gets its error; where nobody has to wait it is nobody's.
     come.then(isOver, isOver);
@@ -233,7 +236,7 @@ class TapeReading implements SourceSpec<Bytes> {
 
   readonly #stop = () => {
     this.#isStopped = true;
-    this.#change?.stop.abort();
+    this.#change?.stop.abort(OVER);
   };
 
   #astray(what: string): TapeError {

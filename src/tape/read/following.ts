@@ -46,12 +46,15 @@ class FollowedTape {
   /** Nobody writes any more, and what came last is being read. */
   #isLast = false;
   #isAborted: boolean;
+  readonly #signal: AbortSignal | undefined;
 
   private constructor(reader: FollowedReader, options: FollowOptions, isOver: boolean, watch: WriterWatch | undefined) {
     this.#reader = reader;
     this.#options = options;
     this.#isAborted = options.signal?.aborted === true;
-    options.signal?.addEventListener("abort", this.#abort, { once: true });
+    // A signal of its own: Node warns of one that more than ten listen to.
+    this.#signal = options.signal && AbortSignal.any([options.signal]);
+    this.#signal?.addEventListener("abort", this.#abort, { once: true });
     this.#stop = new AbortController();
     this.#watch = watch;
     const signals = [options.signal, this.#stop.signal, watch?.gone].filter((each) => each !== undefined);
@@ -104,7 +107,7 @@ class FollowedTape {
 
   async close(): Promise<void> {
     this.stop();
-    this.#options.signal?.removeEventListener("abort", this.#abort);
+    this.#signal?.removeEventListener("abort", this.#abort);
     this.#watch?.stop();
     await this.#cursor.close();
     if (!this.#reader.isClosed()) this.#reader.openCursor({});
