@@ -1,5 +1,5 @@
 import { kindOf } from "../arguments.ts";
-import { NONE } from "./fuse.ts";
+import { NONE } from "./stage-spec.ts";
 import type { ChunkReader, SourceSpec } from "./source-spec.ts";
 
 /** The next chunk, waited for; `NONE` at the end. */
@@ -42,6 +42,10 @@ export class Batches<T> implements ChunkReader<T> {
       this.#over = true;
       throw error;
     }
+  }
+
+  reuse(chunk: T): void {
+    this.#spec.reuse?.(chunk);
   }
 
   async cancel(reason: unknown): Promise<void> {

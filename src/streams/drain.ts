@@ -1,4 +1,4 @@
-import { NONE } from "./fuse.ts";
+import { NONE } from "./stage-spec.ts";
 import { type Failure, type HeldChunks, unlock } from "./held-chunks.ts";
 import { Sink, type SinkSpec, type TakenSink } from "./sink.ts";
 import type { ChunkReader } from "./source-spec.ts";

@@ -1,8 +1,5 @@
 import { isThenable } from "../arguments.ts";
-import type { AnySpec, Emit } from "./stage-spec.ts";
-
-/** Stands for "no chunk": any value can be one. */
-export const NONE: unique symbol = Symbol("none");
+import { type AnySpec, type Emit, NONE, PIECES, type Pieces } from "./stage-spec.ts";
 
 /** Why a run takes no more input: what a stage threw, or that one has terminated it. */
 export interface Refusal {
@@ -30,13 +27,17 @@ export class Fused<I, O> {
   #refusal: Refusal | undefined;
   #failure: { readonly error: unknown } | undefined;
   #ended = false;
+  /** Where the run is one stage that is asked for its chunks one by one. */
+  readonly #pieces: Pieces<I, O> | undefined;
   /** What came out and was not taken yet: the slots from `#head` to `#tail`. */
   readonly #out: (O | undefined)[] = [];
   #head = 0;
   #tail = 0;
 
-  constructor(specs: readonly AnySpec[]) {
+  /** @param isLazy whether a stage that makes many chunks of one may make them when they are shifted off */
+  constructor(specs: readonly AnySpec[], isLazy = false) {
     this.#specs = specs;
+    this.#pieces = isLazy && specs.length === 1 ? specs[0]![PIECES] : undefined;
     this.#cut = specs.length;
     this.#emits = new Array(specs.length);
     for (let at = specs.length - 1; at >= 0; at--) this.#emits[at] = this.#emitOf(at);
@@ -58,10 +59,11 @@ export class Fused<I, O> {
     return this.#refusal;
   }
 
-  /** Sends one chunk through all stages. After the end it does nothing. */
+  /** Sends one chunk through all stages. After the end it does nothing. What a lazy run still has of the last one is lost. */
   push(chunk: I): void {
     if (this.#dead >= 0) return;
     try {
+      if (this.#pieces !== undefined) return this.#pieces.open(chunk);
       const result: unknown = this.#specs[0]!.transform(chunk, this.#emits[0]!);
       if (result !== undefined) refusePromise(result, "transform");
     } catch (error) {
@@ -71,12 +73,14 @@ export class Fused<I, O> {
 
   /** Ends the input: flushes the stages, first to last. */
   end(): void {
+    // What a lazy run still has of the last chunk comes before the end.
+    for (let piece = this.#nextPiece(); piece !== NONE; piece = this.#nextPiece()) this.#out[this.#tail++] = piece;
     if (!this.#ended) this.#flushFrom(0);
   }
 
   /** The next chunk that came out; `NONE` if there is no other. */
   shift(): O | typeof NONE {
-    if (this.#head === this.#tail) return NONE;
+    if (this.#head === this.#tail) return this.#nextPiece();
     const chunk = this.#out[this.#head] as O;
     // The array keeps its slots, so that a chunk at a time costs no allocation; it does not keep the chunks.
     this.#out[this.#head++] = undefined;
@@ -90,6 +94,18 @@ export class Fused<I, O> {
     this.#out.fill(undefined, this.#head, this.#tail);
     this.#head = this.#tail = 0;
     return out;
+  }
+
+  /** The next of a lazy run that is not made yet. */
+  #nextPiece(): O | typeof NONE {
+    const pieces = this.#pieces;
+    if (pieces === undefined || this.#ended) return NONE;
+    try {
+      return pieces.next();
+    } catch (error) {
+      this.#fail(error, 0);
+      return NONE;
+    }
   }
 
   #emitOf(at: number): Emit<unknown> {

@@ -1,5 +1,5 @@
-import type { AnySpec } from "./stage-spec.ts";
-import { Fused, NONE } from "./fuse.ts";
+import { type AnySpec, KEEPS_NOTHING, NONE, PIECES } from "./stage-spec.ts";
+import { Fused } from "./fuse.ts";
 import type { HeldChunks } from "./held-chunks.ts";
 import type { ChunkReader } from "./source-spec.ts";
 import { hold, Source } from "./source.ts";
@@ -10,22 +10,26 @@ export function fusedSource(stream: ReadableStream<unknown>, specs: readonly Any
 }
 
 /**
- * Reads chunks through stages. The first stage may make many chunks of one (lines of a block); those wait here, and the
- * stages behind it work on each only when it is asked for.
+ * Reads chunks through stages. The first stage may make many chunks of one (lines of a block): it makes each, and the
+ * stages behind it work on it, only when it is asked for.
  */
 class FusedReader implements ChunkReader<unknown> {
   readonly #held: HeldChunks<unknown>;
   readonly #upstream: ChunkReader<unknown>;
   readonly #first: Fused<unknown, unknown>;
   readonly #rest: Fused<unknown, unknown> | undefined;
+  /** Whether a chunk can be given back when the first stage is done with it: the second one keeps no part of it. */
+  readonly #isLent: boolean;
+  #lent: unknown = NONE;
   /** Whether the source has come to its end or was let go. */
   #isDetached = false;
 
   constructor(held: HeldChunks<unknown>, specs: readonly AnySpec[]) {
     this.#held = held;
     this.#upstream = held.chunks;
-    this.#first = new Fused(specs.slice(0, 1));
+    this.#first = new Fused(specs.slice(0, 1), true);
     this.#rest = specs.length > 1 ? new Fused(specs.slice(1)) : undefined;
+    this.#isLent = specs[0]?.[PIECES] !== undefined && specs[1]?.[KEEPS_NOTHING] === true;
     this.#releaseIfRefused();
   }
 
@@ -38,8 +42,10 @@ class FusedReader implements ChunkReader<unknown> {
       const queued = rest === undefined ? NONE : first.shift();
       if (queued !== NONE) rest!.push(queued);
       else {
+        if (this.#lent !== NONE) this.#giveBack();
         const chunk = first.ended ? NONE : this.#upstream.take();
         if (chunk === NONE) return NONE;
+        if (this.#isLent) this.#lent = chunk;
         first.push(chunk);
       }
       if (first.ended || rest?.ended) this.#releaseIfRefused();
@@ -77,6 +83,12 @@ class FusedReader implements ChunkReader<unknown> {
     this.#isDetached = true;
     // What comes of that stays between the source and the stages, as it does in a pipe.
     await this.#held.cancel(reason).catch(() => {});
+  }
+
+  #giveBack(): void {
+    const lent = this.#lent;
+    this.#lent = NONE;
+    this.#upstream.reuse?.(lent);
   }
 
   /** Where the stages end before their input, the source learns why. Nobody waits for it to let go. */

@@ -1,5 +1,5 @@
 import { nextChunk } from "./batches.ts";
-import { NONE } from "./fuse.ts";
+import { NONE } from "./stage-spec.ts";
 import type { ChunkReader } from "./source-spec.ts";
 
 /** What a stream has failed with: any value can be thrown. */

@@ -1,7 +1,7 @@
 import { checkOptions, lacking, type OptionNames, wrongChunk } from "../arguments.ts";
 import { printable } from "../errors.ts";
 import { isBytes } from "../lines/bytes.ts";
-import { NONE } from "./fuse.ts";
+import { NONE } from "./stage-spec.ts";
 
 /** Where chunks go, a batch at a time: what a pipeline writes to, and what a backend implements. */
 export interface SinkSpec<T> {

@@ -1,4 +1,4 @@
-import type { NONE } from "./fuse.ts";
+import type { NONE } from "./stage-spec.ts";
 
 /**
  * Where chunks come from, a batch at a time: what a pipeline reads, and what a backend implements.
@@ -13,6 +13,11 @@ export interface SourceSpec<T> {
   pull(): Promise<readonly T[] | undefined>;
   /** Lets go of everything. Called at most once, when the reader loses interest before the end; a `pull` may be under way. */
   cancel?(reason: unknown): Promise<void>;
+  /**
+   * Gets a chunk back that nobody needs any more, in whole or in part, so that its memory can be used again. Not called
+   * for a chunk that somebody may have kept.
+   */
+  reuse?(chunk: T): void;
 }
 
 /**
@@ -29,4 +34,6 @@ export interface ChunkReader<T> {
   fill(): Promise<boolean>;
   /** Lets go of the source. */
   cancel(reason: unknown): Promise<void>;
+  /** Gives a chunk back that was taken, as {@linkcode SourceSpec.reuse}. */
+  reuse?(chunk: T): void;
 }

@@ -1,6 +1,6 @@
 import { lacking } from "../arguments.ts";
 import { Batches, nextChunk } from "./batches.ts";
-import { NONE } from "./fuse.ts";
+import { NONE } from "./stage-spec.ts";
 import { ChunkIterator, type Failure, HeldChunks } from "./held-chunks.ts";
 import type { ChunkReader, SourceSpec } from "./source-spec.ts";
 

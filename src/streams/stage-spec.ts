@@ -1,3 +1,6 @@
+/** Stands for "no chunk": any value can be one. */
+export const NONE: unique symbol = Symbol("none");
+
 /** Hands a chunk to whatever comes next. */
 export interface Emit<O> {
   (chunk: O): void;
@@ -15,6 +18,25 @@ export interface StageSpec<I, O> {
   flush?(emit: Emit<O>): void;
 }
 
+/** Under this name a stage that makes many chunks of one offers to make them one by one. */
+export const PIECES: unique symbol = Symbol("pieces");
+/** Under this name a stage says that no part of a chunk outlives the call of its `transform`. */
+export const KEEPS_NOTHING: unique symbol = Symbol("keeps nothing");
+
+/** Makes many chunks of one: what `transform` does in one go, as it is asked for. */
+export interface Pieces<I, O> {
+  /** Begins with a chunk. */
+  open(chunk: I): void;
+  /** What comes of it next; `NONE` when that is all. It may lie in the chunk; nothing else keeps any part of that. */
+  next(): O | typeof NONE;
+}
+
+/** What a stage of this library may tell of itself, beside what it does. */
+export interface StageTraits<I, O> {
+  readonly [PIECES]?: Pieces<I, O>;
+  readonly [KEEPS_NOTHING]?: true;
+}
+
 /** A spec whose chunk types no longer matter: neighbours in a chain have been matched by the type of `compose`. */
 // deno-lint-ignore no-explicit-any
-export type AnySpec = StageSpec<any, any>;
+export type AnySpec = StageSpec<any, any> & StageTraits<any, any>;

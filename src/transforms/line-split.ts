@@ -3,7 +3,9 @@ import { isBytes } from "../lines/bytes.ts";
 import { TapeError } from "../errors.ts";
 import { placeOf, TapeLine } from "../lines/line.ts";
 import { indexOfNewline } from "../lines/newline.ts";
+
 import { type Stage, stage } from "../streams/stage.ts";
+import { NONE, PIECES, type Pieces, type StageSpec, type StageTraits } from "../streams/stage-spec.ts";
 
 /** The longest line that is read or written by default, without its line ending: 10 MiB. */
 export const DEFAULT_MAX_LINE_BYTES: number = 10 * 1024 * 1024;
@@ -41,6 +43,7 @@ export interface LineSplitOptions {
 }
 
 const CR = 0x0d;
+const EMPTY = new Uint8Array(0);
 
 const OPTIONS: OptionNames<LineSplitOptions> = {
   maxLineBytes: true,
@@ -118,7 +121,7 @@ export function lineSplit(options: LineSplitOptions = {}): Stage<Uint8Array, Tap
     lastByte = piece[piece.length - 1]!;
   };
 
-  const next = (bytes: number) => {
+  const pass = (bytes: number) => {
     lineStart += bytes;
     if (number > 0) number++;
   };
@@ -126,13 +129,13 @@ export function lineSplit(options: LineSplitOptions = {}): Stage<Uint8Array, Tap
   const skip = (length: number, lengthWithCr: number) => {
     const error = lineTooLong({ offset: lineStart, number }, length, maxLineBytes);
     // The next line is found whatever becomes of this error.
-    next(lengthWithCr + 1);
+    pass(lengthWithCr + 1);
     if (onError === undefined) throw error;
     onError(error);
   };
 
-  /** The held line has its end at last. */
-  const release = (emit: (line: TapeLine) => void, terminated: boolean) => {
+  /** The held line, which has its end at last; undefined where it is too long. */
+  const release = (terminated: boolean): TapeLine | undefined => {
     const bytes = held;
     const length = heldLength;
     const end = terminated && lastByte === CR ? length - 1 : length;
@@ -140,39 +143,65 @@ export function lineSplit(options: LineSplitOptions = {}): Stage<Uint8Array, Tap
     heldLength = 0;
     if (end > maxLineBytes) {
       if (bytes.length > 0) onSkip?.(bytes.subarray(0, end));
-      return skip(end, length);
+      skip(end, length);
+      return undefined;
     }
-    const complete = new TapeLine(bytes, 0, end, lineStart, number, terminated);
-    next(length + 1);
-    emit(complete);
+    const line = new TapeLine(bytes, 0, end, lineStart, number, terminated);
+    pass(length + 1);
+    return line;
   };
 
-  return stage<Uint8Array, TapeLine>({
-    transform(chunk, emit) {
+  /** The chunk that is being split, and how far. */
+  let block: Uint8Array = EMPTY;
+  let at = 0;
+
+  const pieces: Pieces<Uint8Array, TapeLine> = {
+    open(chunk) {
       if (!isBytes(chunk)) throw wrongChunk("split lines", "Uint8Array chunks", chunk);
-      let start = 0;
-      let end = indexOfNewline(chunk, 0);
-      if (heldLength > 0 && end >= 0) {
-        hold(chunk.subarray(0, end));
-        release(emit, true);
-        start = end + 1;
-        end = indexOfNewline(chunk, start);
-      }
-      for (; end >= 0; start = end + 1, end = indexOfNewline(chunk, start)) {
-        const stop = end > start && chunk[end - 1] === CR ? end - 1 : end;
+      block = chunk;
+      at = 0;
+    },
+    next() {
+      for (;;) {
+        const start = at;
+        const end = indexOfNewline(block, start);
+        if (end < 0) {
+          const rest = block.subarray(start);
+          block = EMPTY;
+          at = 0;
+          hold(rest);
+          return NONE;
+        }
+        at = end + 1;
+        if (heldLength > 0) {
+          hold(block.subarray(start, end));
+          const line = release(true);
+          if (line !== undefined) return line;
+          continue;
+        }
+        const stop = end > start && block[end - 1] === CR ? end - 1 : end;
         if (stop - start > maxLineBytes) {
-          onSkip?.(chunk.subarray(start, stop));
+          onSkip?.(block.subarray(start, stop));
           skip(stop - start, end - start);
           continue;
         }
-        const complete = new TapeLine(chunk, start, stop, lineStart, number, true);
-        next(end - start + 1);
-        emit(complete);
+        const line = new TapeLine(block, start, stop, lineStart, number, true);
+        pass(at - start);
+        return line;
       }
-      if (start < chunk.length) hold(chunk.subarray(start));
+    },
+  };
+
+  const spec: StageSpec<Uint8Array, TapeLine> & StageTraits<Uint8Array, TapeLine> = {
+    transform(chunk, emit) {
+      pieces.open(chunk);
+      for (let line = pieces.next(); line !== NONE; line = pieces.next()) emit(line);
     },
     flush(emit) {
-      if (heldLength > 0) release(emit, false);
+      const line = heldLength > 0 ? release(false) : undefined;
+      if (line !== undefined) emit(line);
     },
-  });
+    [PIECES]: pieces,
+  };
+  return stage(spec);
 }

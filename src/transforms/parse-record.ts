@@ -5,6 +5,7 @@ import { takeApart } from "../lines/line-parts.ts";
 import { parseLine } from "../lines/parse-line.ts";
 import type { TapeRecord } from "../records/record.ts";
 import { type Stage, stage } from "../streams/stage.ts";
+import { KEEPS_NOTHING, type StageSpec, type StageTraits } from "../streams/stage-spec.ts";
 
 /** Options of {@linkcode parseRecord}. */
 export interface ParseRecordOptions {
@@ -37,7 +38,7 @@ const OPTIONS: OptionNames<ParseRecordOptions> = { onError: true };
 export function parseRecord(options: ParseRecordOptions = {}): Stage<TapeLine, TapeRecord> {
   checkOptions("parse records", options, OPTIONS);
   const { onError } = options;
-  return stage<TapeLine, TapeRecord>({
+  const spec: StageSpec<TapeLine, TapeRecord> & StageTraits<TapeLine, TapeRecord> = {
     transform(line, emit) {
       let record: TapeRecord;
       try {
@@ -51,7 +52,9 @@ export function parseRecord(options: ParseRecordOptions = {}): Stage<TapeLine, T
       }
       emit(record);
     },
-  });
+    [KEEPS_NOTHING]: true,
+  };
+  return stage(spec);
 
   function readDamaged(line: TapeLine, error: TapeError, emit: (record: TapeRecord) => void): void {
     for (const part of takeApart(line, error)) {

@@ -18,6 +18,8 @@ export class PlainSource implements SourceSpec<Bytes> {
   /** How much to read at once: more than a block where a line is longer than that. */
   #reach: number;
   #isOver = false;
+  /** Blocks that came back. */
+  readonly #spares: Bytes[] = [];
   /** The read that is under way. */
   #ahead: Promise<Bytes | undefined> | undefined;
 
@@ -52,9 +54,19 @@ export class PlainSource implements SourceSpec<Bytes> {
     }
   }
 
+  reuse(block: Bytes): void {
+    this.#spares.push(new Uint8Array(block.buffer));
+  }
+
   async cancel(): Promise<void> {
     await this.#ahead?.catch(() => {});
     await this.#file.close();
+  }
+
+  /** A block that came back and is large enough; smaller ones are of no use any more. */
+  #spare(length: number): Bytes | undefined {
+    const block = this.#spares.pop();
+    return block !== undefined && block.length >= length ? block : undefined;
   }
 
   /**
@@ -65,7 +77,7 @@ export class PlainSource implements SourceSpec<Bytes> {
     // A tape with one line longer than a block has more of them: what it took to read that one is read from then on.
     for (; !this.#isOver; this.#reach *= 4) {
       const length = Math.min(this.#reach, this.#end - this.#at);
-      const block = length > 0 ? await this.#file.read(this.#at, length) : undefined;
+      const block = length > 0 ? await this.#file.read(this.#at, length, this.#spare(length)) : undefined;
       if (block === undefined) break;
       const end = this.#at + block.length;
       if (end >= this.#end) return block;

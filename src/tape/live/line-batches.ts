@@ -1,7 +1,7 @@
 import type { TapeError } from "../../errors.ts";
 import type { Bytes } from "../../lines/bytes.ts";
 import type { TapeLine } from "../../lines/line.ts";
-import { NONE } from "../../streams/fuse.ts";
+import { NONE } from "../../streams/stage-spec.ts";
 import { hold } from "../../streams/source.ts";
 import type { ChunkReader } from "../../streams/source-spec.ts";
 import { specOf } from "../../streams/stage.ts";

@@ -1,7 +1,7 @@
 import { type Deferred, deferred } from "../../deferred.ts";
 import { TapeError } from "../../errors.ts";
 import type { TapeLine } from "../../lines/line.ts";
-import { NONE } from "../../streams/fuse.ts";
+import { NONE } from "../../streams/stage-spec.ts";
 import type { ChunkReader } from "../../streams/source-spec.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import type { LineBatches, LineOrReport } from "./line-batches.ts";

@@ -2,7 +2,7 @@ import type { TapeError } from "../../errors.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import type { LinePart } from "../../lines/line-parts.ts";
 import { pipe } from "../../streams/pipe.ts";
-import { NONE } from "../../streams/fuse.ts";
+import { NONE } from "../../streams/stage-spec.ts";
 import type { ChunkReader } from "../../streams/source-spec.ts";
 import { hold } from "../../streams/source.ts";
 import type { TapeStore } from "../../stores/store.ts";

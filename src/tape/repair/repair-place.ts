@@ -2,7 +2,7 @@ import { TapeError } from "../../errors.ts";
 import { nextChunk } from "../../streams/batches.ts";
 import type { ChunkReader } from "../../streams/source-spec.ts";
 import { hold } from "../../streams/source.ts";
-import { NONE } from "../../streams/fuse.ts";
+import { NONE } from "../../streams/stage-spec.ts";
 import type { Bytes } from "../../lines/bytes.ts";
 import type { TapeSink } from "../../streams/sink.ts";
 import type { TapeStore } from "../../stores/store.ts";

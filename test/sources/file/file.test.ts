@@ -2,7 +2,14 @@ import { appendFile, mkdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { TapeLine } from "../../../src/lines/line.ts";
 import { fileSource } from "../../../src/sources/file/file.ts";
+import { pipe } from "../../../src/streams/pipe.ts";
+import { source } from "../../../src/streams/source.ts";
+import { stage } from "../../../src/streams/stage.ts";
+import { filter } from "../../../src/transforms/filter.ts";
+import { lineSplit } from "../../../src/transforms/line-split.ts";
+import { parseRecord } from "../../../src/transforms/parse-record.ts";
 import { inScratch } from "../../helpers/scratch.ts";
 import { rejection, within } from "../../helpers/within.ts";
 
@@ -101,6 +108,73 @@ test("fileSource() names the file in its errors, and stays failed", async () => 
       const unreadable = fileSource(join(folder, "folder"), { follow });
       assert.match((await rejection(chunksOf(unreadable), "io")).message, /^Cannot read .*folder at byte 0: /);
     }
+  });
+});
+
+test("pipe() gives a source its chunks back once all their lines are parsed, and never those whose lines were seen", async () => {
+  const chunks = () =>
+    ['{"type":"a"}\n{"type":"b"}\n{"ty', 'pe":"c"}\n', '{"type":"d"}'].map((text) => new TextEncoder().encode(text));
+  const lent = (returned: Uint8Array[]) => {
+    const waiting = chunks();
+    return source<Uint8Array>({
+      pull: () => Promise.resolve(waiting.length > 0 ? [waiting.shift()!] : undefined),
+      reuse(chunk) {
+        returned.push(chunk);
+        chunk.fill(0x20); // as a source does that reads into it
+      },
+    });
+  };
+  const parsed: Uint8Array[] = [];
+  const types: string[] = [];
+  for await (const { type } of pipe(lent(parsed), lineSplit(), parseRecord())) types.push(type);
+  assert.equal(types, ["a", "b", "c", "d"]);
+  assert.is(parsed.length, 3);
+
+  const seen: Uint8Array[] = [];
+  const look = stage<TapeLine, TapeLine>({ transform: (line, emit) => emit(line) });
+  for await (const _ of pipe(lent(seen), lineSplit())) { /* each was handed out */ }
+  for await (const _ of pipe(lent(seen), lineSplit(), filter(() => true), parseRecord())) { /* a function saw each */ }
+  for await (const _ of pipe(lent(seen), lineSplit(), look, parseRecord())) { /* a stage saw each */ }
+  assert.is(seen.length, 0);
+});
+
+/** Lines of many lengths, some longer than a block, one torn. */
+const logLines = Array.from(
+  { length: 400 },
+  (_, at) => `{"type":"log","ts":${at},"stream":"s","text":"${"é".repeat(at % 97 === 0 ? 900 : at % 40)}"}`,
+);
+
+test("fileSource() fills a block anew only when no line of it can have been kept", async () => {
+  await inScratch(async (folder) => {
+    const path = join(folder, "tape.jsonl");
+    await writeFile(path, `${logLines.join("\n")}\n{"type":"log`);
+
+    const kept: TapeLine[] = [];
+    const keep = (line: TapeLine) => {
+      kept.push(line);
+      return line.ts! % 3 === 0;
+    };
+    const texts: string[] = [];
+    const accepted: TapeLine[] = [];
+    for await (const line of pipe(fileSource(path, { blockBytes: 512 }), lineSplit(), filter(keep))) {
+      accepted.push(line);
+    }
+    for await (const record of pipe(fileSource(path, { blockBytes: 512 }), lineSplit(), filter(keep), parseRecord())) {
+      if (record.type === "log") texts.push(record.text);
+    }
+    const all = [...logLines, '{"type":"log'];
+    assert.equal(kept.map((line) => line.text()), [...all, ...all]);
+    assert.equal(accepted.map((line) => line.text()), logLines.filter((_, at) => at % 3 === 0));
+    assert.is(texts.length, accepted.length);
+
+    const records = [];
+    const errors: string[] = [];
+    const onError = (error: Error) => errors.push(error.message);
+    for await (const record of pipe(fileSource(path, { blockBytes: 512 }), lineSplit(), parseRecord({ onError }))) {
+      records.push(record);
+    }
+    assert.equal(records, logLines.map((line) => JSON.parse(line)));
+    assert.is(errors.length, 1);
   });
 });
 

@@ -27,7 +27,8 @@ import {
 } from "../../helpers/damage.ts";
 import { inChunks, utf8 } from "../../helpers/bytes.ts";
 import { answer, frameLine, initLine, messageOf, putTape, request } from "../../helpers/tapes.ts";
-import { Fused, NONE } from "../../../src/streams/fuse.ts";
+import { Fused } from "../../../src/streams/fuse.ts";
+import { NONE } from "../../../src/streams/stage-spec.ts";
 import { specOf } from "../../../src/streams/stage.ts";
 import { parseLine } from "../../../src/lines/parse-line.ts";
 import { reasonOf, rejection } from "../../helpers/within.ts";
