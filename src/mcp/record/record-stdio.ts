@@ -4,7 +4,7 @@ import type { TapeTransport } from "../../records/metadata.ts";
 import type { Durability } from "../../tape/write/commit/group-commit.ts";
 import { goOn } from "../../tape/write/go-on.ts";
 import { StreamingTapeWriter } from "../../tape/write/writer.ts";
-import { checkDurability, type CreateWriterOptions, type WriterOptions } from "../../tape/write/writer-options.ts";
+import { checkDurability, type CreateWriterOptions } from "../../tape/write/writer-options.ts";
 import { checkStore, type TapeStore } from "../../stores/store.ts";
 import { maskArguments, maskSecrets } from "../../records/mask-secrets.ts";
 import { newTapeId } from "../../records/tape-id.ts";
@@ -18,7 +18,7 @@ import { type ProcessEnding, ServerProcess } from "./server-process.ts";
 import { SessionEnding } from "./session-end.ts";
 import { type RecordedStream, SessionRecorder } from "./session-recorder.ts";
 import { onSignals } from "./signals.ts";
-import { type RecordingResult, TapeFeed } from "./tape-feed.ts";
+import { type FedOptions, type RecordingResult, TapeFeed } from "./tape-feed.ts";
 
 /** Options of {@linkcode recordStdio}. */
 export interface RecordStdioOptions extends ServerCommand {
@@ -233,12 +233,12 @@ function feedFor(options: RecordStdioOptions, tapeId: string, transport: () => T
   const { store, durability, sessionId = crypto.randomUUID(), name, description, tags, maxLineBytes } = options;
   // The longest message has to find room, and then some.
   const { maxPendingBytes = Math.max(64 * 1024 * 1024, 2 * (maxLineBytes ?? 0)), onTrouble = () => {} } = options;
-  const writerOptions = (onLoss: WriterOptions["onLoss"]): CreateWriterOptions => ({
+  const writerOptions = (fed: FedOptions): CreateWriterOptions => ({
+    ...fed,
     tapeId,
     sessionId,
     // Nobody waits for a record: all that is not to be synced is written as soon as the disk takes it.
     durability: durability === "synced" ? "synced" : "buffered",
-    onLoss,
     maxLineBytes,
     maxPendingBytes,
     metadata: {
@@ -250,8 +250,8 @@ function feedFor(options: RecordStdioOptions, tapeId: string, transport: () => T
     },
   });
   return new TapeFeed({
-    open: (onLoss) => StreamingTapeWriter.create(store, writerOptions(onLoss)),
-    goOn: (lost, reason, onLoss) => goOn(store, lost, writerOptions(onLoss), reason),
+    open: (fed) => StreamingTapeWriter.create(store, writerOptions(fed)),
+    goOn: (lost, reason, fed) => goOn(store, lost, writerOptions(fed), reason),
     maxPendingBytes,
     onTrouble,
   });

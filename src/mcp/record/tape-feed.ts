@@ -5,7 +5,8 @@ import type { SessionEnd, TapeMetadata } from "../../records/metadata.ts";
 import type { JsonEnvelope, LostMessage, MessageEnvelope, TapeRecord } from "../../records/record.ts";
 import { isTakenAway } from "../../tape/write/go-on.ts";
 import type { StreamingTapeWriter } from "../../tape/write/writer.ts";
-import type { WriterOptions } from "../../tape/write/writer-options.ts";
+import type { CreateWriterOptions } from "../../tape/write/writer-options.ts";
+import { stopwatch } from "../../transforms/stamp-frames.ts";
 import { isPassing } from "./passing-error.ts";
 
 /** Options of {@linkcode TapeFeed}. */
@@ -13,20 +14,23 @@ export interface TapeFeedOptions {
   /**
    * Makes the tape. Called again after a while if it fails for a reason that may pass.
    *
-   * @param onLoss goes into the writer's options
+   * @param options go into the writer's options
    */
-  readonly open: (onLoss: WriterOptions["onLoss"]) => Promise<StreamingTapeWriter>;
+  readonly open: (options: FedOptions) => Promise<StreamingTapeWriter>;
   /** Goes on with the tape, which somebody has taken away from its writer, and tells of it in a gap. */
   readonly goOn: (
     lost: StreamingTapeWriter,
     reason: string,
-    onLoss: WriterOptions["onLoss"],
+    options: FedOptions,
   ) => Promise<StreamingTapeWriter>;
   /** The most that may wait to be written, in bytes; beyond that messages are left out of the tape. */
   readonly maxPendingBytes: number;
   /** Is told, once, what keeps the tape from being written. */
   readonly onTrouble: (reason: string) => void;
 }
+
+/** What a feed wants of its writer. */
+export type FedOptions = Required<Pick<CreateWriterOptions, "createdAt" | "elapsedUs" | "onLoss">>;
 
 /** What became of a recording. */
 export interface RecordingResult {
@@ -42,11 +46,14 @@ export interface RecordingResult {
   readonly isAbandoned: boolean;
 }
 
-/** What waits for the tape to be made. */
-type Waiting =
+/** What comes before the tape is made. */
+type Early =
   | { readonly envelope: MessageEnvelope; readonly cost: number }
   | { readonly lost: LostMessage; readonly reason: string; readonly cost: number }
   | { readonly stream: string; readonly text: string; readonly cost: number };
+
+/** What waits for the tape, and when it was heard. */
+type Waiting = Early & { readonly us: number };
 
 /** What a waiting record takes beside its text. */
 const RECORD_COST = 512;
@@ -58,13 +65,18 @@ const MAX_TAKEN_AWAY = 10;
 
 /**
  * Feeds a tape from a session that must never wait for it. What the tape cannot take, because it is not there yet, too
- * slow, or its disk is full, is left out, counted, and told of by a `gap` record as soon as there is room again.
+ * slow, or its disk is full, is left out, counted, and told of by a `gap` record as soon as there is room again. The tape
+ * starts with the feed: what waits for it has the time at which it was heard.
  */
 export class TapeFeed {
   readonly #options: TapeFeedOptions;
+  readonly #clock = stopwatch();
+  readonly #fedOptions: FedOptions;
   #writer: StreamingTapeWriter | undefined;
   #waiting: Waiting[] = [];
   #waitingCost = 0;
+  /** When was heard what is written next, where that had to wait. */
+  #heardUs: number | undefined;
   /** Records that are no frames, and that the writer has and has not settled. */
   #inFlight = 0;
   #isDropping = false;
@@ -81,6 +93,11 @@ export class TapeFeed {
 
   constructor(options: TapeFeedOptions) {
     this.#options = options;
+    this.#fedOptions = {
+      createdAt: new Date(),
+      elapsedUs: () => this.#heardUs ?? this.#clock(),
+      onLoss: this.#onLoss,
+    };
   }
 
   /** The tape's writer, once there is one. */
@@ -102,7 +119,7 @@ export class TapeFeed {
   async start(patienceMs: number): Promise<void> {
     const settled = deferred();
     const timer = setTimeout(settled.resolve, patienceMs);
-    this.#opening = this.#open(() => this.#options.open(this.#onLoss), () => settled.resolve());
+    this.#opening = this.#open(() => this.#options.open(this.#fedOptions), () => settled.resolve());
     this.#opening.then(settled.resolve, settled.reject);
     try {
       await settled.promise;
@@ -123,7 +140,10 @@ export class TapeFeed {
     const cost = length + RECORD_COST;
     if (!this.#hasRoomFor(cost)) this.lose("messages", this.#pressure());
     else if (this.#writer === undefined) this.#wait({ envelope: kept(envelope), cost });
-    else this.#writeMessage(this.#writer, envelope);
+    else {
+      this.#tellLosses(this.#writer);
+      this.#writeMessage(this.#writer, envelope);
+    }
   }
 
   /** Takes a line that the server said beside the protocol, or what is to be said of the session: for that there is room. */
@@ -131,7 +151,10 @@ export class TapeFeed {
     const cost = text.length + RECORD_COST;
     if (stream === "stderr" && !this.#hasRoomFor(cost)) this.lose("logs", this.#pressure());
     else if (this.#writer === undefined) this.#wait({ stream, text, cost });
-    else this.#writeLog(this.#writer, stream, text);
+    else {
+      this.#tellLosses(this.#writer);
+      this.#writeLog(this.#writer, stream, text);
+    }
   }
 
   /** Notes that a message of which it is known what it was is left out: it has its own `gap` record, in its place. */
@@ -139,7 +162,10 @@ export class TapeFeed {
     if (!this.#hasRoomFor(RECORD_COST)) return this.lose("messages", reason);
     this.#count("messages", reason, 1);
     if (this.#writer === undefined) this.#wait({ lost, reason, cost: RECORD_COST });
-    else this.#writeLost(this.#writer, lost, reason);
+    else {
+      this.#tellLosses(this.#writer);
+      this.#writeLost(this.#writer, lost, reason);
+    }
   }
 
   /** Notes that messages, or lines of stderr, are left out. */
@@ -193,10 +219,14 @@ export class TapeFeed {
     this.#waiting = [];
     this.#waitingCost = 0;
     for (const each of waiting) {
+      this.#heardUs = each.us;
       if ("envelope" in each) this.#writeMessage(this.#writer, each.envelope);
       else if ("lost" in each) this.#writeLost(this.#writer, each.lost, each.reason);
       else this.#writeLog(this.#writer, each.stream, each.text);
     }
+    this.#heardUs = undefined;
+    // There was no more room for what came behind it.
+    this.#tellLosses(this.#writer);
   }
 
   /**
@@ -208,7 +238,7 @@ export class TapeFeed {
     this.#note(error);
     const reason = reasonOf(error);
     const isLastTime = ++this.#takenAway > MAX_TAKEN_AWAY;
-    const open = () => isLastTime ? Promise.reject(error) : this.#options.goOn(lost, reason, this.#onLoss);
+    const open = () => isLastTime ? Promise.reject(error) : this.#options.goOn(lost, reason, this.#fedOptions);
     this.#opening = this.#open(open, () => {}).catch((why) => {
       this.#count("messages", reason, lost.stats.frame_count ?? 0);
       throw why;
@@ -257,13 +287,15 @@ export class TapeFeed {
     return this.#reason ?? `the tape is too slow: more than ${this.#options.maxPendingBytes} bytes wait to be written`;
   }
 
-  #wait(record: Waiting): void {
-    this.#waiting.push(record);
+  #wait(record: Early): void {
+    const us = this.#clock();
+    // What is written before it, such as a gap, is no later.
+    this.#heardUs ??= us;
+    this.#waiting.push({ ...record, us });
     this.#waitingCost += record.cost;
   }
 
   #writeMessage(writer: StreamingTapeWriter, envelope: MessageEnvelope): void {
-    this.#tellLosses(writer);
     try {
       writer.acceptFrame(envelope);
     } catch (error) {
@@ -273,7 +305,6 @@ export class TapeFeed {
   }
 
   #writeLost(writer: StreamingTapeWriter, lost: LostMessage, reason: string): void {
-    this.#tellLosses(writer);
     this.#inFlight++;
     writer.writeGap(1, reason, lost).then(this.#onWritten, (error) => {
       this.#inFlight--;
@@ -282,7 +313,6 @@ export class TapeFeed {
   }
 
   #writeLog(writer: StreamingTapeWriter, stream: string, text: string): void {
-    this.#tellLosses(writer);
     this.#inFlight++;
     writer.writeLog(stream, text).then(this.#onWritten, this.#onLogRefused);
   }

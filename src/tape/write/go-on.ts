@@ -32,7 +32,8 @@ export async function goOn(
   await clearRemains(store, tapeId);
   const isThere = await store.size(tapeKeys(tapeId).tape) !== undefined;
   // What only a new tape is told, what is left of the old one says itself.
-  const { sessionId: _sessionId, protocolVersion: _protocolVersion, tapeId: _tapeId, metadata, ...again } = options;
+  const { sessionId: _session, protocolVersion: _version, createdAt: _created, tapeId: _id, metadata, ...again } =
+    options;
   const writer = isThere
     ? await StreamingTapeWriter.resume(store, tapeId, again)
     : await StreamingTapeWriter.create(store, { ...options, tapeId });

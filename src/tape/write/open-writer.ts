@@ -45,13 +45,13 @@ export async function openNew(store: TapeStore, options: CreateWriterOptions): P
   checkStore("write a tape", store);
   checkCreateOptions(options);
   const { sessionId, metadata = {}, protocolVersion = "unknown", tapeId = newTapeId() } = options;
-  const { maxLineBytes = DEFAULT_MAX_LINE_BYTES } = options;
+  const { maxLineBytes = DEFAULT_MAX_LINE_BYTES, createdAt = new Date() } = options;
   if (!(maxLineBytes >= 1 && maxLineBytes <= MAX_LINE_BYTES)) {
     const why = `maxLineBytes must be from 1 to ${MAX_LINE_BYTES}, not ${maxLineBytes}`;
     throw new TapeError("invalid_argument", `Cannot make a tape: ${why}`);
   }
   const keys = tapeKeys(checkTapeId(tapeId));
-  const created_at = new Date().toISOString();
+  const created_at = createdAt.toISOString();
   const init: InitRecord = {
     type: "init",
     version: "2.0",

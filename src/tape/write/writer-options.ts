@@ -53,6 +53,13 @@ export interface WriterOptions {
    * @default {true}
    */
   readonly checksums?: boolean | undefined;
+  /**
+   * Microseconds since the tape was created, from a clock that never goes back. Every record gets its time from there when
+   * it is given to the writer; a caller that has kept it waiting can answer when it was heard.
+   *
+   * @default {a clock that starts with the tape, and goes on where it was}
+   */
+  readonly elapsedUs?: (() => number) | undefined;
   /** Is told of every record that could not be written, for callers that do not wait for each of them. */
   readonly onLoss?: ((record: TapeRecord, error: unknown) => void) | undefined;
 }
@@ -76,6 +83,12 @@ export interface CreateWriterOptions extends WriterOptions {
    * @default {"unknown"}
    */
   readonly protocolVersion?: string | undefined;
+  /**
+   * When the session has started, where the tape is made later.
+   *
+   * @default {now}
+   */
+  readonly createdAt?: Date | undefined;
   /** The id of the new tape; by default a new ULID. */
   readonly tapeId?: string | undefined;
 }
@@ -89,6 +102,7 @@ const WRITER_OPTIONS: OptionNames<WriterOptions> = {
   checkpointEveryMs: true,
   metadataEveryMs: true,
   checksums: true,
+  elapsedUs: true,
   onLoss: true,
 };
 
@@ -97,6 +111,7 @@ const CREATE_OPTIONS: OptionNames<CreateWriterOptions> = {
   sessionId: true,
   metadata: true,
   protocolVersion: true,
+  createdAt: true,
   tapeId: true,
 };
 
@@ -113,6 +128,10 @@ export function checkCreateOptions(options: CreateWriterOptions): void {
   if (typeof options.sessionId !== "string") {
     const got = kindOf(options.sessionId);
     throw new TapeError("invalid_argument", `Cannot write a tape: sessionId must be a text, not ${got}`);
+  }
+  const { createdAt } = options;
+  if (createdAt !== undefined && !(createdAt instanceof Date && Number.isFinite(createdAt.getTime()))) {
+    throw new TapeError("invalid_argument", "Cannot write a tape: createdAt must be a Date with a time");
   }
 }
 

@@ -68,7 +68,7 @@ export class StreamingTapeWriter {
     this.#durability = durability;
     this.#check = new EnvelopeCheck(opened.maxLineBytes);
     this.#nextSeq = opened.nextSeq;
-    this.#elapsedUs = stopwatch(opened.startUs);
+    this.#elapsedUs = options.elapsedUs ?? stopwatch(opened.startUs);
     const ledger = this.#ledger = new Ledger(
       opened.stats,
       opened.sink.offset,

@@ -9,9 +9,11 @@ import {
   StreamingTapeWriter,
   TapeError,
   TapeSink,
+  verifyTape,
 } from "../../../src/mod.ts";
-import type { TapeRecord, TapeStore, WriterOptions } from "../../../src/mod.ts";
-import { TapeFeed } from "../../../src/mcp/record/tape-feed.ts";
+import type { InitRecord, TapeRecord, TapeStore } from "../../../src/mod.ts";
+import { goOn } from "../../../src/tape/write/go-on.ts";
+import { type FedOptions, TapeFeed } from "../../../src/mcp/record/tape-feed.ts";
 import { eventually, rejection, within } from "../../helpers/within.ts";
 
 /** A store whose disk waits, or fails, as it is told. */
@@ -45,12 +47,12 @@ class ObedientDisk {
     };
   }
 
-  open(onLoss: WriterOptions["onLoss"]): Promise<StreamingTapeWriter> {
+  open(options: FedOptions): Promise<StreamingTapeWriter> {
     return StreamingTapeWriter.create(this.store, {
       sessionId: "test",
       tapeId: "tape",
       durability: "buffered",
-      onLoss,
+      ...options,
     });
   }
 
@@ -90,7 +92,7 @@ test("TapeFeed leaves out what does not fit into its memory, and tells of it whe
   const troubles: string[] = [];
   const feed = new TapeFeed({
     goOn: never,
-    open: (onLoss) => disk.open(onLoss),
+    open: (fed) => disk.open(fed),
     maxPendingBytes: 10_000,
     onTrouble: (reason) => troubles.push(reason),
   });
@@ -121,7 +123,7 @@ test("TapeFeed tells of what the disk did not take", async () => {
   const disk = new ObedientDisk();
   const feed = new TapeFeed({
     goOn: never,
-    open: (onLoss) => disk.open(onLoss),
+    open: (fed) => disk.open(fed),
     maxPendingBytes: 10_000_000,
     onTrouble: () => {},
   });
@@ -152,7 +154,7 @@ test("TapeFeed tries again to make a tape that could not be made for want of roo
   let tries = 0;
   const feed = new TapeFeed({
     goOn: never,
-    open: (onLoss) => ++tries < 3 ? Promise.reject(full()) : disk.open(onLoss),
+    open: (fed) => ++tries < 3 ? Promise.reject(full()) : disk.open(fed),
     maxPendingBytes: 1_000_000,
     onTrouble: () => {},
   });
@@ -221,8 +223,8 @@ test("TapeFeed leaves out a message that is too long for a line only when it is 
   const disk = new ObedientDisk();
   const feed = new TapeFeed({
     goOn: never,
-    open: (onLoss) =>
-      StreamingTapeWriter.create(disk.store, { sessionId: "test", tapeId: "tape", maxLineBytes: 4096, onLoss }),
+    open: (fed) =>
+      StreamingTapeWriter.create(disk.store, { sessionId: "test", tapeId: "tape", maxLineBytes: 4096, ...fed }),
     maxPendingBytes: 1_000_000,
     onTrouble: () => {},
   });
@@ -237,9 +239,9 @@ test("TapeFeed copies the bytes of a message that waits for the tape", async () 
   const disk = new ObedientDisk();
   const gate = deferred();
   const feed = new TapeFeed({
-    open: async (onLoss) => {
+    open: async (fed) => {
       await gate.promise;
-      return await disk.open(onLoss);
+      return await disk.open(fed);
     },
     goOn: never,
     maxPendingBytes: 1024 * 1024,
@@ -254,6 +256,89 @@ test("TapeFeed copies the bytes of a message that waits for the tape", async () 
   await started;
   assert.is((await feed.finish(10_000)).reason, undefined);
   assert.equal(digest(await disk.records()), ["1"]);
+});
+
+/** Until the clock shows another time in milliseconds than before, and then some. */
+function passTime(): void {
+  const start = performance.now();
+  while (performance.now() - start < 5);
+}
+
+/** What is on a tape of two messages that wait for it, one after the other, and of one that comes later. */
+async function lateTape(feed: TapeFeed, gate: { resolve(): void }, disk: ObedientDisk, startedAt: number) {
+  passTime();
+  const request = '{"id":1,"method":"ping"}';
+  feed.message({ message: jsonText(request), direction: "client_to_server" }, request.length);
+  passTime();
+  feed.log("stderr", "wait");
+  passTime();
+  const answer = '{"id":1,"result":{}}';
+  feed.message({ message: jsonText(answer), direction: "server_to_client" }, answer.length);
+  const heardAt = performance.now();
+  passTime();
+  gate.resolve();
+  await eventually("the tape is made", () => feed.writer !== undefined);
+  const openUs = (performance.now() - startedAt) * 1000;
+  say(feed, 0, 1);
+  const { reason, metadata } = await feed.finish(10_000);
+  assert.is((await verifyTape(disk.store, "tape")).isIntact, true);
+  const [init, ...records] = await disk.records();
+  const since = (at: number) => (at - startedAt) * 1000 + 1;
+  return { init: init as InitRecord, records, metadata, reason, heardUs: since(heardAt), openUs };
+}
+
+test("TapeFeed gives what waits for the tape the time at which it was heard, and the tape that of the session's start", async () => {
+  const disk = new ObedientDisk();
+  const gate = deferred();
+  const earliest = Date.now();
+  const startedAt = performance.now();
+  const feed = new TapeFeed({
+    open: async (fed) => {
+      await gate.promise;
+      return await disk.open(fed);
+    },
+    goOn: never,
+    maxPendingBytes: 1024 * 1024,
+    onTrouble: () => {},
+  });
+  const latest = Date.now();
+  void feed.start(10_000);
+  const { init, records, metadata, heardUs, openUs } = await lateTape(feed, gate, disk, startedAt);
+  const createdAt = Date.parse(init.created_at);
+  assert.ok(earliest <= createdAt && createdAt <= latest, `created ${createdAt - earliest} ms after the start`);
+  assert.is(metadata?.created_at, init.created_at);
+  const [request, answer, later] = records.filter((record) => record.type === "frame");
+  assert.ok(request!.ts_us! >= 5_000, `the request after ${request!.ts_us} us`);
+  assert.ok(answer!.ts_us! <= heardUs, `the answer after ${answer!.ts_us} us, it was heard before ${heardUs} us`);
+  assert.ok(later!.ts_us! >= openUs, "what is heard later has the time of then");
+  const log = records.find((record) => record.type === "log");
+  assert.ok(log!.ts >= request!.ts + 5 && log!.ts <= answer!.ts - 5, `the log after ${log!.ts} ms`);
+  const { rtt_ms } = records.find((record) => record.type === "correlation")!;
+  assert.ok(rtt_ms! >= 10 && rtt_ms! <= heardUs / 1000 - 5, `an answer after ${rtt_ms} ms`);
+});
+
+test("TapeFeed keeps the times of what waits while a tape that was taken away is made anew", async () => {
+  const disk = new ObedientDisk();
+  const gate = deferred();
+  const startedAt = performance.now();
+  const feed = new TapeFeed({
+    open: (fed) => disk.open(fed),
+    goOn: async (lost, reason, fed) => {
+      await gate.promise;
+      return await goOn(disk.store, lost, { sessionId: "test", durability: "buffered", ...fed }, reason);
+    },
+    maxPendingBytes: 1024 * 1024,
+    onTrouble: () => {},
+  });
+  await feed.start(10_000);
+  disk.beforeWrite = () => Promise.reject(new TapeError("locked", "Cannot write: somebody else does"));
+  say(feed, 0, 3);
+  await eventually("the tape is taken away", () => feed.writer === undefined);
+  disk.beforeWrite = () => Promise.resolve();
+  const { records, openUs } = await lateTape(feed, gate, disk, startedAt);
+  assert.equal(digest(records.filter(({ type }) => type === "gap")), ["gap of 3"]);
+  const { rtt_ms } = records.find((record) => record.type === "correlation")!;
+  assert.ok(rtt_ms! >= 10 && rtt_ms! <= openUs / 1000 - 5, `an answer after ${rtt_ms} ms`);
 });
 
 test.run();
