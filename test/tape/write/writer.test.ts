@@ -488,6 +488,16 @@ test("StreamingTapeWriter matches answers to requests, and reports what stays op
   assert.equal(frames.map((frame) => frame.correlation_id), ["corr-0", "corr-1", "corr-1", "corr-0", "corr-4"]);
 });
 
+test("StreamingTapeWriter looks at what JSON.stringify wrote, where a part of a message says itself what that is", async () => {
+  const store = memoryStore();
+  const writer = await create(store);
+  const from = (message: unknown) => ({ message, direction: "server_to_client" as const });
+  await writer.writeFrame(from({ id: 1, result: { toJSON: () => ({ isError: true }) } }));
+  await writer.writeFrame(from({ id: 2, result: { isError: true, toJSON: () => ({}) } }));
+  await writer.finalize();
+  assert.equal((await framesOf(store, "demo")).map(({ flags }) => flags?.is_tool_error ?? false), [true, false]);
+});
+
 test("StreamingTapeWriter writes a checkpoint after so many frames, true each time, and a final one last", async () => {
   const store = memoryStore();
   const writer = await create(store, { checkpointEveryFrames: 4 });
