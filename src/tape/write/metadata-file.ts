@@ -1,6 +1,7 @@
 import { deferred } from "../../deferred.ts";
 import { isTapeError } from "../../errors.ts";
 import type { TapeMetadata } from "../../records/metadata.ts";
+import { tapeKeys } from "../../records/tape-id.ts";
 import type { TapeStore } from "../../stores/store.ts";
 
 /**
@@ -9,23 +10,23 @@ import type { TapeStore } from "../../stores/store.ts";
  */
 export class MetadataFile {
   readonly #store: TapeStore;
-  readonly #key: string;
+  readonly #keys: ReturnType<typeof tapeKeys>;
   readonly #intervalMs: number;
   readonly #current: () => TapeMetadata;
   readonly #checkTape: () => Promise<void>;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #putting: Promise<void> = Promise.resolve();
+  #last: Promise<void> = Promise.resolve();
 
   /** @param checkTape rejects where the tape is not there any more: then its metadata are not to be put either */
   constructor(
     store: TapeStore,
-    key: string,
+    tapeId: string,
     intervalMs: number,
     current: () => TapeMetadata,
     checkTape: () => Promise<void>,
   ) {
     this.#store = store;
-    this.#key = key;
+    this.#keys = tapeKeys(tapeId);
     this.#intervalMs = intervalMs;
     this.#current = current;
     this.#checkTape = checkTape;
@@ -36,7 +37,10 @@ export class MetadataFile {
     if (this.#timer !== undefined) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#checkTape().then(() => this.put()).catch(() => {});
+      this.#next(async () => {
+        await this.#checkTape();
+        await this.#put();
+      }).catch(() => {});
     }, this.#intervalMs);
     // A recording that was forgotten does not keep its process alive for this.
     (this.#timer as { unref?: () => void }).unref?.();
@@ -44,33 +48,46 @@ export class MetadataFile {
 
   /** Puts the metadata as it is now. */
   async put(): Promise<void> {
-    const previous = this.#putting;
-    const mine = deferred();
-    this.#putting = mine.promise;
-    await previous;
-    try {
-      await this.#store.put(this.#key, new TextEncoder().encode(`${JSON.stringify(this.#current(), null, 2)}\n`));
-    } finally {
-      mine.resolve();
-    }
+    await this.#next(() => this.#put());
   }
 
   /**
    * Puts it one last time.
    *
-   * @param failure why the tape could not be ended as it should be. The metadata of one that is gone are corrected where
-   * they still stand, and not made anew; those of one that another writer has taken are the other's
+   * @param failure why the tape could not be ended as it should be: beside one that is gone nothing is put, and where
+   * another writer has taken it, the metadata are the other's
    */
   async close(failure?: unknown): Promise<void> {
-    this.stop();
-    if (isTapeError(failure, "locked")) return;
-    if (isTapeError(failure, "tape_not_found") && await this.#store.get(this.#key) === undefined) return;
+    await this.stop();
+    if (isTapeError(failure, "locked") || isTapeError(failure, "tape_not_found")) return;
     await this.put();
   }
 
-  /** Puts nothing more. */
-  stop(): void {
+  /** Puts nothing more, and waits for what is under way. */
+  async stop(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    await this.#last;
+  }
+
+  /** Does this when all before it is done. */
+  async #next(work: () => Promise<void>): Promise<void> {
+    const previous = this.#last;
+    const mine = deferred();
+    this.#last = mine.promise;
+    await previous;
+    try {
+      await work();
+    } finally {
+      mine.resolve();
+    }
+  }
+
+  async #put(): Promise<void> {
+    const { meta, tape } = this.#keys;
+    await this.#store.put(meta, new TextEncoder().encode(`${JSON.stringify(this.#current(), null, 2)}\n`));
+    // Whoever deleted the tape meanwhile may have deleted its metadata before they were put.
+    const isGone = await this.#store.size(tape).then((size) => size === undefined, () => false);
+    if (isGone) await this.#store.delete(meta);
   }
 }

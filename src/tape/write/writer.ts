@@ -5,7 +5,6 @@ import type { MessageEnvelope, TapeRecord } from "../../records/record.ts";
 import { Sink, type TapeSink } from "../../streams/sink.ts";
 import { specOf } from "../../streams/stage.ts";
 import type { TapeStore } from "../../stores/store.ts";
-import { tapeKeys } from "../../records/tape-id.ts";
 import { checkpointInjector } from "../../transforms/checkpoint-injector.ts";
 import { frameOf, stopwatch } from "../../transforms/stamp-frames.ts";
 import { EnvelopeCheck } from "./envelope-check.ts";
@@ -79,7 +78,7 @@ export class StreamingTapeWriter {
     this.#metadata = new LiveMetadata(opened.metadata);
     this.#metadataFile = new MetadataFile(
       opened.store,
-      tapeKeys(opened.tapeId).meta,
+      opened.tapeId,
       options.metadataEveryMs ?? 10_000,
       () => this.metadata(),
       () => opened.sink.check(),

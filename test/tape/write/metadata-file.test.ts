@@ -1,6 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { deferred } from "../../../src/deferred.ts";
+import { TapeError } from "../../../src/errors.ts";
 import { parseMetadata, type TapeMetadata } from "../../../src/records/metadata.ts";
 import { fileStore } from "../../../src/stores/file.ts";
 import { memoryStore } from "../../../src/stores/memory.ts";
@@ -11,28 +12,28 @@ import { inScratch } from "../../helpers/scratch.ts";
 import { messageOf, metadataOf } from "../../helpers/tapes.ts";
 import { eventually, reasonOf, within } from "../../helpers/within.ts";
 
-const KEY = "demo.meta.json";
-
-/** A metadata file, what was put, and the metadata to change. */
-function bench(intervalMs: number, faults: Faults = {}) {
+/** The metadata file of a tape, what was put, and the metadata to change. */
+async function bench(intervalMs: number, faults: Faults = {}) {
   const puts: string[] = [];
   const { put } = faults;
   faults.put = async (key, bytes) => {
     await put?.(key, bytes);
     puts.push(new TextDecoder().decode(bytes));
   };
-  const store = faultyStore(faults);
+  const inner = memoryStore();
+  await inner.put("demo.jsonl", new Uint8Array());
+  const store = faultyStore(faults, inner);
   const current: TapeMetadata = { tape_id: "demo", name: "first" };
   return {
     puts,
     store,
     current,
-    file: new MetadataFile(store, KEY, intervalMs, () => current, () => Promise.resolve()),
+    file: new MetadataFile(store, "demo", intervalMs, () => current, () => Promise.resolve()),
   };
 }
 
 test("put() puts the metadata as they are now, as JSON for people", async () => {
-  const { puts, store, current, file } = bench(60_000);
+  const { puts, store, current, file } = await bench(60_000);
   await file.put();
   assert.equal(puts, ['{\n  "tape_id": "demo",\n  "name": "first"\n}\n']);
   current.name = "second";
@@ -41,7 +42,7 @@ test("put() puts the metadata as they are now, as JSON for people", async () => 
 });
 
 test("touch() puts them within the interval, once however often it is called", async () => {
-  const { puts, current, file } = bench(20);
+  const { puts, current, file } = await bench(20);
   for (let n = 0; n < 100; n++) {
     current.name = `change ${n}`;
     file.touch();
@@ -54,12 +55,12 @@ test("touch() puts them within the interval, once however often it is called", a
   assert.is(puts.length, 1);
   file.touch();
   await eventually("the metadata to be put again", () => puts.length === 2);
-  file.stop();
+  await file.stop();
 });
 
 test("touch() tries again with the next change where they cannot be put", async () => {
   let fails = 0;
-  const { puts, file } = bench(1, {
+  const { puts, file } = await bench(1, {
     put() {
       if (fails++ < 3) throw new Error("no room");
     },
@@ -69,13 +70,13 @@ test("touch() tries again with the next change where they cannot be put", async 
     return puts.length > 0;
   });
   assert.ok(fails >= 4);
-  file.stop();
+  await file.stop();
 });
 
 test("put() rejects where they cannot be put, and the next one is not held up", async () => {
   const failure = new Error("no room");
   let fails = true;
-  const { puts, file } = bench(60_000, {
+  const { puts, file } = await bench(60_000, {
     put() {
       if (fails) throw failure;
     },
@@ -89,7 +90,7 @@ test("put() rejects where they cannot be put, and the next one is not held up", 
 test("put() waits its turn: what is put last is what was true last", async () => {
   const gate = new Gate();
   let underWay = 0;
-  const { puts, current, file } = bench(60_000, {
+  const { puts, current, file } = await bench(60_000, {
     async put() {
       assert.is(underWay++, 0, "one at a time");
       await gate.pass();
@@ -110,7 +111,7 @@ test("put() waits its turn: what is put last is what was true last", async () =>
 });
 
 test("close() puts them one last time, at once, and nothing after it", async () => {
-  const { puts, current, file } = bench(15);
+  const { puts, current, file } = await bench(15);
   file.touch();
   current.name = "last";
   await file.close();
@@ -120,10 +121,42 @@ test("close() puts them one last time, at once, and nothing after it", async () 
   assert.is(puts.length, 1);
 });
 
-test("stop() puts nothing more", async () => {
-  const { puts, file } = bench(1);
+test("metadata that are put while somebody deletes the tape are taken back, and close() waits for that", async () => {
+  const gate = new Gate();
+  const { puts, store, file } = await bench(1, { put: () => gate.pass() });
+  gate.shut();
   file.touch();
-  file.stop();
+  await eventually("a put", () => gate.waiting === 1);
+  await store.delete("demo.jsonl");
+  const closed = file.close(new TapeError("tape_not_found", "Cannot write demo.jsonl: it was deleted"));
+  gate.open();
+  await within(closed, "the end");
+  assert.is(puts.length, 1);
+  assert.is(await store.get("demo.meta.json"), undefined);
+});
+
+test("metadata that are put last, while somebody deletes the tape, are taken back too", async () => {
+  const gate = new Gate();
+  const { store, file } = await bench(60_000, { put: () => gate.pass() });
+  gate.shut();
+  const closed = file.close();
+  await eventually("a put", () => gate.waiting === 1);
+  await store.delete("demo.jsonl");
+  gate.open();
+  await within(closed, "the end");
+  assert.is(await store.get("demo.meta.json"), undefined);
+});
+
+test("close() of a tape that is gone leaves the metadata beside it as they are", async () => {
+  const { puts, file } = await bench(60_000);
+  await file.close(new TapeError("tape_not_found", "Cannot write demo.jsonl: it was moved away"));
+  assert.equal(puts, []);
+});
+
+test("stop() puts nothing more", async () => {
+  const { puts, file } = await bench(1);
+  file.touch();
+  await file.stop();
   await new Promise((resolve) => setTimeout(resolve, 20));
   assert.equal(puts, []);
 });

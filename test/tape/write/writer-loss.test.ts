@@ -358,6 +358,23 @@ for (const makeStore of [() => memoryStore(), (folder: string) => fileStore(fold
     });
   });
 
+  test(`metadata that were on their way when the tape was deleted do not come back (${name})`, async () => {
+    await inScratch(async (folder) => {
+      const gate = new Gate();
+      const store = faultyStore({ put: () => gate.pass() }, makeStore(folder));
+      const writer = await create(store, { metadataEveryMs: 1 });
+      gate.shut();
+      await writer.writeFrame(messageOf(10, 0));
+      await eventually("the metadata to be put", () => gate.waiting === 1);
+      await store.delete("demo.jsonl");
+      await store.delete("demo.meta.json");
+      const ended = rejection(writer.finalize(), "tape_not_found");
+      gate.open();
+      await ended;
+      for await (const { key } of store.list()) assert.unreachable(key);
+    });
+  });
+
   test(`finalize() of a tape that was replaced rejects, and the metadata tell the truth (${name})`, async () => {
     await inScratch(async (folder) => {
       const store = makeStore(folder);
