@@ -1,6 +1,8 @@
-import type { TapeRecord } from "../../records/record.ts";
+import type { GapRecord, TapeRecord } from "../../records/record.ts";
+import type { SplicedLine } from "../../lines/line-encoder.ts";
 import type { Emit, StageSpec } from "../../streams/stage-spec.ts";
 import { recordLine, splicedLine } from "../../transforms/encode-record.ts";
+import { reasonOf } from "./commit/ledger.ts";
 import type { PendingLines } from "./commit/pending-lines.ts";
 import { UNSEALED } from "./commit/seal.ts";
 
@@ -15,17 +17,30 @@ export class RecordPath {
   readonly #checkpoints: Step;
   readonly #lines: PendingLines;
   readonly #isSealing: boolean;
+  readonly #elapsedMs: () => number;
   readonly #count: Emit<TapeRecord>;
   readonly #append: Emit<TapeRecord>;
+  #line: string | SplicedLine = "";
   #ownLine = 0;
 
   /** @param isSealing whether checkpoints get a checksum, for which room is left */
-  constructor(correlator: Step, checkpoints: Step, lines: PendingLines, isSealing: boolean) {
+  constructor(
+    correlator: Step,
+    checkpoints: Step,
+    lines: PendingLines,
+    isSealing: boolean,
+    elapsedMs: () => number,
+  ) {
     this.#correlator = correlator;
     this.#checkpoints = checkpoints;
     this.#lines = lines;
     this.#isSealing = isSealing;
-    this.#count = emitter((record) => this.#checkpoints.transform(record, this.#append));
+    this.#elapsedMs = elapsedMs;
+    this.#count = emitter((record) => {
+      // Made before it is counted: one that cannot be made is not counted.
+      this.#line = splicedLine(record);
+      this.#checkpoints.transform(record, this.#append);
+    });
     this.#append = emitter((record) => this.#appendLine(record));
   }
 
@@ -34,9 +49,19 @@ export class RecordPath {
     return this.#ownLine;
   }
 
-  /** Sends a record on its way, and with it what follows from it. */
+  /**
+   * Sends a record on its way, and with it what follows from it. Where a stage throws, what is whole stays, and a gap says
+   * that something is missing: the record, or only what should have followed.
+   */
   push(record: TapeRecord): void {
-    this.#correlator.transform(record, this.#count);
+    const before = this.#ownLine;
+    try {
+      this.#correlator.transform(record, this.#count);
+    } catch (error) {
+      const missing = this.#ownLine === before ? numbersOf(record) : NO_FRAME;
+      this.#count({ type: "gap", ts: this.#elapsedMs(), ...missing, reason: `internal: ${reasonOf(error)}` });
+      throw error;
+    }
   }
 
   /** Ends the tape: reports the requests that stay open, then how the session has ended, then the final checkpoint. */
@@ -51,9 +76,20 @@ export class RecordPath {
       this.#lines.appendLast(recordLine(this.#isSealing ? { ...record, crc32: UNSEALED } : record));
       return;
     }
-    this.#lines.append(splicedLine(record));
+    this.#lines.append(this.#line);
     if (record.type !== "correlation") this.#ownLine = this.#lines.count;
   }
+}
+
+type Missing = Pick<GapRecord, "from_seq" | "to_seq" | "count">;
+
+const NO_FRAME: Missing = { from_seq: null, to_seq: null, count: 0 };
+
+/** The sequence numbers that are missing without this record. */
+function numbersOf(record: TapeRecord): Missing {
+  if (record.type === "frame") return { from_seq: record.seq, to_seq: record.seq, count: 1 };
+  if (record.type === "gap") return { from_seq: record.from_seq, to_seq: record.to_seq, count: record.count };
+  return NO_FRAME;
 }
 
 function emitter(emit: (record: TapeRecord) => void): Emit<TapeRecord> {

@@ -68,11 +68,12 @@ export class StreamingTapeWriter {
     this.#check = new EnvelopeCheck(opened.maxLineBytes);
     this.#nextSeq = opened.nextSeq;
     this.#elapsedUs = options.elapsedUs ?? stopwatch(opened.startUs);
+    const elapsedMs = () => this.elapsedMs;
     const ledger = this.#ledger = new Ledger(
       opened.stats,
       opened.sink.offset,
       () => this.#lines.total,
-      () => this.elapsedMs,
+      elapsedMs,
       options.onLoss,
     );
     this.#metadata = new LiveMetadata(opened.metadata);
@@ -90,7 +91,7 @@ export class StreamingTapeWriter {
       fileSizeBytes: () => ledger.size,
     });
     const isSealing = options.checksums ?? true;
-    this.#path = new RecordPath(opened.correlate, specOf(checkpoints), this.#lines, isSealing);
+    this.#path = new RecordPath(opened.correlate, specOf(checkpoints), this.#lines, isSealing, elapsedMs);
     this.#commit = new GroupCommit(opened.sink, this.#lines, {
       synced: durability === "synced",
       sealer: isSealing ? new Sealer(opened.unsealedCrc) : undefined,
@@ -199,7 +200,8 @@ export class StreamingTapeWriter {
    * @param envelope the message, as a value, as `jsonText` or as `jsonBytes`, and its direction
    * @param transport how it travelled; overrides the envelope's own
    * @throws {TapeError} code `invalid_argument`, `serialization`, `line_too_long`: nothing was written; `io`: the frame is
-   * lost; `tape_not_found`, `invalid_tape`, `locked`: so is every further one, see {@linkcode check}; `closed`
+   * lost; `internal`: so it is, or what should follow from it; `tape_not_found`, `invalid_tape`, `locked`: so is every
+   * further one, see {@linkcode check}; `closed`
    */
   writeFrame(envelope: MessageEnvelope, transport?: TransportMetadata): Promise<number> {
     try {
@@ -213,7 +215,7 @@ export class StreamingTapeWriter {
    * As {@linkcode writeFrame}, for callers that do not look at what becomes of each message: it costs no promise.
    * {@linkcode WriterOptions.onLoss} tells of those that are lost, and {@linkcode ready} when there is room again.
    *
-   * @throws {TapeError} code `invalid_argument`, `serialization`, `line_too_long`, `closed`: nothing will be written
+   * @throws {TapeError} as {@linkcode writeFrame}, but for what the disk does
    */
   acceptFrame(envelope: MessageEnvelope, transport?: TransportMetadata): number {
     const seq = this.#pushMessage(envelope, transport ?? envelope?.transport);
@@ -349,8 +351,10 @@ export class StreamingTapeWriter {
   #pushMessage(envelope: MessageEnvelope, transport: TransportMetadata | null | undefined): number {
     this.#checkOpen();
     const message = this.#check.message(envelope, transport);
-    const seq = this.#nextSeq++;
-    this.#push(frameOf(envelope, message, transport, seq, this.#elapsedUs()));
+    const seq = this.#nextSeq;
+    const frame = frameOf(envelope, message, transport, seq, this.#elapsedUs());
+    this.#nextSeq++;
+    this.#push(frame);
     return seq;
   }
 
@@ -363,9 +367,10 @@ export class StreamingTapeWriter {
     try {
       this.#path.push(record);
     } catch (cause) {
-      throw new TapeError("internal", `Cannot write to tape ${this.tapeId}: ${String(cause)}`, { cause });
+      throw new TapeError("internal", `Cannot write to tape ${this.tapeId}: ${reasonOf(cause)}`, { cause });
+    } finally {
+      this.#commit.commit();
     }
-    this.#commit.commit();
   }
 
   /** Gives `value` when what was pushed is as safe as it should be. */
