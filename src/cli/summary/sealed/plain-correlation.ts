@@ -1,5 +1,5 @@
 import type { CorrelationRecord } from "../../../records/record.ts";
-import { ByteCursor, type Word, wordOf } from "./byte-cursor.ts";
+import { ByteCursor, wordOf } from "./byte-cursor.ts";
 
 const CORRELATION = wordOf('{"type":"correlation","id":"corr-');
 const DASH = 0x2d;
@@ -12,42 +12,36 @@ const SUCCESS = wordOf(',"status":"success","rtt_us":');
 const CLOSE = 0x7d;
 const LF = 0x0a;
 
-/** The correlation on a line, if it is written as this library writes that of a good answer; undefined for any other. */
-export class PlainCorrelations {
+/** A correlation as this library writes that of a good answer. The one that was read last: it is read over and over. */
+export class PlainCorrelation implements CorrelationRecord {
+  readonly type = "correlation";
+  /** Nobody asks for it. */
+  readonly id = "";
+  readonly status = "success";
+  request_seq = 0;
+  response_seq = 0;
+  request_ts = 0;
+  response_ts = 0;
+  rtt_ms = 0;
+  rtt_us = 0;
+  /** Where its line ends: the place of the `\n`. */
+  end = 0;
   readonly #cursor = new ByteCursor();
 
-  read(bytes: Uint8Array, start: number): CorrelationRecord | undefined {
+  /** Reads the line at `start`; false if it is spelled in another way, or something else stands there. */
+  read(bytes: Uint8Array, start: number): boolean {
     const cursor = this.#cursor;
     cursor.enter(bytes);
     cursor.at = start;
-    if (!cursor.skip(CORRELATION) || cursor.count() < 0) return undefined;
-    if (bytes[cursor.at++] !== DASH || cursor.count() < 0) return undefined;
-    const request_seq = this.#count(REQUEST_SEQ);
-    const response_seq = this.#count(RESPONSE_SEQ);
-    const request_ts = this.#count(REQUEST_TS);
-    const response_ts = this.#count(RESPONSE_TS);
-    const rtt_ms = this.#count(RTT_MS);
-    const rtt_us = this.#count(SUCCESS);
-    if (!(rtt_us >= 0) || bytes[cursor.at] !== CLOSE || bytes[cursor.at + 1] !== LF) return undefined;
-    return {
-      type: "correlation",
-      id: "",
-      request_seq,
-      response_seq,
-      request_ts,
-      response_ts,
-      rtt_ms,
-      rtt_us,
-      status: "success",
-    };
-  }
-
-  /** The number behind `name`; NaN where they do not stand here, and then nothing more is found. */
-  #count(name: Word): number {
-    const cursor = this.#cursor;
-    const value = cursor.skip(name) ? cursor.count() : -1;
-    if (value >= 0) return value;
-    cursor.at = NaN;
-    return NaN;
+    if (!cursor.skip(CORRELATION) || cursor.count() < 0) return false;
+    if (bytes[cursor.at++] !== DASH || cursor.count() < 0) return false;
+    if (!cursor.skip(REQUEST_SEQ) || (this.request_seq = cursor.count()) < 0) return false;
+    if (!cursor.skip(RESPONSE_SEQ) || (this.response_seq = cursor.count()) < 0) return false;
+    if (!cursor.skip(REQUEST_TS) || (this.request_ts = cursor.count()) < 0) return false;
+    if (!cursor.skip(RESPONSE_TS) || (this.response_ts = cursor.count()) < 0) return false;
+    if (!cursor.skip(RTT_MS) || (this.rtt_ms = cursor.count()) < 0) return false;
+    if (!cursor.skip(SUCCESS) || (this.rtt_us = cursor.count()) < 0) return false;
+    this.end = cursor.at + 1;
+    return bytes[cursor.at] === CLOSE && bytes[this.end] === LF;
   }
 }

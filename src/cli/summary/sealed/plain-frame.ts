@@ -7,6 +7,9 @@ const FRAME = wordOf('{"type":"frame","seq":');
 const TS = wordOf(',"ts":');
 const CLIENT = wordOf(',"dir":"client_to_server"');
 const SERVER = wordOf(',"dir":"server_to_client"');
+/** Where the direction begins, and with what that of the client does. */
+const SENDER_AT = ',"dir":"'.length;
+const SENDER_CLIENT = 0x63;
 const TS_US = wordOf(',"ts_us":');
 const CORRELATION_ID = wordOf(',"correlation_id":"corr-');
 const REQUEST = wordOf(',"flags":{"requires_response":true}');
@@ -48,6 +51,8 @@ export class PlainFrame {
   label: MethodLabel | undefined;
   /** Of a response: `seq` of its request. */
   requestSeq = 0;
+  /** Of a response: it has a result. */
+  readonly status = "success";
   readonly #cursor = new ByteCursor();
   readonly #labels: MethodLabels;
   #isVersioned = false;
@@ -64,23 +69,22 @@ export class PlainFrame {
     cursor.at = start;
     if (!cursor.skip(FRAME) || (this.seq = cursor.count()) < 0) return false;
     if (!cursor.skip(TS) || (this.ts = cursor.count()) < 0) return false;
-    if (cursor.skip(CLIENT)) this.dir = "client_to_server";
-    else if (cursor.skip(SERVER)) this.dir = "server_to_client";
-    else return false;
+    const isClient = bytes[cursor.at + SENDER_AT] === SENDER_CLIENT;
+    if (!cursor.skip(isClient ? CLIENT : SERVER)) return false;
+    this.dir = isClient ? "client_to_server" : "server_to_client";
     if (cursor.skip(TS_US) && cursor.count() < 0) return false;
     let correlation = -1;
     if (cursor.skip(CORRELATION_ID) && ((correlation = cursor.count()) < 0 || bytes[cursor.at++] !== QUOTE)) {
       return false;
     }
-    if (cursor.skip(REQUEST)) this.kind = "request";
-    else this.kind = cursor.skip(NOTIFICATION) ? "notification" : "response";
-    this.flags = FLAGS[this.kind];
+    // The number in it says what the message is; the flags, which must be those of such a message, come next.
+    if (correlation < 0) this.kind = "notification";
+    else this.kind = correlation === this.seq ? "request" : "response";
     const { kind } = this;
-    const fits = kind === "notification"
-      ? correlation < 0
-      : correlation >= 0 && (correlation === this.seq) === (kind === "request");
+    if (kind !== "response" && !cursor.skip(kind === "request" ? REQUEST : NOTIFICATION)) return false;
+    this.flags = FLAGS[kind];
     this.requestSeq = correlation;
-    return fits && cursor.skip(MESSAGE) && this.#message(end);
+    return cursor.skip(MESSAGE) && this.#message(end);
   }
 
   #message(end: number): boolean {

@@ -17,7 +17,7 @@ import { checksumText, sealedLength } from "../../../tape/write/commit/seal.ts";
 import { rawFailure, seenMessage } from "../calls.ts";
 import { MethodLabels } from "./method-labels.ts";
 import { PeerHints } from "./peer-hints.ts";
-import { PlainCorrelations } from "./plain-correlation.ts";
+import { PlainCorrelation } from "./plain-correlation.ts";
 import { PlainFrame } from "./plain-frame.ts";
 import { type Call, RecentCalls } from "../recent-calls.ts";
 import { type MethodSummary, TapeSummary } from "../tape-summary.ts";
@@ -49,7 +49,7 @@ export class SealedReader {
   readonly #summary: TapeSummary;
   readonly #maxLineBytes: number;
   readonly #frame: PlainFrame;
-  readonly #correlations = new PlainCorrelations();
+  readonly #plainCorrelation = new PlainCorrelation();
   readonly #calls = new RecentCalls<AwaitedCall>();
   readonly #hints: PeerHints;
   /** Where the next block starts in the tape. */
@@ -79,10 +79,17 @@ export class SealedReader {
     const search = blockSearch(bytes);
     this.#hints.block(search);
     let sealedTo = 0;
-    for (let start = 0; start < bytes.length;) {
+    for (let start = 0; start < bytes.length; this.#number++) {
+      // What must stand behind an answer is read in no time, and its end need not be looked for.
+      const correlation = this.#plainCorrelation;
+      if (this.#answer !== undefined && correlation.read(bytes, start)) {
+        if (!this.#correlation(correlation)) return false;
+        start = correlation.end + 1;
+        continue;
+      }
       const end = search.newline(start);
       if (end < 0 || end - start > this.#maxLineBytes) return false;
-      if (this.#hints.isBefore(end) || !this.#plain(bytes, start, end)) {
+      if (this.#hints.isBefore(end) || !this.#plainFrame(bytes, start, end)) {
         const record = this.#parse(bytes, start, end);
         if (record === undefined || !this.#record(record)) return false;
         if (record.type === "checkpoint") {
@@ -91,7 +98,6 @@ export class SealedReader {
           sealedTo = end + 1;
         }
       }
-      this.#number++;
       start = end + 1;
     }
     this.#crc = crc32(bytes.subarray(sealedTo), this.#crc);
@@ -119,20 +125,17 @@ export class SealedReader {
       checksum === decodeUtf8(bytes, digits, digits + checksum.length);
   }
 
-  /** Counts a line that is spelled as most are; false for any other. */
-  #plain(bytes: Uint8Array, start: number, end: number): boolean {
-    if (this.#answer !== undefined) {
-      const correlation = this.#correlations.read(bytes, start);
-      return correlation !== undefined && this.#correlation(correlation);
-    }
+  /** Counts a frame that is spelled as most are; false for any other line. */
+  #plainFrame(bytes: Uint8Array, start: number, end: number): boolean {
     const frame = this.#frame;
-    if (!frame.read(bytes, start, end)) return false;
+    if (this.#answer !== undefined || !frame.read(bytes, start, end)) return false;
     this.#final = undefined;
     this.#summary.sessionEnd = undefined;
     this.#summary.stats.add(frame);
-    const { kind, seq, ts, dir, requestSeq } = frame;
+    const { kind, seq, ts, dir } = frame;
     if (kind === "response") {
-      this.#answer = { seq, dir, requestSeq, status: "success" };
+      // No other frame is read before its correlation record.
+      this.#answer = frame;
       return true;
     }
     const { counted, method, label } = frame.label!;
