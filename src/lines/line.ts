@@ -1,3 +1,4 @@
+import { TapeError } from "../errors.ts";
 import { JsonBytes } from "../json/json-bytes.ts";
 import type { Direction } from "../records/record.ts";
 import { decodeStrictly } from "../utf8.ts";
@@ -45,6 +46,19 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 
+/** A block of which lines are made, whose memory may be used again. */
+export interface Loan {
+  /** Set when the block is taken back: its lines have lost their bytes. */
+  isOver: boolean;
+  /** Whether somebody got a view of the block, which must stay as it is then. */
+  isSeen: boolean;
+}
+
+/** Tells a line, directly after it was made, that its block is only lent. */
+export let lendLine: (line: TapeLine, loan: Loan) => void;
+/** Copies a line that is lent to `room`, from `at` on, and lets it go on there. It takes `length + 2` bytes at most. */
+export let keepLine: (line: TapeLine, room: Uint8Array, at: number) => void;
+
 /**
  * One line of a tape, as bytes. It knows its `type`, and for a frame its `seq`, `ts` and `dir`, from its first bytes,
  * and is decoded and parsed only when asked: filters, counts and copies never pay for the rest.
@@ -54,9 +68,10 @@ const COMMA = 0x2c;
  * canonically (foreign tapes have spaces and other orders) is parsed to learn it.
  */
 export class TapeLine implements LineHeader, LinePosition {
-  readonly #block: Uint8Array;
-  readonly #start: number;
-  readonly #end: number;
+  #block: Uint8Array;
+  #start: number;
+  #end: number;
+  #loan: Loan | undefined;
   /** Bytes from the start of the tape to the start of the line. */
   readonly offset: number;
   /** Number of the line, counted from 1; 0 where reading began in the middle. */
@@ -64,6 +79,21 @@ export class TapeLine implements LineHeader, LinePosition {
   /** Whether the line has its `\n`. */
   readonly terminated: boolean;
   #header: LineHeader | undefined;
+
+  static {
+    lendLine = (line, loan) => {
+      line.#loan = loan;
+    };
+    keepLine = (line, room, at) => {
+      const { length } = line;
+      // With the byte behind it, which tells what ends the line.
+      room.set(line.#lent().subarray(line.#start, line.#end + 1), at);
+      line.#block = room;
+      line.#start = at;
+      line.#end = at + length;
+      line.#loan = undefined;
+    };
+  }
 
   /**
    * Makes a line of bytes that are at hand; {@linkcode lineSplit} does.
@@ -83,7 +113,7 @@ export class TapeLine implements LineHeader, LinePosition {
 
   /** The line's bytes, without its line ending. A view into a larger block. */
   get bytes(): Uint8Array {
-    return this.#block.subarray(this.#start, this.#end);
+    return this.#seen().subarray(this.#start, this.#end);
   }
 
   /** Length in bytes, without the line ending. */
@@ -93,7 +123,7 @@ export class TapeLine implements LineHeader, LinePosition {
 
   /** What ends the line: `\n`, `\r\n`, or nothing. */
   get ending(): "\n" | "\r\n" | "" {
-    return !this.terminated ? "" : this.#block[this.#end] === CR ? "\r\n" : "\n";
+    return !this.terminated ? "" : this.#lent()[this.#end] === CR ? "\r\n" : "\n";
   }
 
   /** Where the next line starts, in bytes from the start of the tape. */
@@ -127,12 +157,12 @@ export class TapeLine implements LineHeader, LinePosition {
    * @throws {TypeError} the bytes are not UTF-8
    */
   text(): string {
-    return decodeStrictly(this.#block, this.#start, this.#end);
+    return decodeStrictly(this.#lent(), this.#start, this.#end);
   }
 
   /** The line as a message that is given as its bytes, which are not copied. */
   message(): JsonBytes {
-    return new JsonBytes(this.#block, this.#start, this.#end);
+    return new JsonBytes(this.#seen(), this.#start, this.#end);
   }
 
   /**
@@ -155,17 +185,35 @@ export class TapeLine implements LineHeader, LinePosition {
   part(start: number, end: number): TapeLine {
     const [from, to, offset] = [this.#start + start, this.#start + end, this.offset + start];
     return end === this.length
-      ? new TapeLine(this.#block, from, to, offset, this.number, this.terminated)
-      : new LinePart(this.#block, from, to, offset, this.number, true);
+      ? new TapeLine(this.#seen(), from, to, offset, this.number, this.terminated)
+      : new LinePart(this.#seen(), from, to, offset, this.number, true);
   }
 
   /** The same line, counted by somebody else. */
   withNumber(number: number): TapeLine {
-    return new TapeLine(this.#block, this.#start, this.#end, this.offset, number, this.terminated);
+    return new TapeLine(this.#seen(), this.#start, this.#end, this.offset, number, this.terminated);
+  }
+
+  /** The block, for a look that is over when the call returns. */
+  #lent(): Uint8Array {
+    if (this.#loan?.isOver) {
+      throw new TapeError(
+        "closed",
+        `Cannot look at ${placeOf(this)}: it was lent to a filter, which did not let it through`,
+      );
+    }
+    return this.#block;
+  }
+
+  /** The block, for somebody who may keep it. */
+  #seen(): Uint8Array {
+    const block = this.#lent();
+    if (this.#loan !== undefined) this.#loan.isSeen = true;
+    return block;
   }
 
   #readHeader(): LineHeader {
-    return canonicalHeader(this.#block, this.#start, this.#end) ?? this.#parsedHeader();
+    return canonicalHeader(this.#lent(), this.#start, this.#end) ?? this.#parsedHeader();
   }
 
   #parsedHeader(): LineHeader {

@@ -15,9 +15,12 @@ export class Batches<T> implements ChunkReader<T> {
   #batch: readonly T[] = [];
   #head = 0;
   #over = false;
+  /** Only where the source has a use for it. */
+  readonly reuse?: (chunk: T) => void;
 
   constructor(spec: SourceSpec<T>) {
     this.#spec = spec;
+    if (spec.reuse !== undefined) this.reuse = (chunk) => spec.reuse!(chunk);
   }
 
   take(): T | typeof NONE {
@@ -42,10 +45,6 @@ export class Batches<T> implements ChunkReader<T> {
       this.#over = true;
       throw error;
     }
-  }
-
-  reuse(chunk: T): void {
-    this.#spec.reuse?.(chunk);
   }
 
   async cancel(reason: unknown): Promise<void> {

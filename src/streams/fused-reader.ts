@@ -1,4 +1,4 @@
-import { type AnySpec, KEEPS_NOTHING, NONE, PIECES } from "./stage-spec.ts";
+import { type AnySpec, KEEPS_NOTHING, NONE, ONLY_PASSES, PIECES, type Pieces } from "./stage-spec.ts";
 import { Fused } from "./fuse.ts";
 import type { HeldChunks } from "./held-chunks.ts";
 import type { ChunkReader } from "./source-spec.ts";
@@ -18,8 +18,8 @@ class FusedReader implements ChunkReader<unknown> {
   readonly #upstream: ChunkReader<unknown>;
   readonly #first: Fused<unknown, unknown>;
   readonly #rest: Fused<unknown, unknown> | undefined;
-  /** Whether a chunk can be given back when the first stage is done with it: the second one keeps no part of it. */
-  readonly #isLent: boolean;
+  /** Who lends the pieces of a chunk to the stages behind it, where the source can use a chunk again. */
+  readonly #lender: Pieces<unknown, unknown> | undefined;
   #lent: unknown = NONE;
   /** Whether the source has come to its end or was let go. */
   #isDetached = false;
@@ -27,9 +27,10 @@ class FusedReader implements ChunkReader<unknown> {
   constructor(held: HeldChunks<unknown>, specs: readonly AnySpec[]) {
     this.#held = held;
     this.#upstream = held.chunks;
+    const rest = specs.slice(1);
+    this.#lender = held.chunks.reuse === undefined ? undefined : lend(specs[0]?.[PIECES], rest);
     this.#first = new Fused(specs.slice(0, 1), true);
-    this.#rest = specs.length > 1 ? new Fused(specs.slice(1)) : undefined;
-    this.#isLent = specs[0]?.[PIECES] !== undefined && specs[1]?.[KEEPS_NOTHING] === true;
+    this.#rest = rest.length > 0 ? new Fused(rest) : undefined;
     this.#releaseIfRefused();
   }
 
@@ -45,7 +46,7 @@ class FusedReader implements ChunkReader<unknown> {
         if (this.#lent !== NONE) this.#giveBack();
         const chunk = first.ended ? NONE : this.#upstream.take();
         if (chunk === NONE) return NONE;
-        if (this.#isLent) this.#lent = chunk;
+        if (this.#lender !== undefined) this.#lent = chunk;
         first.push(chunk);
       }
       if (first.ended || rest?.ended) this.#releaseIfRefused();
@@ -88,7 +89,7 @@ class FusedReader implements ChunkReader<unknown> {
   #giveBack(): void {
     const lent = this.#lent;
     this.#lent = NONE;
-    this.#upstream.reuse?.(lent);
+    if (this.#lender!.close()) this.#upstream.reuse!(lent);
   }
 
   /** Where the stages end before their input, the source learns why. Nobody waits for it to let go. */
@@ -96,4 +97,23 @@ class FusedReader implements ChunkReader<unknown> {
     const refusal = this.#first.refusal ?? this.#rest?.refusal;
     if (refusal !== undefined) void this.cancel(refusal.error);
   }
+}
+
+/**
+ * Finds how far the pieces of a chunk can be lent: to stages that only pass them, and to one that keeps nothing of them. A piece that
+ * goes further gets memory of its own before. `undefined` where the first stage behind the pieces may keep them.
+ */
+function lend(pieces: Pieces<unknown, unknown> | undefined, rest: AnySpec[]): Pieces<unknown, unknown> | undefined {
+  if (pieces === undefined) return undefined;
+  let end = 0;
+  while (rest[end]?.[ONLY_PASSES] === true) end++;
+  if (rest[end]?.[KEEPS_NOTHING] === true) return pieces;
+  if (end === 0) return undefined;
+  rest.splice(end, 0, {
+    transform(piece, emit) {
+      pieces.keep(piece);
+      emit(piece);
+    },
+  });
+  return pieces;
 }

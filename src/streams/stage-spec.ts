@@ -22,6 +22,8 @@ export interface StageSpec<I, O> {
 export const PIECES: unique symbol = Symbol("pieces");
 /** Under this name a stage says that no part of a chunk outlives the call of its `transform`. */
 export const KEEPS_NOTHING: unique symbol = Symbol("keeps nothing");
+/** Under this name a stage says that a chunk outlives the call of its `transform` only where it is emitted, as it came. */
+export const ONLY_PASSES: unique symbol = Symbol("only passes");
 
 /** Makes many chunks of one: what `transform` does in one go, as it is asked for. */
 export interface Pieces<I, O> {
@@ -29,12 +31,20 @@ export interface Pieces<I, O> {
   open(chunk: I): void;
   /** What comes of it next; `NONE` when that is all. It may lie in the chunk; nothing else keeps any part of that. */
   next(): O | typeof NONE;
+  /** Gives a piece memory of its own, so that it outlives the chunk. */
+  keep(piece: O): void;
+  /**
+   * Ends what pieces can see of the chunk, the kept ones excepted. False where somebody may see it yet: then it must
+   * stay as it is.
+   */
+  close(): boolean;
 }
 
 /** What a stage of this library may tell of itself, beside what it does. */
 export interface StageTraits<I, O> {
   readonly [PIECES]?: Pieces<I, O>;
   readonly [KEEPS_NOTHING]?: true;
+  readonly [ONLY_PASSES]?: true;
 }
 
 /** A spec whose chunk types no longer matter: neighbours in a chain have been matched by the type of `compose`. */

@@ -1,9 +1,8 @@
 import { checkOptions, type OptionNames, wrongChunk } from "../arguments.ts";
 import { isBytes } from "../lines/bytes.ts";
 import { TapeError } from "../errors.ts";
-import { placeOf, TapeLine } from "../lines/line.ts";
+import { keepLine, lendLine, type Loan, placeOf, TapeLine } from "../lines/line.ts";
 import { indexOfNewline } from "../lines/newline.ts";
-
 import { type Stage, stage } from "../streams/stage.ts";
 import { NONE, PIECES, type Pieces, type StageSpec, type StageTraits } from "../streams/stage-spec.ts";
 
@@ -44,6 +43,8 @@ export interface LineSplitOptions {
 
 const CR = 0x0d;
 const EMPTY = new Uint8Array(0);
+/** Lines that are kept share blocks of this size; one that is longer than a quarter of it has memory of its own. */
+const ROOM_BYTES = 32 * 1024;
 
 const OPTIONS: OptionNames<LineSplitOptions> = {
   maxLineBytes: true,
@@ -69,7 +70,7 @@ export function lineTooLong(
 
 /**
  * Splits bytes into lines at `\n` or `\r\n`, wherever the chunks happen to be cut. No byte is decoded: a line is a view
- * of the chunk it came in.
+ * of the chunk it came in. A {@linkcode filter} directly behind it is lent the lines.
  *
  * A last line without its line ending comes out at the end of the input, with `terminated: false`: it is torn, or still
  * being written, and only its reader can tell whether it is whole ({@linkcode parseRecord} does).
@@ -91,117 +92,163 @@ export function lineSplit(options: LineSplitOptions = {}): Stage<Uint8Array, Tap
   if (!(maxLineBytes >= 1)) {
     throw new TapeError("invalid_argument", `Cannot split lines: maxLineBytes must be 1 or more, not ${maxLineBytes}`);
   }
-  let lineStart = offset;
-  let number = line;
-  /** The start of a line whose end has not come yet; empty while an over-long line is skipped. */
-  let held = new Uint8Array(0);
-  /** Bytes of the unfinished line so far, without those of its `\r\n` that are still to come. */
-  let heldLength = 0;
-  /** The last of them, which may turn out to be the `\r`. */
-  let lastByte = 0;
-
-  const hold = (piece: Uint8Array) => {
-    if (piece.length === 0) return;
-    // One more byte is held, as the last may turn out to be the \r of the line ending.
-    if (heldLength + piece.length <= maxLineBytes + 1) {
-      if (heldLength + piece.length > held.length) {
-        const grown = new Uint8Array(
-          Math.min(Math.max(2 * held.length, heldLength + piece.length, 256), maxLineBytes + 1),
-        );
-        grown.set(held.subarray(0, heldLength));
-        held = grown;
-      }
-      held.set(piece, heldLength);
-    } else {
-      if (held.length > 0) onSkip?.(held.subarray(0, heldLength));
-      held = new Uint8Array(0);
-      onSkip?.(piece);
-    }
-    heldLength += piece.length;
-    lastByte = piece[piece.length - 1]!;
-  };
-
-  const pass = (bytes: number) => {
-    lineStart += bytes;
-    if (number > 0) number++;
-  };
-
-  const skip = (length: number, lengthWithCr: number) => {
-    const error = lineTooLong({ offset: lineStart, number }, length, maxLineBytes);
-    // The next line is found whatever becomes of this error.
-    pass(lengthWithCr + 1);
-    if (onError === undefined) throw error;
-    onError(error);
-  };
-
-  /** The held line, which has its end at last; undefined where it is too long. */
-  const release = (terminated: boolean): TapeLine | undefined => {
-    const bytes = held;
-    const length = heldLength;
-    const end = terminated && lastByte === CR ? length - 1 : length;
-    held = new Uint8Array(0);
-    heldLength = 0;
-    if (end > maxLineBytes) {
-      if (bytes.length > 0) onSkip?.(bytes.subarray(0, end));
-      skip(end, length);
-      return undefined;
-    }
-    const line = new TapeLine(bytes, 0, end, lineStart, number, terminated);
-    pass(length + 1);
-    return line;
-  };
-
-  /** The chunk that is being split, and how far. */
-  let block: Uint8Array = EMPTY;
-  let at = 0;
-
-  const pieces: Pieces<Uint8Array, TapeLine> = {
-    open(chunk) {
-      if (!isBytes(chunk)) throw wrongChunk("split lines", "Uint8Array chunks", chunk);
-      block = chunk;
-      at = 0;
-    },
-    next() {
-      for (;;) {
-        const start = at;
-        const end = indexOfNewline(block, start);
-        if (end < 0) {
-          const rest = block.subarray(start);
-          block = EMPTY;
-          at = 0;
-          hold(rest);
-          return NONE;
-        }
-        at = end + 1;
-        if (heldLength > 0) {
-          hold(block.subarray(start, end));
-          const line = release(true);
-          if (line !== undefined) return line;
-          continue;
-        }
-        const stop = end > start && block[end - 1] === CR ? end - 1 : end;
-        if (stop - start > maxLineBytes) {
-          onSkip?.(block.subarray(start, stop));
-          skip(stop - start, end - start);
-          continue;
-        }
-        const line = new TapeLine(block, start, stop, lineStart, number, true);
-        pass(at - start);
-        return line;
-      }
-    },
-  };
-
+  const lines = new LineSplitter(maxLineBytes, onError, onSkip, offset, line);
   const spec: StageSpec<Uint8Array, TapeLine> & StageTraits<Uint8Array, TapeLine> = {
     transform(chunk, emit) {
-      pieces.open(chunk);
-      for (let line = pieces.next(); line !== NONE; line = pieces.next()) emit(line);
+      lines.open(chunk);
+      for (let line = lines.next(); line !== NONE; line = lines.next()) emit(line);
     },
     flush(emit) {
-      const line = heldLength > 0 ? release(false) : undefined;
+      const line = lines.last();
       if (line !== undefined) emit(line);
     },
-    [PIECES]: pieces,
+    [PIECES]: lines,
   };
   return stage(spec);
+}
+
+/** Splits lines off one chunk after the other, each when it is asked for. */
+class LineSplitter implements Pieces<Uint8Array, TapeLine> {
+  readonly #maxLineBytes: number;
+  readonly #onError: LineSplitOptions["onError"];
+  readonly #onSkip: LineSplitOptions["onSkip"];
+  /** Where the next line starts in the tape. */
+  #offset: number;
+  #number: number;
+  /** The chunk that is being split, and how far. */
+  #block: Uint8Array = EMPTY;
+  #at = 0;
+  #loan: Loan = { isOver: false, isSeen: false };
+  /** The start of a line whose end has not come yet; empty while an over-long line is skipped. */
+  #held = EMPTY;
+  /** Bytes of the unfinished line so far, without those of its `\r\n` that are still to come. */
+  #heldLength = 0;
+  /** The last of them, which may turn out to be the `\r`. */
+  #lastByte = 0;
+  /** Memory for lines that are kept, and how much of it is taken. */
+  #room = EMPTY;
+  #taken = 0;
+
+  constructor(
+    maxLineBytes: number,
+    onError: LineSplitOptions["onError"],
+    onSkip: LineSplitOptions["onSkip"],
+    offset: number,
+    number: number,
+  ) {
+    this.#maxLineBytes = maxLineBytes;
+    this.#onError = onError;
+    this.#onSkip = onSkip;
+    this.#offset = offset;
+    this.#number = number;
+  }
+
+  open(chunk: Uint8Array): void {
+    if (!isBytes(chunk)) throw wrongChunk("split lines", "Uint8Array chunks", chunk);
+    this.#block = chunk;
+    this.#at = 0;
+    this.#loan = { isOver: false, isSeen: false };
+  }
+
+  next(): TapeLine | typeof NONE {
+    for (;;) {
+      const block = this.#block;
+      const start = this.#at;
+      const end = indexOfNewline(block, start);
+      if (end < 0) {
+        this.#block = EMPTY;
+        this.#at = 0;
+        this.#hold(block.subarray(start));
+        return NONE;
+      }
+      this.#at = end + 1;
+      if (this.#heldLength > 0) {
+        this.#hold(block.subarray(start, end));
+        const line = this.#release(true);
+        if (line !== undefined) return line;
+        continue;
+      }
+      const stop = end > start && block[end - 1] === CR ? end - 1 : end;
+      if (stop - start > this.#maxLineBytes) {
+        this.#onSkip?.(block.subarray(start, stop));
+        this.#skip(stop - start, end - start);
+        continue;
+      }
+      const line = new TapeLine(block, start, stop, this.#offset, this.#number, true);
+      lendLine(line, this.#loan);
+      this.#pass(end + 1 - start);
+      return line;
+    }
+  }
+
+  /** The last line, where it has no end. */
+  last(): TapeLine | undefined {
+    return this.#heldLength > 0 ? this.#release(false) : undefined;
+  }
+
+  keep(line: TapeLine): void {
+    const size = line.length + 2;
+    if (size > ROOM_BYTES / 4) return keepLine(line, new Uint8Array(size), 0);
+    if (this.#taken + size > this.#room.length) {
+      this.#room = new Uint8Array(ROOM_BYTES);
+      this.#taken = 0;
+    }
+    keepLine(line, this.#room, this.#taken);
+    this.#taken += size;
+  }
+
+  close(): boolean {
+    this.#loan.isOver = !this.#loan.isSeen;
+    return this.#loan.isOver;
+  }
+
+  #pass(bytes: number): void {
+    this.#offset += bytes;
+    if (this.#number > 0) this.#number++;
+  }
+
+  #skip(length: number, lengthWithCr: number): void {
+    const error = lineTooLong({ offset: this.#offset, number: this.#number }, length, this.#maxLineBytes);
+    // The next line is found whatever becomes of this error.
+    this.#pass(lengthWithCr + 1);
+    if (this.#onError === undefined) throw error;
+    this.#onError(error);
+  }
+
+  #hold(piece: Uint8Array): void {
+    if (piece.length === 0) return;
+    const length = this.#heldLength + piece.length;
+    // One more byte is held, as the last may turn out to be the \r of the line ending.
+    if (length <= this.#maxLineBytes + 1) {
+      if (length > this.#held.length) {
+        const grown = new Uint8Array(Math.min(Math.max(2 * this.#held.length, length, 256), this.#maxLineBytes + 1));
+        grown.set(this.#held.subarray(0, this.#heldLength));
+        this.#held = grown;
+      }
+      this.#held.set(piece, this.#heldLength);
+    } else {
+      if (this.#held.length > 0) this.#onSkip?.(this.#held.subarray(0, this.#heldLength));
+      this.#held = EMPTY;
+      this.#onSkip?.(piece);
+    }
+    this.#heldLength = length;
+    this.#lastByte = piece[piece.length - 1]!;
+  }
+
+  /** The held line, which has its end at last; undefined where it is too long. */
+  #release(terminated: boolean): TapeLine | undefined {
+    const bytes = this.#held;
+    const length = this.#heldLength;
+    const end = terminated && this.#lastByte === CR ? length - 1 : length;
+    this.#held = EMPTY;
+    this.#heldLength = 0;
+    if (end > this.#maxLineBytes) {
+      if (bytes.length > 0) this.#onSkip?.(bytes.subarray(0, end));
+      this.#skip(end, length);
+      return undefined;
+    }
+    const line = new TapeLine(bytes, 0, end, this.#offset, this.#number, terminated);
+    this.#pass(length + 1);
+    return line;
+  }
 }

@@ -2,15 +2,16 @@ import { appendFile, mkdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { TapeError } from "../../../src/errors.ts";
 import type { TapeLine } from "../../../src/lines/line.ts";
 import { fileSource } from "../../../src/sources/file/file.ts";
 import { pipe } from "../../../src/streams/pipe.ts";
-import { source } from "../../../src/streams/source.ts";
-import { stage } from "../../../src/streams/stage.ts";
 import { filter } from "../../../src/transforms/filter.ts";
 import { lineSplit } from "../../../src/transforms/line-split.ts";
 import { parseRecord } from "../../../src/transforms/parse-record.ts";
+import { utf8 } from "../../helpers/bytes.ts";
 import { inScratch } from "../../helpers/scratch.ts";
+import { collect } from "../../helpers/streams.ts";
 import { rejection, within } from "../../helpers/within.ts";
 
 async function chunksOf(stream: ReadableStream<Uint8Array>): Promise<string[]> {
@@ -111,62 +112,65 @@ test("fileSource() names the file in its errors, and stays failed", async () => 
   });
 });
 
-test("pipe() gives a source its chunks back once all their lines are parsed, and never those whose lines were seen", async () => {
-  const chunks = () =>
-    ['{"type":"a"}\n{"type":"b"}\n{"ty', 'pe":"c"}\n', '{"type":"d"}'].map((text) => new TextEncoder().encode(text));
-  const lent = (returned: Uint8Array[]) => {
-    const waiting = chunks();
-    return source<Uint8Array>({
-      pull: () => Promise.resolve(waiting.length > 0 ? [waiting.shift()!] : undefined),
-      reuse(chunk) {
-        returned.push(chunk);
-        chunk.fill(0x20); // as a source does that reads into it
-      },
-    });
-  };
-  const parsed: Uint8Array[] = [];
-  const types: string[] = [];
-  for await (const { type } of pipe(lent(parsed), lineSplit(), parseRecord())) types.push(type);
-  assert.equal(types, ["a", "b", "c", "d"]);
-  assert.is(parsed.length, 3);
-
-  const seen: Uint8Array[] = [];
-  const look = stage<TapeLine, TapeLine>({ transform: (line, emit) => emit(line) });
-  for await (const _ of pipe(lent(seen), lineSplit())) { /* each was handed out */ }
-  for await (const _ of pipe(lent(seen), lineSplit(), filter(() => true), parseRecord())) { /* a function saw each */ }
-  for await (const _ of pipe(lent(seen), lineSplit(), look, parseRecord())) { /* a stage saw each */ }
-  assert.is(seen.length, 0);
-});
-
 /** Lines of many lengths, some longer than a block, one torn. */
 const logLines = Array.from(
   { length: 400 },
   (_, at) => `{"type":"log","ts":${at},"stream":"s","text":"${"é".repeat(at % 97 === 0 ? 900 : at % 40)}"}`,
 );
 
-test("fileSource() fills a block anew only when no line of it can have been kept", async () => {
+/** What a look gives, or the error. */
+function lookAt<T>(look: () => T): unknown {
+  try {
+    return look();
+  } catch (error) {
+    return error;
+  }
+}
+
+test("fileSource() fills a block anew behind filters, and no line shows other bytes than its own", async () => {
   await inScratch(async (folder) => {
     const path = join(folder, "tape.jsonl");
     await writeFile(path, `${logLines.join("\n")}\n{"type":"log`);
+    const read = () => fileSource(path, { blockBytes: 512 });
 
-    const kept: TapeLine[] = [];
-    const keep = (line: TapeLine) => {
-      kept.push(line);
-      return line.ts! % 3 === 0;
+    const rejected: TapeLine[] = [];
+    const everyThird = (line: TapeLine) => {
+      if (line.number % 3 === 1) return true;
+      if (line.number % 3 === 2) assert.is(line.type, line.terminated ? "log" : undefined); // read now, and known from then on
+      rejected.push(line);
+      return false;
     };
-    const texts: string[] = [];
-    const accepted: TapeLine[] = [];
-    for await (const line of pipe(fileSource(path, { blockBytes: 512 }), lineSplit(), filter(keep))) {
-      accepted.push(line);
-    }
-    for await (const record of pipe(fileSource(path, { blockBytes: 512 }), lineSplit(), filter(keep), parseRecord())) {
-      if (record.type === "log") texts.push(record.text);
-    }
-    const all = [...logLines, '{"type":"log'];
-    assert.equal(kept.map((line) => line.text()), [...all, ...all]);
-    assert.equal(accepted.map((line) => line.text()), logLines.filter((_, at) => at % 3 === 0));
-    assert.is(texts.length, accepted.length);
+    const accepted = await collect(pipe(read(), lineSplit(), filter(everyThird)));
+    const records = await collect(pipe(read(), lineSplit(), filter(everyThird), parseRecord()));
+    const third = logLines.filter((_, at) => at % 3 === 0);
+    assert.equal(accepted.map((line) => line.text()), third);
+    assert.equal(records, third.map((line) => JSON.parse(line)));
 
+    let gone = 0;
+    for (const line of rejected) {
+      const own = logLines[line.number - 1] ?? '{"type":"log';
+      if (line.number % 3 === 2) assert.is(line.ts, line.terminated ? line.number - 1 : undefined);
+      const text = lookAt(() => line.text());
+      const bytes = lookAt(() => line.bytes);
+      if (text instanceof TapeError) {
+        gone++;
+        const place = `line ${line.number} at byte ${line.offset}`;
+        assert.is(text.message, `Cannot look at ${place}: it was lent to a filter, which did not let it through`);
+        assert.is(text.code, "closed");
+        assert.is((bytes as TapeError).message, text.message);
+      } else {
+        assert.is(text, own);
+        assert.equal(bytes, utf8(own));
+      }
+    }
+    assert.ok(gone > 100, `${gone} looks at lines that are gone`);
+  });
+});
+
+test("fileSource() fills a block anew behind parseRecord()", async () => {
+  await inScratch(async (folder) => {
+    const path = join(folder, "tape.jsonl");
+    await writeFile(path, `${logLines.join("\n")}\n{"type":"log`);
     const records = [];
     const errors: string[] = [];
     const onError = (error: Error) => errors.push(error.message);
