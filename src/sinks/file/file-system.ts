@@ -1,6 +1,7 @@
 import { watch } from "node:fs";
 import * as fs from "node:fs/promises";
 import type { Bytes } from "../../lines/bytes.ts";
+import { randomUuid } from "../../random.ts";
 import type { FileHandle, FileStat } from "./file-handle.ts";
 import { type LockHolder, mayLive, mayRead, thisProcess } from "./file-holder.ts";
 import { type PlacedWriter, placedWriter } from "./placed-writer.ts";
@@ -58,7 +59,7 @@ export const systemFiles: FileSystem = {
     return () => clearInterval(timer);
   },
   now: () => Date.now(),
-  randomUuid: () => crypto.randomUUID(),
+  randomUuid,
   thisProcess,
   mayLive,
 };
