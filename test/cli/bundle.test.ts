@@ -69,6 +69,23 @@ if (thisRuntime().name.startsWith("node")) {
       assert.equal([without, second], [first, first]);
       if (process.platform === "linux") assert.is(existsSync(cache), "enableCompileCache" in module);
     }));
+
+  test("NODE_COMPILE_CACHE and NODE_DISABLE_COMPILE_CACHE say where what is compiled is kept, and that it is not", () =>
+    inScratch(async (folder) => {
+      const isThere = "enableCompileCache" in module;
+      const cache = { XDG_CACHE_HOME: join(folder, "cache") };
+      const kept = () => [existsSync(join(cache.XDG_CACHE_HOME, "tapeline", "compiled")), existsSync(own)];
+      const own = join(folder, "own");
+      await putTape(folder, "one", new Session("x").client(1, { id: 1 }).plainText());
+      const list = (env: Readonly<Record<string, string>>) =>
+        assert.is(published(["--dir", folder, "list"], { ...cache, ...env }).status, 0);
+      list({ NODE_DISABLE_COMPILE_CACHE: "1" });
+      assert.equal(kept(), [false, false]);
+      list({ NODE_COMPILE_CACHE: own });
+      assert.equal(kept(), [false, isThere]);
+      list({});
+      assert.equal(kept(), [isThere && process.platform === "linux", isThere]);
+    }));
 }
 
 test.run();
