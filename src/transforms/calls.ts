@@ -4,7 +4,7 @@ import { batchHeaders, messageHeader } from "../records/jsonrpc.ts";
 import { OldestFirst } from "../oldest-first.ts";
 import { specOf, type Stage, stage } from "../streams/stage.ts";
 import type { Emit } from "../streams/stage-spec.ts";
-import { correlator } from "./correlator.ts";
+import { changeable, correlator } from "./correlator.ts";
 
 /** A request and what became of it. */
 export interface Call {
@@ -43,7 +43,7 @@ interface Waiting {
 /**
  * Joins requests with their answers: each call comes out when its answer is there, and those without one at the end. Answers
  * are matched as {@linkcode correlator} does it, so a tape need not have correlation records, and frames are completed in
- * place; what such a record says of a request without an answer is taken over. The requests of a batch are one call each,
+ * place, or in a copy where they are frozen; what such a record says of a request without an answer is taken over. The requests of a batch are one call each,
  * with the same frame.
  *
  * @throws {TapeError} code `invalid_argument`: `maxPending` is below 1
@@ -92,12 +92,12 @@ export function calls(options: CallsOptions = {}): Stage<TapeRecord, Call> {
         if (call !== undefined) call.told = record;
       }
       if (record.type !== "frame") return;
-      frame = record;
+      frame = changeable(record);
       out = emit;
-      correlate.transform(record, onMatched);
-      const open = requestsIn(record);
+      correlate.transform(frame, onMatched);
+      const open = requestsIn(frame);
       if (open === 0) return;
-      waiting.set(record.seq, { request: record, open, told: undefined });
+      waiting.set(frame.seq, { request: frame, open, told: undefined });
       if (waiting.size > maxPending) waiting.delete(waiting.oldest()![0]);
     },
     flush(emit) {

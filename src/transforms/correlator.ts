@@ -66,7 +66,7 @@ const OPTIONS: OptionNames<CorrelatorOptions> = { timeoutMs: true, maxPending: t
  * A request that a correlation record among the input reports as unanswered is not reported again: a tape that was ended
  * and resumed has those.
  *
- * Frames are completed in place; a frame that has a `correlation_id` keeps it.
+ * Frames are completed in place, or in a copy where they are frozen; a frame that has a `correlation_id` keeps it.
  *
  * @throws {TapeError} code `invalid_argument`: `timeoutMs` is not above 0, or `maxPending` is below 1
  *
@@ -235,8 +235,8 @@ export function correlator(options: CorrelatorOptions = {}): Stage<TapeRecord, T
   return stage<TapeRecord, TapeRecord>({
     transform(record, emit) {
       wantRecord("correlate", record);
-      if (record.type === "frame") return onFrame(record, emit);
-      if (record.type === "gap") return onGap(record, emit);
+      if (record.type === "frame") return onFrame(changeable(record), emit);
+      if (record.type === "gap") return onGap(changeable(record), emit);
       if (record.type === "correlation") onReported(record);
       emit(record);
     },
@@ -244,6 +244,11 @@ export function correlator(options: CorrelatorOptions = {}): Stage<TapeRecord, T
       while (requests.oldest() !== undefined) emit(unanswered(requests.giveUpOldest(), "orphan"));
     },
   });
+}
+
+/** The record, or a copy of one that is frozen, as those are that many followers are handed. */
+export function changeable<R extends FrameRecord | GapRecord>(record: R): R {
+  return Object.isExtensible(record) ? record : { ...record };
 }
 
 const REQUEST: FrameFlags = Object.freeze({ requires_response: true });
