@@ -40,15 +40,16 @@ export class LineBatches {
 
   /** The next lines; undefined at the end of the stream. */
   async next(): Promise<readonly LineOrReport[] | undefined> {
-    for (let lastByte = -1; lastByte !== LF;) {
+    for (let isWhole = false; !isWhole;) {
       const chunk = this.#chunks.take();
       if (chunk !== NONE) {
         this.#split.transform(chunk, this.#emit);
+        const length = chunk.lastIndexOf(LF) + 1;
+        isWhole = length > 0;
+        if (isWhole) this.#end = this.#offset + length;
         this.#offset += chunk.length;
-        lastByte = chunk.at(-1) ?? lastByte;
       } else if (!await this.#chunks.fill()) return undefined;
     }
-    this.#end = this.#offset;
     const batch = this.#batch;
     this.#batch = [];
     return batch;

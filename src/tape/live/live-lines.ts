@@ -17,22 +17,27 @@ export interface LiveLinesOptions {
   readonly onError: (report: TapeError) => void;
 }
 
+interface OwnLines {
+  readonly batches: LineBatches;
+  readonly to: number;
+}
+
 /**
  * The lines of a tape that one follower is handed: those that are read for all, as long as it keeps up. What it has missed
  * it reads by itself, up to where the others are.
  */
 export class LiveLines implements ChunkReader<TapeLine>, LiveReader {
+  live: LiveTape | undefined;
   block: LiveBlock | undefined;
   readonly #store: TapeStore;
   readonly #key: string;
   readonly #options: LiveLinesOptions;
-  #live: LiveTape | undefined;
   #lines: readonly LineOrReport[] = [];
   #at = 0;
   /** Where the line behind these starts. */
   #offset: number;
   /** What it reads by itself, up to `to`. */
-  #own: { readonly batches: LineBatches; readonly to: number } | undefined;
+  #own: OwnLines | undefined;
   #waiting: Deferred<void> | undefined;
   #isOver: boolean;
 
@@ -71,8 +76,8 @@ export class LiveLines implements ChunkReader<TapeLine>, LiveReader {
     this.#end();
     this.#options.signal?.removeEventListener("abort", this.#end);
     const own = this.#own;
-    const live = this.#live;
-    this.#own = this.#live = undefined;
+    const live = this.live;
+    this.#own = this.live = undefined;
     await own?.batches.close();
     await live?.leave(this);
   }
@@ -83,15 +88,16 @@ export class LiveLines implements ChunkReader<TapeLine>, LiveReader {
 
   async #next(): Promise<readonly LineOrReport[] | undefined> {
     while (!this.#isOver) {
-      const live = await this.#join();
-      if (this.#isOver) break;
+      if (this.live === undefined) await LiveTape.join(this, this.#store, this.#key, this.#offset, this.#options);
+      const { live } = this;
+      if (live === undefined || this.#isOver) break;
       if (this.#own !== undefined) {
         const lines = await this.#own.batches.next();
         if (lines !== undefined) {
           this.#offset = this.#own.batches.end;
           return lines;
         }
-        if (!this.#isOver) await this.#endOwn(live, this.#own);
+        if (!this.#isOver) await this.#endOwn(this.#own);
       } else if (this.block === undefined) {
         const { last } = live;
         this.block = last;
@@ -112,27 +118,14 @@ export class LiveLines implements ChunkReader<TapeLine>, LiveReader {
     return undefined;
   }
 
-  /** The reading that all share. */
-  async #join(): Promise<LiveTape> {
-    const live = this.#live ??= await LiveTape.join(this, this.#store, this.#key, this.#offset, this.#options);
-    if (live.successor === undefined) return live;
-    this.#live = live.successor;
-    this.#live.add(this);
-    this.block = undefined;
-    await live.leave(this);
-    return await this.#join();
-  }
-
-  async #endOwn(
-    live: LiveTape,
-    { batches, to }: { readonly batches: LineBatches; readonly to: number },
-  ): Promise<void> {
+  async #endOwn({ batches, to }: OwnLines): Promise<void> {
     this.#own = undefined;
     await batches.close();
-    if (this.#offset === to) return;
+    const { live } = this;
+    if (this.#offset === to || live === undefined) return;
     // The tape was cut back meanwhile. Where the others are is not on it any more.
-    this.#live = live.startAnew(this, this.#offset);
-    this.block = undefined;
+    live.retire();
+    this.live = undefined;
     await live.leave(this);
   }
 

@@ -14,6 +14,8 @@ export interface LiveBlock {
 
 /** One who follows a tape. */
 export interface LiveReader {
+  /** The reading that it shares. */
+  live: LiveTape | undefined;
   /** The last block that it was given; undefined where it has fallen behind, and reads by itself. */
   block: LiveBlock | undefined;
   /** Lets it look again, where it waits. */
@@ -42,7 +44,6 @@ export class LiveTape {
   readonly #waiting = new Set<LiveReader>();
   #isReading = false;
   #last: LiveBlock;
-  #successor: LiveTape | undefined;
   #end: { readonly failure?: { readonly error: unknown } } | undefined;
 
   private constructor(
@@ -62,40 +63,30 @@ export class LiveTape {
     this.#last = { lines: [], end: offset };
   }
 
-  /** The reading of a tape that is shared by all who ask, for one who has read it up to `offset`. */
+  /** Lets a reader that has read a tape up to `offset` share the reading of all who ask for that tape. */
   static async join(
     reader: LiveReader,
     store: TapeStore,
     key: string,
     offset: number,
     { maxLineBytes }: { readonly maxLineBytes?: number | undefined },
-  ): Promise<LiveTape> {
+  ): Promise<void> {
     const { within, name } = await placeOf(store, key);
     const place = { within, name: `${name} ${maxLineBytes}` };
     let live = living.at(place);
-    if (live === undefined) {
-      live = new LiveTape(store, key, place, offset, maxLineBytes);
-      living.put(place, live);
-    } else if (live.#last.end < offset) live = live.#moveTo(offset);
-    live.add(reader);
-    return live;
+    if (live === undefined || live.#last.end < offset) {
+      const further = new LiveTape(store, key, place, offset, maxLineBytes);
+      living.put(place, further);
+      // The others read by themselves up to there.
+      if (live !== undefined) live.#moveTo(further);
+      live = further;
+    }
+    live.#add(reader);
   }
 
-  /** The reading that has taken the place of this one, further on. */
-  get successor(): LiveTape | undefined {
-    return this.#successor;
-  }
-
-  add(reader: LiveReader): void {
-    this.#readers.add(reader);
-  }
-
-  /** A reading of its own for a reader that cannot get to where this one is. */
-  startAnew(reader: LiveReader, offset: number): LiveTape {
-    const live = new LiveTape(this.#store, this.#key, this.#place, offset, this.#maxLineBytes);
-    living.put(this.#place, live);
-    live.add(reader);
-    return live;
+  /** Who joins from now on does not share this reading: it is where its tape does not reach any more. */
+  retire(): void {
+    living.remove(this.#place, this);
   }
 
   /** The block that was read last. */
@@ -124,8 +115,26 @@ export class LiveTape {
   /** Lets go of the tape, when nobody else follows it. */
   async leave(reader: LiveReader): Promise<void> {
     this.#waiting.delete(reader);
-    if (!this.#readers.delete(reader) || this.#readers.size > 0) return;
-    living.remove(this.#place, this);
+    if (this.#readers.delete(reader) && this.#readers.size === 0) await this.#close();
+  }
+
+  #add(reader: LiveReader): void {
+    this.#readers.add(reader);
+    reader.live = this;
+    reader.block = undefined;
+  }
+
+  /** All readers go on with another reading of the same tape. */
+  #moveTo(live: LiveTape): void {
+    for (const reader of this.#readers) live.#add(reader);
+    this.#readers.clear();
+    this.#wakeAll();
+    // They have what they need of it: how it ends concerns nobody.
+    this.#close().catch(() => {});
+  }
+
+  async #close(): Promise<void> {
+    this.retire();
     this.#stop.abort();
     await this.#batches.close();
     await this.#tape?.release();
@@ -133,6 +142,7 @@ export class LiveTape {
 
   async #read(): Promise<void> {
     this.#isReading = true;
+    const before = this.#last.end;
     try {
       const lines = await this.#batches.next();
       if (lines === undefined) this.#end = {};
@@ -141,20 +151,12 @@ export class LiveTape {
       this.#end = { failure: { error } };
     }
     this.#isReading = false;
-    if (this.#end !== undefined) living.remove(this.#place, this);
+    if (this.#end !== undefined) this.retire();
     for (const reader of this.#readers) {
-      if (this.#last.end - (reader.block?.end ?? Infinity) > MAX_BEHIND_BYTES) reader.block = undefined;
+      // Who has read all that there was is not behind, however much has come.
+      if (before - (reader.block?.end ?? Infinity) > MAX_BEHIND_BYTES) reader.block = undefined;
     }
     this.#wakeAll();
-  }
-
-  /** Goes on further ahead, where somebody is already. The others read by themselves up to there. */
-  #moveTo(offset: number): LiveTape {
-    const live = new LiveTape(this.#store, this.#key, this.#place, offset, this.#maxLineBytes);
-    living.put(this.#place, live);
-    this.#successor = live;
-    this.#wakeAll();
-    return live;
   }
 
   #wakeAll(): void {

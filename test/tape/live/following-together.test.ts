@@ -7,6 +7,10 @@ import type { Bytes } from "../../../src/lines/bytes.ts";
 import type { FrameRecord, TapeRecord } from "../../../src/records/record.ts";
 import { systemFiles } from "../../../src/sinks/file/file-system.ts";
 import { tapeSource } from "../../../src/sources/tape-source.ts";
+import type { Stage } from "../../../src/streams/stage.ts";
+import { pipe } from "../../../src/streams/pipe.ts";
+import { calls } from "../../../src/transforms/calls.ts";
+import { correlator } from "../../../src/transforms/correlator.ts";
 import { fileStore, fileStoreIn } from "../../../src/stores/file.ts";
 import { memoryStore } from "../../../src/stores/memory.ts";
 import type { TapeStore } from "../../../src/stores/store.ts";
@@ -330,6 +334,133 @@ test("follow() left while it waits ends at once, and the calls that wait with it
   assert.is((await within(following.return(), "the end")).done, true);
   for (const call of waiting) assert.is((await call).done, true);
   assert.equal(await collect(following), []);
+});
+
+test("a follower that starts further on takes the others along, and they stay when it leaves", async () => {
+  await inScratch(async (folder) => {
+    // Nothing tells that anything has changed, so only who comes later sees more.
+    const files = { ...systemFiles, watch: () => () => {}, every: () => () => {} };
+    const store = () => fileStoreIn(files, folder);
+    const before = openHandles();
+    await putTape(store(), "demo", initLine("demo") + longFrame(0, 10));
+    let goOn = () => {};
+    const paused = new Promise<void>((resolve) => goOn = resolve);
+    const waiting = new Follower(store());
+    const busy = new Follower(store(), "the start", () => paused);
+    await waiting.has(2);
+    await busy.has(1);
+    await append(store(), longFrame(1, 10));
+    const further = new Follower(store(), { after: 3 });
+    await waiting.has(3);
+    await append(store(), longFrame(2, 10));
+    const furthest = new Follower(store(), { after: 4 });
+    await waiting.has(4);
+    await further.has(1);
+    // Those that are further on leave before the one behind them has come.
+    for (const follower of [waiting, further, furthest]) follower.stop.abort();
+    for (const follower of [waiting, further, furthest]) await follower.ended;
+    goOn();
+    await busy.has(4);
+    await append(store(), longFrame(3, 10) + FINAL);
+    const last = new Follower(store(), { after: 5 });
+    for (const follower of [busy, last]) await follower.ended;
+    assertSameList(waiting.records, busy.records.slice(0, 4));
+    assert.equal(busy.records.map((record) => record.type === "frame" ? record.seq : record.type), [
+      "init",
+      0,
+      1,
+      2,
+      3,
+      "checkpoint",
+    ]);
+    assert.equal(last.records.length, 1);
+    await eventually("the tape is closed", () => openHandles() <= before);
+  });
+});
+
+onEachStore("followers that fell behind go on together where the tape was cut under them", async (store, again) => {
+  const kept = initLine("demo") + allFrames();
+  await putTape(store, "demo", kept + allFrames(LONG.frames));
+  let goOn = () => {};
+  const paused = new Promise<void>((resolve) => goOn = resolve);
+  const slow = [1, 2].map(() => new Follower(again(), "the start", () => paused));
+  for (const follower of slow) await follower.has(1);
+  const quick = new Follower(again());
+  await quick.has(1 + 2 * LONG.frames);
+  const sink = await store.openSink(KEY, { mode: "append" });
+  await sink.truncate(kept.length);
+  await rejection(quick.ended, "invalid_tape");
+  goOn();
+  for (const follower of slow) await follower.has(1 + LONG.frames);
+  await sink.append([encode(longFrame(500, 10) + FINAL)]);
+  await sink.close();
+  for (const follower of slow) await follower.ended;
+  assertSameList(slow[0]!.records, slow[1]!.records);
+  const [last, final] = slow[0]!.records.slice(1 + LONG.frames);
+  assert.equal([(last as FrameRecord).seq, final?.type], [500, "checkpoint"]);
+  assert.ok(slow[1]!.records.at(-1) === final, "they share one reading again");
+  await store.delete(KEY);
+});
+
+test("a line longer than what a follower may be behind is shared, too", async () => {
+  const store = memoryStore();
+  await putTape(store, "demo", initLine("demo"));
+  const readers = await Promise.all([1, 2, 3].map(() => StreamingTapeReader.open(store, "demo")));
+  const followers = readers.map((reader) => reader.follow());
+  const next = () => Promise.all(followers.map(async (follower) => (await within(follower.next(), "a record")).value));
+  await next();
+  for (let seq = 0; seq < 3; seq++) {
+    const coming = next();
+    await append(store, longFrame(seq, 3_000_000));
+    const [first, ...others] = await coming;
+    assert.is((first as FrameRecord).seq, seq);
+    for (const other of others) assert.ok(other === first);
+  }
+  for (const reader of readers) await reader.close();
+});
+
+test("what a store hands out before it ends in the midst of a line is handed on", async () => {
+  const memory = memoryStore();
+  await putTape(memory, "demo", initLine("demo"));
+  const [start, frames] = [longFrame(0, 10).slice(0, 9), longFrame(0, 10).slice(9) + longFrame(1, 10)];
+  const store: TapeStore = {
+    ...memory,
+    openSource(key, options) {
+      if (options?.follow !== true) return memory.openSource(key, options);
+      return new ReadableStream({
+        start(stream) {
+          for (const chunk of [initLine("demo") + start, `${frames}{`, '"type']) stream.enqueue(encode(chunk));
+          stream.close();
+        },
+      });
+    },
+  };
+  const follower = new Follower(store);
+  await follower.ended;
+  assert.equal(follower.records.map(({ type }) => type), ["init", "frame", "frame"]);
+});
+
+test("stages that complete frames take those that followers share, and change them for nobody", async () => {
+  const store = memoryStore();
+  const answer = frameLine(1, 5, '{"id":1,"result":{}}').replace("client_to_server", "server_to_client");
+  const lost = '{"type":"gap","ts":6,"from_seq":2,"to_seq":2,"count":1,"reason":"io","dir":"client_to_server","id":2,' +
+    '"method":"ping"}\n';
+  const batch = frameLine(3, 7, '[{"id":3,"method":"ping"}]');
+  await putTape(
+    store,
+    "demo",
+    initLine("demo") + frameLine(0, 0, '{"id":1,"method":"m"}') + answer + lost + batch + FINAL,
+  );
+  await using reader = await StreamingTapeReader.open(store, "demo");
+  await using follower = await StreamingTapeReader.open(store, "demo");
+  const read = await collect(reader.records());
+  const followed = await collect(follower.follow());
+  for (const stage of [correlator, calls]) {
+    const expected = await collect(pipe(structuredClone(read), stage() as Stage<TapeRecord, unknown>));
+    assert.equal(await collect(pipe(followed, stage() as Stage<TapeRecord, unknown>)), expected);
+    assert.ok(expected.length > 1);
+  }
+  assert.equal(followed, read);
 });
 
 test.run();
