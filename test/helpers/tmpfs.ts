@@ -12,17 +12,22 @@ export interface SmallDisk {
 /**
  * Mounts a file system with `bytes` of room in an empty folder, or says why that cannot be done here.
  *
- * @param bytes room at first; `free` makes as much again
+ * @param bytes room at first
+ * @param keptBack what `free` adds to it
  */
-export async function mountSmallDisk(folder: string, bytes: number): Promise<SmallDisk | string> {
+export async function mountSmallDisk(
+  folder: string,
+  bytes: number,
+  keptBack: number = bytes,
+): Promise<SmallDisk | string> {
   const { status, stderr, error } = spawnSync(
     "mount",
-    ["-t", "tmpfs", "-o", `size=${2 * bytes},mode=0700`, "tmpfs", folder],
+    ["-t", "tmpfs", "-o", `size=${bytes + keptBack},mode=0700`, "tmpfs", folder],
     { encoding: "utf8" },
   );
   if (status !== 0) return `no tmpfs can be mounted here (${(error?.message ?? stderr).trim()})`;
   const ballast = join(folder, ".ballast");
-  await writeFile(ballast, new Uint8Array(bytes));
+  await writeFile(ballast, new Uint8Array(keptBack));
   return {
     free: () => rm(ballast),
     unmount() {

@@ -9,11 +9,13 @@ import { mountSmallDisk, type SmallDisk } from "../../helpers/tmpfs.ts";
 import { eventually } from "../../helpers/within.ts";
 
 const DISK_BYTES = 64 * 1024;
+/** Room for all that is said: what is written runs behind what is passed on, on a busy machine by hundreds of messages. */
+const MORE_BYTES = 1024 * 1024;
 
 /** Runs `body` with a folder on a disk of its own, and does not where none can be made. */
 async function onSmallDisk(body: (folder: string, disk: SmallDisk) => Promise<void>): Promise<void> {
   await inScratch(async (folder) => {
-    const disk = await mountSmallDisk(folder, DISK_BYTES);
+    const disk = await mountSmallDisk(folder, DISK_BYTES, MORE_BYTES);
     if (typeof disk === "string") return console.log(`skip: ${disk}`);
     try {
       await body(folder, disk);
@@ -26,7 +28,7 @@ async function onSmallDisk(body: (folder: string, disk: SmallDisk) => Promise<vo
 /** Takes all the room that there is. */
 async function fill(folder: string): Promise<string> {
   const path = join(folder, "filler");
-  await writeFile(path, new Uint8Array(2 * DISK_BYTES)).catch(() => {});
+  await writeFile(path, new Uint8Array(DISK_BYTES + MORE_BYTES)).catch(() => {});
   return path;
 }
 
