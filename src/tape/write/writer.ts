@@ -23,7 +23,8 @@ import type { CreateWriterOptions, TapeDescription, WriterOptions } from "./writ
  * that writes all that waits at once.
  *
  * A frame that cannot be written (the disk is full) rejects its promise and is lost, but nothing else is: the tape keeps
- * no half line, writing is tried again with the next frame, and a `gap` record says what is missing.
+ * no half line, writing is tried again with the next frame (where nobody waits for it, at most every 20 ms), and a `gap`
+ * record says what is missing.
  *
  * @example
  * ```ts

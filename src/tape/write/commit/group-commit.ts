@@ -15,6 +15,12 @@ export interface GroupCommitOptions {
   readonly sealer?: Sealer | undefined;
   /** How many bytes may wait before {@linkcode GroupCommit.ready} pushes back. */
   readonly highWaterMark: number;
+  /**
+   * How long lines gather behind a write that failed, in milliseconds, where nobody waits for them.
+   *
+   * @default {20}
+   */
+  readonly restMs?: number | undefined;
   /** What must stand before the next line: where lines were lost, that they were. */
   readonly preamble: () => Bytes | undefined;
   /** Gives lines that were encoded before it was known that others are lost, without what is no longer true. */
@@ -25,9 +31,13 @@ export interface GroupCommitOptions {
   readonly onLost: (pieces: readonly Bytes[], error: unknown) => void;
 }
 
+/** Behind a write that failed the next one fails too, most likely, at the cost of three system calls. */
+const REST_MS = 20;
+
 /**
  * Group commit: while one write is under way, lines gather; the next write takes all of them at once, and one sync
- * serves all who wait. There is no timer, so a single line goes out at once.
+ * serves all who wait. A single line goes out at once, but behind a write that failed: then the next is tried a moment
+ * later, unless somebody waits for it.
  */
 export class GroupCommit {
   readonly #sink: TapeSink;
@@ -38,6 +48,11 @@ export class GroupCommit {
   #outdatedUpTo = 0;
   #running: Promise<void> | undefined;
   #room: Deferred<void> | undefined;
+  #failedAt = -Infinity;
+  /** How many wait for all to be written or lost. */
+  #drainers = 0;
+  /** The pause behind a write that failed, while it lasts. */
+  #rest: Deferred<void> | undefined;
   /** Why what is written counts as synced no more, from the first failed sync on. */
   syncFailure: { readonly error: unknown } | undefined;
 
@@ -55,6 +70,7 @@ export class GroupCommit {
   /** Settles when less than the high-water mark waits. */
   get ready(): Promise<void> {
     if (this.pendingBytes < this.#options.highWaterMark) return Promise.resolve();
+    this.#rest?.resolve();
     return (this.#room ??= deferred()).promise;
   }
 
@@ -66,6 +82,7 @@ export class GroupCommit {
 
   /** Settles when all lines so far are written (and synced), or rejects when those up to `ownLine` are not. */
   settled<T>(value: T, ownLine: number = this.#lines.count): Promise<T> {
+    this.#rest?.resolve();
     return this.#lines.settled().then(({ arrivedUpTo, error, syncFailure }) => {
       if (ownLine > arrivedUpTo) throw error;
       if (syncFailure !== undefined) throw syncFailure.error;
@@ -75,13 +92,18 @@ export class GroupCommit {
 
   /** Settles when nothing waits any more, written or lost. */
   async drained(): Promise<void> {
+    this.#drainers++;
+    this.#rest?.resolve();
     while (this.#running !== undefined) await this.#running;
+    this.#drainers--;
   }
 
   async #run(): Promise<void> {
     // All that is committed before the current function returns goes out together.
     await Promise.resolve();
     do {
+      const leftMs = this.#failedAt + (this.#options.restMs ?? REST_MS) - performance.now();
+      if (leftMs > 0 && !this.#isAwaited) await this.#pause(leftMs);
       const batch = this.#lines.take();
       this.#inFlight = batch.length;
       const outcome = await this.#write(batch);
@@ -93,6 +115,19 @@ export class GroupCommit {
       }
     } while (this.#lines.isWaiting);
     this.#running = undefined;
+  }
+
+  get #isAwaited(): boolean {
+    return this.#drainers > 0 || this.#room !== undefined || this.#lines.isAwaited;
+  }
+
+  /** Lets lines gather until the time is over, or somebody waits for them. */
+  async #pause(ms: number): Promise<void> {
+    this.#rest = deferred();
+    const timer = setTimeout(this.#rest.resolve, ms);
+    await this.#rest.promise;
+    clearTimeout(timer);
+    this.#rest = undefined;
   }
 
   /** Writes a batch, or notes what of it is lost. */
@@ -117,6 +152,7 @@ export class GroupCommit {
       onWritten();
     } catch (error) {
       this.#inFlight = 0;
+      this.#failedAt = performance.now();
       // Whole lines that have arrived stay, the preamble first of all: somebody may have read them.
       const [arrived, missing] = splitAt(chunks, this.#sink.offset - offset);
       if (arrived.length > 0) {

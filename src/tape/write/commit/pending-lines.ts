@@ -93,6 +93,11 @@ export class PendingLines {
     return this.#full.length > 0 || this.#count > firstLine || outcome !== undefined;
   }
 
+  /** Whether somebody waits for the outcome of lines that were not taken. */
+  get isAwaited(): boolean {
+    return this.#open.outcome !== undefined || this.#full.some(({ outcome }) => outcome !== undefined);
+  }
+
   /** Appends a line, `\n` included. Bytes in it are copied at once. */
   append(line: string | SplicedLine): void {
     this.#begin();

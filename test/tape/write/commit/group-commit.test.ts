@@ -299,4 +299,67 @@ test("GroupCommit serves many thousand waiters in order", async () => {
   assertSameList(order, Array.from({ length: 5 }, () => Array.from({ length: 3000 }, (_, n) => n)).flat());
 });
 
+const AN_HOUR = 3_600_000;
+
+/** A queue that has just lost a line, and in which others wait that nobody asks for. */
+async function resting(options: Partial<GroupCommitOptions> = {}): Promise<Bench> {
+  const bench = new Bench({ restMs: AN_HOUR, ...options });
+  const accept = (line: string) => {
+    bench.lines.append(`${line}\n`);
+    bench.queue.commit();
+  };
+  bench.failure = new Error("ENOSPC");
+  accept("a");
+  await eventually("a failed write", () => bench.lost.length === 1);
+  bench.failure = undefined;
+  for (const line of ["b", "c"]) {
+    accept(line);
+    await settled();
+  }
+  assert.equal(bench.writes, []);
+  return bench;
+}
+
+test("GroupCommit lets lines gather behind a write that failed, until somebody waits for one", async () => {
+  const bench = await resting();
+  await within(bench.add("d"), "its line");
+  assert.equal(bench.writes, ["gap\nb\nc\nd\n"]);
+  bench.lines.append("e\n");
+  bench.queue.commit();
+  await within(bench.queue.drained(), "the end of the queue");
+  assert.equal(bench.writes.slice(1), ["e\n"]);
+});
+
+test("GroupCommit lets no line gather for those who wait already", async () => {
+  const bench = new Bench({ restMs: AN_HOUR });
+  bench.failure = new Error("ENOSPC");
+  for (const line of ["a", "b"]) assert.is(await within(reasonOf(bench.add(line)), "its failure"), bench.failure);
+  assert.equal(bench.lost, ["a\n", "b\n"]);
+});
+
+test("drained() does not wait for lines that gather", async () => {
+  const bench = await resting();
+  await within(bench.queue.drained(), "the end of the queue");
+  assert.equal(bench.writes, ["gap\nb\nc\n"]);
+});
+
+test("ready does not wait for lines that gather", async () => {
+  const bench = await resting({ highWaterMark: 4 });
+  await within(bench.queue.ready, "room");
+  assert.equal(bench.writes, ["gap\nb\nc\n"]);
+});
+
+test("GroupCommit writes what has gathered after a while, though nobody waits", async () => {
+  const bench = new Bench();
+  bench.failure = new Error("ENOSPC");
+  bench.lines.append("a\n");
+  bench.queue.commit();
+  await eventually("a failed write", () => bench.lost.length === 1);
+  bench.failure = undefined;
+  bench.lines.append("b\n");
+  bench.queue.commit();
+  await eventually("a write", () => bench.writes.length > 0);
+  assert.equal(bench.writes, ["gap\nb\n"]);
+});
+
 test.run();
