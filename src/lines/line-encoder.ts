@@ -5,7 +5,7 @@ const BLOCK_BYTES = 256 * 1024;
 
 const utf8 = new TextEncoder();
 
-/** A line of which a part is bytes. */
+/** A line of which a part is bytes. What stands behind them is ASCII. */
 export type SplicedLine = readonly [before: string, bytes: Uint8Array, after: string];
 
 /** Encodes lines one by one into large blocks. No byte is written twice, so what was handed out stays as it is. */

@@ -1,6 +1,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isTapeError, TapeError } from "../../../src/errors.ts";
+import { jsonBytes } from "../../../src/json/json-bytes.ts";
+import { jsonText } from "../../../src/json/json-text.ts";
 import type { TapeStats } from "../../../src/records/metadata.ts";
 import type { FrameRecord, GapRecord, TapeRecord } from "../../../src/records/record.ts";
 import { fileStore } from "../../../src/stores/file.ts";
@@ -335,6 +337,24 @@ test("a full disk costs the frames that did not fit, and no others", async () =>
       disk.unmount();
     }
   });
+});
+
+test("frames of any length are told of when they are lost, whether their message was text or bytes", async () => {
+  for (const length of [40_000, 600_000, 1_500_000]) {
+    const { store, disk } = fillingStore();
+    const writer = await create(store);
+    const text = JSON.stringify({ jsonrpc: "2.0", method: "note", params: ["x".repeat(length)] });
+    const messages = [jsonText(text), ...Array.from({ length: 3 }, () => jsonBytes(new TextEncoder().encode(text)))];
+    const write = () =>
+      Promise.allSettled(messages.map((message) => writer.writeFrame({ message, direction: "client_to_server" })));
+    disk.full = true;
+    assert.equal((await write()).map(({ status }) => status), Array(4).fill("rejected"));
+    disk.full = false;
+    assert.equal((await write()).map(({ status }) => status), Array(4).fill("fulfilled"));
+    const { stats } = await writer.finalize();
+    assert.equal((await gapsOf(store)).map(({ from_seq, to_seq, count }) => [from_seq, to_seq, count]), [[0, 3, 4]]);
+    await assertTrue(store, stats);
+  }
 });
 
 for (const makeStore of [() => memoryStore(), (folder: string) => fileStore(folder)]) {

@@ -1,5 +1,5 @@
 import { type Deferred, deferred } from "../../../deferred.ts";
-import type { Bytes } from "../../../lines/bytes.ts";
+import { type Bytes, concat } from "../../../lines/bytes.ts";
 import type { SplicedLine } from "../../../lines/line-encoder.ts";
 
 /** Lines stay text until there is so much of it, in UTF-16 units: a call for many costs half of a call for each. */
@@ -105,18 +105,24 @@ export class PendingLines {
     else this.#splice(line);
   }
 
+  /** All of a line goes into one piece: whoever looks at what was lost looks for whole lines. */
   #splice([before, bytes, after]: SplicedLine): void {
+    const most = before.length * 3 + bytes.length + after.length * 3;
+    if (this.#end + this.#text.length * 3 + most > this.#block.length) {
+      this.#encode();
+      if (most > BLOCK_BYTES) {
+        this.#endPiece();
+        return this.#addPiece(concat([utf8.encode(before), new Uint8Array(bytes), utf8.encode(after)]));
+      }
+      this.#makeRoom(most);
+    }
     this.#text += before;
     this.#encode();
-    if (bytes.length > BLOCK_BYTES) {
-      this.#endPiece();
-      this.#addPiece(bytes.slice());
-    } else {
-      this.#makeRoom(bytes.length);
-      this.#block.set(bytes, this.#end);
-      this.#grow(bytes.length);
-    }
-    this.#text = after;
+    this.#block.set(bytes, this.#end);
+    this.#grow(bytes.length);
+    // A call for three characters costs more than they do.
+    for (let at = 0; at < after.length; at++) this.#block[this.#end + at] = after.charCodeAt(at);
+    this.#grow(after.length);
   }
 
   /** Appends a line that ends its piece. */

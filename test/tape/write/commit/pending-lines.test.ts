@@ -35,6 +35,7 @@ test("PendingLines gives back what was appended, in whole groups and in order, w
     lines.endGroup();
     if (random(100) > 0) continue;
     const batch = lines.take();
+    assert.ok(batch.pieces.every((piece) => piece.at(-1) === 0x0a), "no line spans two pieces");
     held.push({ batch, text: text(batch) });
     taken += text(batch);
     assert.ok(appended.startsWith(taken));
