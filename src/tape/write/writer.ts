@@ -22,9 +22,8 @@ import type { CreateWriterOptions, TapeDescription, WriterOptions } from "./writ
  * Writes one tape: `stampFrames`, `correlator`, `checkpointInjector` and `encodeRecord` in one, and behind them a queue
  * that writes all that waits at once.
  *
- * A frame that cannot be written (the disk is full) rejects its promise and is lost, but nothing else is: the tape keeps
- * no half line, writing is tried again with the next frame (where nobody waits for it, at most every 20 ms), and a `gap`
- * record says what is missing.
+ * A frame that cannot be written (the disk is full) rejects its promise and is lost, but nothing else is: no half line stays,
+ * the next frame (where nobody waits for it, after 20 ms) is tried again, and a `gap` record says what is missing.
  *
  * @example
  * ```ts
