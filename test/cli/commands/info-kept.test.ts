@@ -1,12 +1,15 @@
 import * as fs from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { info } from "../../../src/cli/commands/info.ts";
 import { cacheFolder } from "../../../src/cli/summary/sealed/cache-folder.ts";
 import { fileStore } from "../../../src/file.ts";
+import { crc32 } from "../../../src/lines/crc32.ts";
 import { StreamingTapeWriter } from "../../../src/mod.ts";
+import { VERSION } from "../../../src/version.ts";
+import { utf8 } from "../../helpers/bytes.ts";
 import { inScratch } from "../../helpers/scratch.ts";
 import { answer, messageOf, request } from "../../helpers/tapes.ts";
 import { FakeIo } from "../fake-io.ts";
@@ -55,10 +58,9 @@ test("info keeps what it found out of a long tape, but not what messages say", (
     if (process.platform !== "win32") assert.is((await fs.stat(entry)).mode & 0o777, 0o600);
     // Read again from the entry: what is changed in it, with a checksum that fits, is what is told.
     assert.is(await run(path, cache), first);
-    const { crc32 } = await import("../../../src/lines/crc32.ts");
     const [key, top, , facts] = JSON.parse(text);
     const changed = facts.replaceAll("m7", "x7");
-    await fs.writeFile(entry, JSON.stringify([key, top, crc32(new TextEncoder().encode(changed), 0), changed]));
+    await fs.writeFile(entry, JSON.stringify([key, top, crc32(utf8(changed), 0), changed]));
     assert.is(await run(path, cache), first.replaceAll('"m7"', '"x7"'));
     assert.is(await run(path, cache, "--no-cache"), first);
     assert.is(JSON.parse(await run(path, cache, "--top", "2")).slowest.length, 2);
@@ -86,6 +88,55 @@ test("info takes no entry that is torn, foreign, or about what the tape was befo
     await again.writeFrame(request(99, "late"));
     await again.finalize();
     assert.ok((await run(path, cache)).includes('"late"'));
+  }));
+
+test("info knows an entry by all that tells one tape from another", () =>
+  inScratch(async (folder) => {
+    const path = await longTape(folder);
+    const cache = join(folder, "cache");
+    const first = await run(path, cache);
+    const [[entry, text] = ["", ""]] = await entriesOf(cache);
+    const { dev, ino, size, mtimeNs } = await fs.stat(path, { bigint: true });
+    const seal = (await fs.readFile(path, "utf8")).split("\n").at(-2);
+    const key: string[] = JSON.parse(JSON.parse(text)[0]);
+    assert.equal(key.slice(1), [VERSION, "long", `${dev}`, `${ino}`, `${size}`, `${mtimeNs}`, `${seal}\n`]);
+    assert.type(key[0], "number");
+    for (const at of key.keys()) {
+      const other = JSON.stringify(key.with(at, "other"));
+      await fs.writeFile(entry, JSON.stringify([other, ...JSON.parse(text).slice(1)]).replaceAll("m7", "x7"));
+      assert.is(await run(path, cache), first, `${at}`);
+    }
+  }));
+
+test("info reads a tape again on which an error does not stand where its entry says", () =>
+  inScratch(async (folder) => {
+    const path = await longTape(folder);
+    const cache = join(folder, "cache");
+    const first = await run(path, cache);
+    const [[entry, text] = ["", ""]] = await entriesOf(cache);
+    const [key, top, , facts] = JSON.parse(text);
+    const moved = facts.replace(/"firstSeq":\d+/, '"firstSeq":0');
+    assert.is.not(moved, facts);
+    await fs.writeFile(entry, JSON.stringify([key, top, crc32(utf8(moved), 0), moved]));
+    assert.is(await run(path, cache), first);
+  }));
+
+test("info keeps nothing of a short tape, and leaves no draft where an entry cannot be put", () =>
+  inScratch(async (folder) => {
+    const cache = join(folder, "cache");
+    const writer = await StreamingTapeWriter.create(fileStore(folder), { sessionId: "s", tapeId: "short" });
+    await writer.finalize();
+    await run(join(folder, "short.jsonl"), cache);
+    assert.equal(await entriesOf(cache), []);
+
+    const path = await longTape(folder);
+    const first = await run(path, cache);
+    const [[entry] = [""]] = await entriesOf(cache);
+    if (process.platform !== "win32") assert.is((await fs.stat(dirname(entry))).mode & 0o777, 0o700);
+    await fs.rm(entry);
+    await fs.mkdir(join(entry, "taken"), { recursive: true });
+    assert.is(await run(path, cache), first);
+    assert.equal(await fs.readdir(dirname(entry)), [basename(entry)]);
   }));
 
 test("info works where nothing can be kept, and keeps a bounded number", () =>
