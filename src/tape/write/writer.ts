@@ -23,7 +23,7 @@ import type { CreateWriterOptions, TapeDescription, WriterOptions } from "./writ
  * that writes all that waits at once.
  *
  * A frame that cannot be written (the disk is full) rejects its promise and is lost, but nothing else is: no half line stays,
- * the next frame (where nobody waits for it, after 20 ms) is tried again, and a `gap` record says what is missing.
+ * writing is tried again with the next frame (unless somebody waits, every 20 ms), and a `gap` record says what is missing.
  *
  * @example
  * ```ts
