@@ -2,7 +2,8 @@ import { TapeError } from "../errors.ts";
 import { explainRecord, isParsedRecord } from "../records/record-guard.ts";
 import type { TapeRecord } from "../records/record.ts";
 import { rememberText } from "../records/recorded-text.ts";
-import { placeOf, type TapeLine } from "./line.ts";
+import { keepOne } from "./keep-one.ts";
+import { placeOf, TapeLine } from "./line.ts";
 
 /**
  * The record on one line.
@@ -55,4 +56,17 @@ export function isUtf16(bytes: Uint8Array): boolean {
   const start = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff) ? 2 : 0;
   const first = [...bytes.subarray(start, start + 4)].map((byte) => byte === 0);
   return first.length === 4 && first[0] !== first[1] && first[0] === first[2] && first[1] === first[3];
+}
+
+// The kinds of frames that most tapes consist of.
+const FRAME = '{"type":"frame","seq":0,"ts":0,"dir":"client_to_server","ts_us":0';
+for (
+  const text of [
+    `${FRAME},"correlation_id":"c","flags":{"requires_response":true},"env":{"message":{}}}`,
+    `${FRAME},"correlation_id":"c","env":{"message":{}}}`,
+    `${FRAME},"flags":{"is_notification":true},"env":{"message":{}}}`,
+  ]
+) {
+  const line = new TapeLine(new TextEncoder().encode(text), 0, text.length, 0, 1, true);
+  keepOne([line, line.type, parseLine(line)]);
 }

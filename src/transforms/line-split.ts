@@ -1,6 +1,7 @@
 import { checkOptions, type OptionNames, wrongChunk } from "../arguments.ts";
 import { isBytes } from "../lines/bytes.ts";
 import { TapeError } from "../errors.ts";
+import { keepOne } from "../lines/keep-one.ts";
 import { keepLine, lendLine, type Loan, placeOf, TapeLine } from "../lines/line.ts";
 import { indexOfNewline } from "../lines/newline.ts";
 import { type Stage, stage } from "../streams/stage.ts";
@@ -252,3 +253,8 @@ class LineSplitter implements Pieces<Uint8Array, TapeLine> {
     return line;
   }
 }
+
+const kept = new LineSplitter(DEFAULT_MAX_LINE_BYTES, undefined, undefined, 0, 1);
+kept.open(new TextEncoder().encode('{"type":"frame","seq":0,"ts":0,"dir":"client_to_server"}\n'));
+const keptLine = kept.next() as TapeLine;
+keepOne([kept, keptLine, keptLine.type]);
