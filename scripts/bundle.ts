@@ -4,11 +4,12 @@
  * becomes one file with all that it needs, as CommonJS: what an ES module imports from Node is looked at export by export,
  * which opens streams that nobody uses.
  */
-import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, resolve } from "node:path";
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { build, type Plugin } from "esbuild";
 
 const output = "dist/cli";
+const licenses = "LICENSES.txt";
 const main = resolve("src/cli/main.ts");
 
 /** The files that `main.ts` loads. */
@@ -31,8 +32,22 @@ const apart: Plugin = {
   },
 };
 
+/** The packages that files come from. */
+function packagesIn(files: readonly string[]): string[] {
+  const names = files.flatMap((file) => /(?<=^node_modules\/)(?:@[^/]+\/)?[^/]+/.exec(file) ?? []);
+  return [...new Set(names)].sort();
+}
+
+/** Its text has to go with every copy. */
+function licenseOf(name: string): string {
+  const folder = `node_modules/${name}`;
+  const file = readdirSync(folder).find((file) => /^licen[cs]e/i.test(file));
+  if (file === undefined) throw new Error(`Cannot bundle ${name}: it has no license that could be kept`);
+  return readFileSync(join(folder, file), "utf8").trim();
+}
+
 rmSync(output, { recursive: true, force: true });
-await build({
+const { metafile } = await build({
   entryPoints: [main, ...loaded].map((path) => ({ in: path, out: basename(path, ".ts") })),
   outdir: output,
   bundle: true,
@@ -42,14 +57,18 @@ await build({
   plugins: [apart],
   supported: { "dynamic-import": false },
   define: { "import.meta.filename": "__filename" },
-  // Both are under the MIT license, which wants to be named.
-  banner: { js: "// Contains valibot, (c) Fabian Hiller, and ulid, (c) 2017 Alizain Feerasta: MIT License." },
+  banner: { js: `// What is the work of others in the files of this folder is named in ${licenses}.` },
+  metafile: true,
   alias: { ulid: resolve("node_modules/ulid/dist/browser/index.js") },
 });
 for (const path of [main, ...loaded]) {
   const file = `${output}/${basename(path, ".ts")}.js`;
   writeFileSync(file, withPlainRequires(readFileSync(file, "utf8")));
 }
+writeFileSync(
+  `${output}/${licenses}`,
+  packagesIn(Object.keys(metafile.inputs)).map((name) => `${name}\n\n${licenseOf(name)}\n`).join("\n"),
+);
 writeFileSync(`${output}/package.json`, '{ "type": "commonjs" }\n');
 chmodSync(`${output}/main.js`, 0o755);
 

@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { readdir, writeFile } from "node:fs/promises";
 import * as module from "node:module";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
@@ -29,6 +29,14 @@ function published(args: readonly string[], env: Readonly<Record<string, string>
 test("the published command is there: npm run build makes it", () => {
   assert.ok(existsSync(main), main);
   assert.match(readFileSync(main, "utf8"), /^#!\/usr\/bin\/env node\n/);
+});
+
+test("the published command keeps the licenses of what it contains", () => {
+  const kept = readFileSync(join(main, "../LICENSES.txt"), "utf8");
+  for (const name of ["ulid", "valibot"]) {
+    const file = readdirSync(`node_modules/${name}`).find((file) => file.startsWith("LICENSE"))!;
+    assert.ok(kept.includes(`${name}\n\n${readFileSync(`node_modules/${name}/${file}`, "utf8").trim()}\n`), name);
+  }
 });
 
 test("the published command says what the sources say", () => {
