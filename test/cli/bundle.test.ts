@@ -94,6 +94,19 @@ if (thisRuntime().name.startsWith("node")) {
       list({});
       assert.equal(kept(), [isThere && process.platform === "linux", isThere]);
     }));
+
+  test("what Node has compiled makes no home folder, and none where the command runs", () =>
+    inScratch(async (folder) => {
+      await putTape(folder, "one", new Session("x").client(1, { id: 1 }).plainText());
+      const home = join(folder, "home");
+      const list = (env: Record<string, string>) =>
+        published(["list", "--dir", folder], { XDG_CACHE_HOME: "", ...env });
+      const first = list({ HOME: home });
+      assert.equal(list({ XDG_CACHE_HOME: relative(".", join(folder, "cache")), HOME: home }), first);
+      assert.equal((await readdir(folder)).filter((name) => !name.startsWith("one.")), []);
+      // Node would try for ever to make a folder there.
+      if (process.platform === "linux") assert.equal(list({ HOME: "/proc" }), first);
+    }));
 }
 
 test.run();

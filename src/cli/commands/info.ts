@@ -1,3 +1,4 @@
+import { cacheFolder } from "../cache-folder.ts";
 import type { Command, CommandIo } from "../command.ts";
 import { type Program, programOf } from "../program.ts";
 import { infoReport, type TapeInfo } from "../report/info-report.ts";
@@ -8,7 +9,6 @@ import type { SessionEnd } from "../../records/metadata.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
 import { tapeState } from "../../tape/read/tape-state.ts";
 import { tableWidth } from "../report/describe-record.ts";
-import { cacheFolder } from "../summary/sealed/cache-folder.ts";
 import { sealedFacts } from "../summary/sealed/sealed-facts.ts";
 import { factsOf } from "../summary/tape-facts.ts";
 import { TapeSummary } from "../summary/tape-summary.ts";
@@ -62,7 +62,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const reading = new TapeReading(tape, io);
   const sizeBytes = await tape.store.size(tape.key) ?? 0;
   const progress = new Progress(sizeBytes, io);
-  const cache = values["no-cache"] === true ? undefined : cacheFolder(io.env);
+  const cache = values["no-cache"] === true ? undefined : cacheFolder("info", io.env);
   const facts = await sealedFacts(tape, sizeBytes, { top, cache, signal: io.signal }, progress) ??
     factsOf(await parsedSummary(reading, sizeBytes, top, progress), sizeBytes);
   progress.clear();

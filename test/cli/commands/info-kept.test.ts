@@ -1,15 +1,17 @@
+import { spawnSync } from "node:child_process";
 import * as fs from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { cacheFolder } from "../../../src/cli/cache-folder.ts";
 import { info } from "../../../src/cli/commands/info.ts";
-import { cacheFolder } from "../../../src/cli/summary/sealed/cache-folder.ts";
 import { fileStore } from "../../../src/file.ts";
 import { crc32 } from "../../../src/lines/crc32.ts";
 import { StreamingTapeWriter } from "../../../src/mod.ts";
 import { VERSION } from "../../../src/version.ts";
 import { utf8 } from "../../helpers/bytes.ts";
+import { thisRuntime } from "../../helpers/child.ts";
 import { inScratch } from "../../helpers/scratch.ts";
 import { answer, messageOf, request } from "../../helpers/tapes.ts";
 import { FakeIo } from "../fake-io.ts";
@@ -80,10 +82,22 @@ test("info takes no entry that is torn, foreign, or about what the tape was befo
       assert.is(await run(path, cache), first, broken.slice(0, 20));
       assert.is((await entriesOf(cache))[0]![1], text);
     }
+    if (process.platform !== "win32") {
+      await fs.rm(entry);
+      spawnSync("mkfifo", [entry]);
+      assert.is(await run(path, cache), first, "a pipe");
+      assert.is((await entriesOf(cache))[0]![1], text);
+    }
     const later = new Date(Date.now() + 5000);
     await fs.utimes(path, later, later);
     await run(path, cache);
     assert.is.not((await entriesOf(cache))[0]![1], text);
+    // Changed and set back; Deno tells the time of that in whole seconds.
+    if (thisRuntime().name !== "deno") {
+      await fs.writeFile(path, (await fs.readFile(path, "latin1")).replace('"m7"', '"x7"'), "latin1");
+      await fs.utimes(path, later, later);
+      assert.is(await run(path, cache), first.replaceAll('"m7"', '"x7"'));
+    }
     const again = await StreamingTapeWriter.resume(fileStore(folder), "long");
     await again.writeFrame(request(99, "late"));
     await again.finalize();
@@ -96,10 +110,11 @@ test("info knows an entry by all that tells one tape from another", () =>
     const cache = join(folder, "cache");
     const first = await run(path, cache);
     const [[entry, text] = ["", ""]] = await entriesOf(cache);
-    const { dev, ino, size, mtimeNs } = await fs.stat(path, { bigint: true });
+    const { dev, ino, size, mtimeNs, ctimeNs } = await fs.stat(path, { bigint: true });
     const seal = (await fs.readFile(path, "utf8")).split("\n").at(-2);
     const key: string[] = JSON.parse(JSON.parse(text)[0]);
-    assert.equal(key.slice(1), [VERSION, "long", `${dev}`, `${ino}`, `${size}`, `${mtimeNs}`, `${seal}\n`]);
+    const times = [`${mtimeNs}`, `${ctimeNs}`];
+    assert.equal(key.slice(1), [VERSION, "long", `${dev}`, `${ino}`, `${size}`, ...times, `${seal}\n`]);
     assert.type(key[0], "number");
     for (const at of key.keys()) {
       const other = JSON.stringify(key.with(at, "other"));
@@ -159,7 +174,8 @@ test("info works where nothing can be kept, and keeps a bounded number", () =>
   }));
 
 test("cacheFolder() is where the system has it", () => {
-  const of = (env: Record<string, string>, platform: string) => cacheFolder(env, platform)?.replaceAll("\\", "/");
+  const of = (env: Record<string, string>, platform: string) =>
+    cacheFolder("info", env, platform)?.replaceAll("\\", "/");
   assert.is(of({ XDG_CACHE_HOME: "/c", HOME: "/h" }, "linux"), "/c/tapeline/info");
   assert.is(of({ XDG_CACHE_HOME: "relative", HOME: "/h" }, "linux"), "/h/.cache/tapeline/info");
   assert.is(of({ HOME: "/h" }, "darwin"), "/h/Library/Caches/tapeline/info");

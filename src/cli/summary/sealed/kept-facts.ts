@@ -6,13 +6,14 @@ import { failureOf } from "../../../records/failure.ts";
 import { StreamingTapeReader } from "../../../tape/read/reader.ts";
 import { VERSION } from "../../../version.ts";
 import type { OpenedTape } from "../../arguments/tape-argument.ts";
+import { makeCacheFolder } from "../../cache-folder.ts";
 import { rawFailure } from "../calls.ts";
 import type { TapeFacts } from "../tape-facts.ts";
 import { type ErrorSummary, MAX_MESSAGE, OTHERS } from "../tape-summary.ts";
 import { copyOf } from "../../terminal/text.ts";
 
 /** Grows with every change of what is kept. */
-const FORMAT = 1;
+const FORMAT = 2;
 /** Shorter tapes are read again in no time. */
 const MIN_TAPE_BYTES = 4 * 1024 * 1024;
 const MAX_ENTRY_BYTES = 1024 * 1024;
@@ -23,8 +24,9 @@ const encoder = new TextEncoder();
 
 /**
  * What was found out about a tape, kept in a file of the user's cache, so that the next one who asks need not read the tape
- * again. It counts as long as the tape is the same file with the same size, time of change, and final checkpoint. What
- * messages say is not kept: the texts of errors are looked up on the tape.
+ * again. It counts as long as the tape is the same file with the same size, times of change, and final checkpoint; the time of
+ * its last change of any kind is one that nobody can set. What messages say is not kept: the texts of errors are looked up
+ * on the tape.
  *
  * Nothing depends on it: an entry that cannot be read, or is not what was written, is none; where none can be written,
  * none is.
@@ -53,8 +55,8 @@ export class KeptFacts {
     const { tape_id } = tape.init;
     const stat = await fs.stat(tape.path, { bigint: true }).catch(() => undefined);
     if (stat === undefined || stat.size < MIN_TAPE_BYTES || !TAPE_ID.test(tape_id)) return undefined;
-    const { dev, ino, size, mtimeNs } = stat;
-    const key = [FORMAT, VERSION, tape_id, `${dev}`, `${ino}`, `${size}`, `${mtimeNs}`, seal];
+    const { dev, ino, size, mtimeNs, ctimeNs } = stat;
+    const key = [FORMAT, VERSION, tape_id, `${dev}`, `${ino}`, `${size}`, `${mtimeNs}`, `${ctimeNs}`, seal];
     return new KeptFacts(tape, folder, `${tape_id}-${ino}.json`, JSON.stringify(key));
   }
 
@@ -76,7 +78,7 @@ export class KeptFacts {
     if (entry.length > MAX_ENTRY_BYTES) return;
     const draft = `${this.#path}.${randomUuid()}.tmp`;
     try {
-      await fs.mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      makeCacheFolder(this.#folder);
       await fs.writeFile(draft, entry, { flag: "wx", mode: 0o600 });
       await fs.rename(draft, this.#path);
       await this.#forgetOldest();
@@ -87,8 +89,10 @@ export class KeptFacts {
   }
 
   async #text(): Promise<string> {
-    const { size } = await fs.stat(this.#path);
-    return size > MAX_ENTRY_BYTES * 2 ? "" : await fs.readFile(this.#path, "utf8");
+    const stat = await fs.stat(this.#path);
+    // Reading from a pipe might never end.
+    const isEntry = stat.isFile() && stat.size <= MAX_ENTRY_BYTES * 2;
+    return isEntry ? await fs.readFile(this.#path, "utf8") : "";
   }
 
   /** Puts in what the errors say. */
