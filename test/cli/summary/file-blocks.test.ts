@@ -20,7 +20,7 @@ async function read(folder: string, text: string, size = text.length): Promise<s
 
 test("fileBlocks() hands out whole lines, and nothing behind the last", () =>
   inScratch(async (folder) => {
-    const lines = Array.from({ length: 900 }, (_, at) => `${at} ${"x".repeat(at)}\n`);
+    const lines = Array.from({ length: 2000 }, (_, at) => `${at} ${"x".repeat(at)}\n`);
     lines.push(`${"y".repeat(600_000)}\n`, "z\n");
     const blocks = await read(folder, `${lines.join("")}torn`);
     assert.ok(blocks.length > 3 && blocks.every((block) => block.endsWith("\n")));

@@ -1,19 +1,19 @@
-import * as fs from "node:fs";
-import { setImmediate } from "node:timers/promises";
+import * as fs from "node:fs/promises";
 import { ioError } from "../../../sinks/file/file-error.ts";
 
-/** Two of them fit into what a processor keeps close at hand: larger ones take five times as long to read and look at. */
-const BLOCK_BYTES = 128 * 1024;
-/** After so many blocks, which takes some milliseconds, signals and timers get their turn. */
-const BLOCKS_A_TURN = 32;
+/** One is read while another is looked at. */
+const BLOCK_BYTES = 256 * 1024;
 const LF = 0x0a;
+
+/** A block of memory, and what was read into it. */
+interface Filled {
+  readonly memory: Uint8Array;
+  readonly length: number;
+}
 
 /**
  * The first `size` bytes of a file, in blocks of whole lines. A block is only lent, until the next one is asked for. What
  * stands behind the last line end, and from a line on that is longer than `maxLineBytes`, is not handed out.
- *
- * Reading waits for the disk, which reads ahead by itself: to have each block read by another thread takes longer than to
- * read it.
  *
  * @throws {TapeError} code `io`
  */
@@ -23,40 +23,48 @@ export async function* fileBlocks(
   maxLineBytes: number,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  let memory = new Uint8Array(BLOCK_BYTES);
-  const file = attempt(`Cannot read ${path}`, () => fs.openSync(path, "r"));
+  const file = await attempt(`Cannot read ${path}`, fs.open(path, "r"));
+  const filled = (memory: Uint8Array, at: number) =>
+    attempt(`Cannot read ${path} at byte ${at}`, fill(file, memory, Math.min(memory.length, size - at), at));
+  let next: Promise<Filled> | undefined;
   try {
-    for (let at = 0, turn = 1;; turn++) {
-      if (turn % BLOCKS_A_TURN === 0) await setImmediate();
+    let other: Uint8Array = new Uint8Array(BLOCK_BYTES);
+    next = filled(new Uint8Array(BLOCK_BYTES), 0);
+    for (let at = 0;;) {
+      const { memory, length } = await next;
       signal.throwIfAborted();
-      const length = Math.min(memory.length, size - at);
-      const bytesRead = attempt(`Cannot read ${path} at byte ${at}`, () => readFully(file, memory, length, at));
-      const lines = memory.subarray(0, memory.subarray(0, bytesRead).lastIndexOf(LF) + 1);
+      const lines = memory.subarray(0, memory.subarray(0, length).lastIndexOf(LF) + 1);
       if (lines.length > 0) {
         at += lines.length;
+        next = filled(other, at);
         yield lines;
-      } else if (bytesRead < memory.length || memory.length > maxLineBytes) return;
-      else memory = new Uint8Array(memory.length * 4);
+        other = memory;
+      } else if (length < memory.length || memory.length > maxLineBytes) return;
+      else {
+        other = new Uint8Array(memory.length * 4);
+        next = filled(new Uint8Array(memory.length * 4), at);
+      }
     }
   } finally {
-    fs.closeSync(file);
+    await next?.catch(() => {});
+    await file.close();
   }
 }
 
-/** Reads until `length` bytes are there, or the file ends; gives how many are. */
-function readFully(file: number, memory: Uint8Array, length: number, position: number): number {
+/** Reads until `length` bytes are there, or the file ends. */
+async function fill(file: fs.FileHandle, memory: Uint8Array, length: number, position: number): Promise<Filled> {
   let filled = 0;
   while (filled < length) {
-    const bytesRead = fs.readSync(file, memory, filled, length - filled, position + filled);
+    const { bytesRead } = await file.read(memory, filled, length - filled, position + filled);
     if (bytesRead === 0) break;
     filled += bytesRead;
   }
-  return filled;
+  return { memory, length: filled };
 }
 
-function attempt<T>(cannot: string, work: () => T): T {
+async function attempt<T>(cannot: string, work: Promise<T>): Promise<T> {
   try {
-    return work();
+    return await work;
   } catch (error) {
     throw ioError(cannot, error);
   }
