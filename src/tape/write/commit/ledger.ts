@@ -97,7 +97,7 @@ export class Ledger {
       this.#beyond -= bytes.length;
       const record = parseLine(line);
       this.stats.subtract(record);
-      this.#tellLoss?.(record, error);
+      this.#tell(record, error);
       if ("ts" in record && typeof record.ts === "number") loss.ts = Math.max(loss.ts ?? 0, record.ts);
       if (record.type === "frame") {
         loss.from ??= record.seq;
@@ -111,6 +111,17 @@ export class Ledger {
       }
     }
     this.#failure ??= { error };
+  }
+
+  /** What the listener throws is nobody's here: it ends as an uncaught error, and writing goes on. */
+  #tell(record: TapeRecord, error: unknown): void {
+    try {
+      this.#tellLoss?.(record, error);
+    } catch (thrown) {
+      queueMicrotask(() => {
+        throw thrown;
+      });
+    }
   }
 
   /** A checkpoint that counted what is lost now must not be written; the next one will be true. */
