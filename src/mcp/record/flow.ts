@@ -8,6 +8,8 @@ export interface FlowOptions {
   readonly onChunk: (chunk: Uint8Array) => void;
   /** The source has come to its end: nothing follows. */
   readonly onEnd: () => void;
+  /** Asked after every chunk: until what it gives settles, no more is taken from the source. */
+  readonly hold?: (() => Promise<void> | undefined) | undefined;
   /** One of the two ends was closed, by whoever is there: not by {@linkcode Flow.stop}. */
   readonly onClosed?: ((by: "from" | "to") => void) | undefined;
   /**
@@ -41,6 +43,7 @@ export class Flow {
   #turnBytes = 0;
   #isEnded = false;
   #isBlocked = false;
+  #isHeld = false;
   #byteCount = 0;
 
   constructor(from: Readable, to: Writable, options: FlowOptions) {
@@ -51,7 +54,7 @@ export class Flow {
     for (const event of ["end", "close", "error"]) from.on(event, this.#onSourceEnd);
     to.on("drain", () => {
       this.#isBlocked = false;
-      from.resume();
+      this.#goOn();
     });
     for (const event of ["error", "close"]) to.on(event, this.#onTargetEnd);
     // A client may have gone before there was a server.
@@ -113,12 +116,27 @@ export class Flow {
       setImmediate(this.#nextTurn);
     }
     this.#options.onChunk(chunk);
+    const held = this.#options.hold?.();
+    if (held !== undefined && !this.#isHeld) {
+      this.#isHeld = true;
+      this.#from.pause();
+      held.then(this.#letGo, this.#letGo);
+    }
   };
 
   readonly #nextTurn = (): void => {
     this.#turnBytes = 0;
-    if (!this.#isBlocked) this.#from.resume();
+    this.#goOn();
   };
+
+  readonly #letGo = (): void => {
+    this.#isHeld = false;
+    this.#goOn();
+  };
+
+  #goOn(): void {
+    if (!this.#isBlocked && !this.#isHeld) this.#from.resume();
+  }
 
   readonly #onWritten = (): void => {
     this.#unwritten--;

@@ -119,7 +119,8 @@ const OPTIONS: OptionNames<RecordStdioOptions> = {
  * Every line becomes a frame: a message where it is JSON, else `raw` text. Frames carry no `transport` of their own: the
  * metadata have it, without the secrets that the arguments seem to hold. Nothing of the server's environment is recorded.
  *
- * The server is started first and the tape is made meanwhile: what is said before it is there waits for it.
+ * The server is started first and the tape is made meanwhile: what is said before it is there waits for it. Who says very
+ * much in that time waits too, for two seconds at most.
  *
  * @throws {TapeError} the tape cannot be made, and trying again would not help; the server was killed then
  * @throws {CommandError} the server cannot be started
@@ -165,7 +166,7 @@ export async function recordStdio(options: RecordStdioOptions): Promise<StdioSes
       throw error;
     }
     for (const signal of early) server.signal(signal);
-    // What is said before the tape is there waits in the feed, and nobody waits for the tape.
+    // What is said before the tape is there waits in the feed.
     const opening = feed.start(START_PATIENCE_MS);
     const passing = passOn(
       server,
@@ -173,6 +174,7 @@ export async function recordStdio(options: RecordStdioOptions): Promise<StdioSes
       new SessionRecorder(feed, maxLineBytes),
       sessionEnding,
       feed,
+      opening,
       isGivenUp.promise,
     );
     try {
@@ -195,10 +197,12 @@ async function passOn(
   recorder: SessionRecorder,
   sessionEnding: SessionEnding,
   feed: TapeFeed,
+  opening: Promise<void>,
   isGivenUp: Promise<void>,
 ): Promise<ProcessEnding> {
   const tap = (stream: RecordedStream) => ({
     onChunk: (chunk: Uint8Array) => recorder.push(stream, chunk),
+    hold: () => feed.crowded,
     onEnd: () => recorder.end(stream),
   });
   const closed = (stream: "stdin" | "stdout" | "stderr") => (by: "from" | "to") =>
@@ -213,6 +217,8 @@ async function passOn(
 
   const ending = await server.ended;
   sessionEnding.exited(ending);
+  // Until then the flows may wait for the tape, and what they have not taken yet is no silence.
+  await opening.catch(() => {});
   const { held, unread } = await lastWords([answers, errors], isGivenUp);
   const names = (flows: readonly Flow[]) => flows.map((flow) => flow === answers ? "stdout" : "stderr").join(" and ");
   if (held.length > 0) {

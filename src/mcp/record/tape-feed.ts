@@ -90,6 +90,8 @@ export class TapeFeed {
   #takenAway = 0;
   #looking: ReturnType<typeof setInterval> | undefined;
   #opening: Promise<void> | undefined;
+  /** Settles with {@linkcode start}. */
+  #starting: Promise<void> | undefined;
 
   constructor(options: TapeFeedOptions) {
     this.#options = options;
@@ -111,6 +113,14 @@ export class TapeFeed {
   }
 
   /**
+   * What those have to wait for who have said a lot before the tape is there: {@linkcode start}. Once that has settled, nobody
+   * waits.
+   */
+  get crowded(): Promise<void> | undefined {
+    return this.#waitingCost * 8 > this.#options.maxPendingBytes ? this.#starting : undefined;
+  }
+
+  /**
    * Makes the tape. Settles when it is there, or when that may take a while.
    *
    * @param patienceMs how long to wait for a disk that does not answer
@@ -121,9 +131,11 @@ export class TapeFeed {
     const timer = setTimeout(settled.resolve, patienceMs);
     this.#opening = this.#open(() => this.#options.open(this.#fedOptions), () => settled.resolve());
     this.#opening.then(settled.resolve, settled.reject);
+    this.#starting = settled.promise;
     try {
       await settled.promise;
     } finally {
+      this.#starting = undefined;
       clearTimeout(timer);
     }
     // From here on nobody is stopped by it any more.

@@ -12,6 +12,7 @@ import {
   TapeError,
   type TapeStore,
 } from "../../../src/mod.ts";
+import { currentRuntime } from "../../helpers/runtime.ts";
 import { reasonOf, within } from "../../helpers/within.ts";
 
 const newClient = () => ({ stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() });
@@ -47,6 +48,22 @@ test("recordStdio() starts the server before the tape is there, and loses nothin
   const said: string[] = [];
   for await (const frame of reader.frames()) said.push(messageText(frame));
   assert.equal(said.sort(), ['{"id":1}', '{"id":1}', '{"id":2}', '{"id":2}']);
+});
+
+test("recordStdio() lets a server wait that says more before the tape is there than memory has room for", async () => {
+  if (currentRuntime() === "bun") return console.log("skip: Bun hands out what it has read of a paused output");
+  const { promise, resolve } = deferred();
+  const store = heldStore(promise);
+  const client = newClient();
+  client.stdin.end();
+  const maxPendingBytes = 8 * 1024 * 1024;
+  const session = recordStdio({ store, client, tapeId: "late", command: "seq", args: ["100000"], maxPendingBytes });
+  client.stdout.resume();
+  await within(once(client.stdout, "data"), "the first numbers");
+  // Long enough for all that it would say if nobody stopped it.
+  setTimeout(resolve, 300);
+  const { metadata, reason } = await within(session, "the end of the session", 60_000);
+  assert.equal([metadata?.stats?.frame_count, reason], [100_000, undefined]);
 });
 
 test("recordStdio() ends a server that it has started for a tape that cannot be made", async () => {
