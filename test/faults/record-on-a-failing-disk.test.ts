@@ -102,10 +102,12 @@ test("record at `synced` waits for no sync that takes half a second", async () =
       await pingPong(peer, 0, 1);
       const slow = [`${CALLS.sync}:delay_enter=500000`];
       const tape = await tapeIn(folder);
+      const isThere = (n: number) => async () => (await readFile(tape, "utf8")).split(`"n":${n},`).length === 3;
+      // What waits for the tape to be made goes out together, and needs one sync.
+      await eventually("the first message is on the tape, twice", isThere(0));
       const { injected } = await whileFailing(peer.pid, [tape], slow, async () => {
         await pingPong(peer, 1, 200);
-        const isThere = async () => (await readFile(tape, "utf8")).split('"n":199,').length === 3;
-        await eventually("the last message is on the tape, twice", isThere);
+        await eventually("the last message is on the tape, twice", isThere(199));
       });
       // Had each message waited, there would have been one for each, at least.
       assert.ok(injected >= 1 && injected < 100, `${injected} slow syncs while 199 messages passed`);
