@@ -123,13 +123,17 @@ const OVER: IteratorReturnResult<undefined> = { done: true, value: undefined };
 /** The records of a tape that is followed. One that is at hand costs no more than a promise. */
 export class Following implements AsyncGenerator<TapeRecord, void, undefined> {
   readonly #open: () => Promise<FollowedTape>;
+  readonly #onOver: () => void;
   #tape: FollowedTape | undefined;
   #isOver = false;
+  #isLeft = false;
   /** Calls that wait, and the last of them: each begins when the one before it is over. */
   #waiting = 0;
   #lastCall: Promise<unknown> = Promise.resolve();
 
-  constructor(open: () => Promise<FollowedReader>, options: FollowOptions) {
+  /** @param onOver is told when nothing of the tape is held any more */
+  constructor(open: () => Promise<FollowedReader>, options: FollowOptions, onOver: () => void) {
+    this.#onOver = onOver;
     this.#open = async () => await FollowedTape.start(await open(), options);
   }
 
@@ -144,7 +148,7 @@ export class Following implements AsyncGenerator<TapeRecord, void, undefined> {
   }
 
   return(): Promise<IteratorResult<TapeRecord, undefined>> {
-    this.#tape?.stop();
+    this.#leave();
     return this.#queue(async () => {
       await this.#end();
       return OVER;
@@ -152,7 +156,7 @@ export class Following implements AsyncGenerator<TapeRecord, void, undefined> {
   }
 
   throw(error: unknown): Promise<IteratorResult<TapeRecord, undefined>> {
-    this.#tape?.stop();
+    this.#leave();
     return this.#queue(() => this.#fail(error));
   }
 
@@ -164,10 +168,17 @@ export class Following implements AsyncGenerator<TapeRecord, void, undefined> {
     await this.return();
   }
 
+  #leave(): void {
+    this.#isLeft = true;
+    this.#tape?.stop();
+  }
+
   async #advance(): Promise<IteratorResult<TapeRecord, undefined>> {
     if (this.#isOver) return OVER;
     try {
       const tape = this.#tape ??= await this.#open();
+      // It was left while it was opened.
+      if (this.#isLeft) tape.stop();
       do {
         const value = tape.take();
         if (value !== undefined) return { done: false, value };
@@ -187,7 +198,11 @@ export class Following implements AsyncGenerator<TapeRecord, void, undefined> {
   async #end(): Promise<void> {
     if (this.#isOver) return;
     this.#isOver = true;
-    await this.#tape?.close();
+    try {
+      await this.#tape?.close();
+    } finally {
+      this.#onOver();
+    }
   }
 
   async #queue<T>(task: () => Promise<T>): Promise<T> {

@@ -8,7 +8,7 @@ import { checkTapeId, tapeKeys } from "../../records/tape-id.ts";
 import { parseLine } from "../../lines/parse-line.ts";
 import { readInit } from "../first-record.ts";
 import { lineLimitOf } from "../../stores/line-limit.ts";
-import { Following, type FollowOptions } from "./following.ts";
+import { type FollowedReader, Following, type FollowOptions } from "./following.ts";
 import { LineCursor } from "./line-cursor.ts";
 import { LineIterator } from "./line-iterator.ts";
 import { findFrame } from "./seek.ts";
@@ -61,6 +61,8 @@ export class StreamingTapeReader {
   readonly init: InitRecord;
   readonly #store: TapeStore;
   readonly #options: KnownOptions;
+  /** Those that have begun. */
+  readonly #followings = new Set<Following>();
   #cursor: LineCursor;
   #isClosed = false;
 
@@ -158,9 +160,11 @@ export class StreamingTapeReader {
    * another, or cut back behind what was read
    */
   follow(options: FollowOptions = {}): AsyncGenerator<TapeRecord, void, undefined> {
-    return new Following(async () => {
+    const open = async (): Promise<FollowedReader> => {
       checkOptions("follow a tape", options, FOLLOW_OPTIONS);
-      await this.#open().close();
+      const cursor = this.#open();
+      this.#followings.add(following);
+      await cursor.close();
       const { maxLineBytes, onError } = this.#options;
       return {
         store: this.#store,
@@ -170,7 +174,9 @@ export class StreamingTapeReader {
         readMetadata: () => this.metadata(),
         openCursor: (how) => this.#cursor = this.#cursor.fork({ ...how, maxLineBytes }),
       };
-    }, options);
+    };
+    const following: Following = new Following(open, options, () => this.#followings.delete(following));
+    return following;
   }
 
   /**
@@ -202,6 +208,7 @@ export class StreamingTapeReader {
   /** Lets go of the tape. Whoever follows it comes to the end; other calls reject with code `closed`. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    await Promise.all(Array.from(this.#followings, (following) => following.return()));
     await this.#cursor.close();
   }
 

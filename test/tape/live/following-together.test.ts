@@ -2,7 +2,7 @@ import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { TapeError } from "../../../src/errors.ts";
+import { isTapeError, type TapeError } from "../../../src/errors.ts";
 import type { Bytes } from "../../../src/lines/bytes.ts";
 import type { FrameRecord, TapeRecord } from "../../../src/records/record.ts";
 import { systemFiles } from "../../../src/sinks/file/file-system.ts";
@@ -334,6 +334,22 @@ test("follow() left while it waits ends at once, and the calls that wait with it
   assert.is((await within(following.return(), "the end")).done, true);
   for (const call of waiting) assert.is((await call).done, true);
   assert.equal(await collect(following), []);
+});
+
+onEachStore("closing a reader ends who follows with it, also one that has only just begun", async (store) => {
+  await putTape(store, "demo", initLine("demo"));
+  for (const turns of [0, 1, 2, 5, 20]) {
+    const reader = await StreamingTapeReader.open(store, "demo");
+    const following = reader.follow();
+    const calls = [following.next(), following.next()];
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    await within(reader.close(), "the reader to close");
+    for (const call of calls) {
+      const { done } = await within(call.catch((error) => ({ done: isTapeError(error, "closed") })), "the end");
+      assert.ok(done === true || turns > 0);
+    }
+    assert.is((await within(following.next(), "the end")).done, true);
+  }
 });
 
 test("a follower that starts further on takes the others along, and they stay when it leaves", async () => {
