@@ -394,7 +394,7 @@ test("a follower that starts further on takes the others along, and they stay wh
   });
 });
 
-onEachStore("followers that fell behind go on together where the tape was cut under them", async (store, again) => {
+onEachStore("followers that fell behind go on where the tape was cut under them", async (store, again) => {
   const kept = initLine("demo") + allFrames();
   await putTape(store, "demo", kept + allFrames(LONG.frames));
   let goOn = () => {};
@@ -414,7 +414,6 @@ onEachStore("followers that fell behind go on together where the tape was cut un
   assertSameList(slow[0]!.records, slow[1]!.records);
   const [last, final] = slow[0]!.records.slice(1 + LONG.frames);
   assert.equal([(last as FrameRecord).seq, final?.type], [500, "checkpoint"]);
-  assert.ok(slow[1]!.records.at(-1) === final, "they share one reading again");
   await store.delete(KEY);
 });
 
