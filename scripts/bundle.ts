@@ -61,20 +61,9 @@ const { metafile } = await build({
   metafile: true,
   alias: { ulid: resolve("node_modules/ulid/dist/browser/index.js") },
 });
-for (const path of [main, ...loaded]) {
-  const file = `${output}/${basename(path, ".ts")}.js`;
-  writeFileSync(file, withPlainRequires(readFileSync(file, "utf8")));
-}
 writeFileSync(
   `${output}/${licenses}`,
   packagesIn(Object.keys(metafile.inputs)).map((name) => `${name}\n\n${licenseOf(name)}\n`).join("\n"),
 );
 writeFileSync(`${output}/package.json`, '{ "type": "commonjs" }\n');
 chmodSync(`${output}/main.js`, 0o755);
-
-/** Node's own modules as they are: to make ES modules of them, esbuild copies every property of each, which takes 2 ms. */
-function withPlainRequires(code: string): string {
-  return code
-    .replaceAll(/__toESM\((require\("node:[^"]+"\)), 1\)/g, "$1")
-    .replaceAll(/\b(import_node_\w+)\.default\b/g, "$1");
-}

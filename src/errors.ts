@@ -101,8 +101,6 @@ export function isTapeError(error: unknown, code?: TapeErrorCode): error is Tape
  * @param maxLength UTF-16 units of `text` to keep, at least 1
  */
 export function printable(text: string, maxLength: number = 80): string {
-  // To compile the expression below takes a millisecond, and most texts are plain.
-  if (text.length <= maxLength && /^[ -~]*$/.test(text)) return text;
   const kept = text.length > maxLength ? `${text.slice(0, maxLength)}… (${text.length} characters)` : text;
   return kept.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`);
 }

@@ -1,6 +1,5 @@
 import { monotonicFactory, type ULIDFactory } from "ulid";
 import { printable, TapeError } from "../errors.ts";
-import { randomBytes } from "../random.ts";
 
 const TAPE_ID = /^[A-Za-z0-9_-]{1,128}$/;
 
@@ -40,23 +39,15 @@ export function checkTapeId(id: string): string {
   );
 }
 
-/** The random characters of a ULID. */
-const RANDOM_CHARACTERS = 16;
-
-// Our own source of randomness: what ulid looks for differs between its Node build and its browser build. It must return
-// a fraction below 1; ulid takes 5 bits of it.
-function fractions(): () => number {
-  let bytes = new Uint8Array(0);
-  let at = 0;
-  return () => {
-    if (at === bytes.length) [bytes, at] = [randomBytes(RANDOM_CHARACTERS), 0];
-    return bytes[at++]! / 256;
-  };
+// Our own source of randomness: what ulid looks for differs between its Node build and its browser build, and
+// Web Crypto is there on every runtime. It must return a fraction below 1; ulid takes 5 bits of it.
+function random(): number {
+  return crypto.getRandomValues(new Uint8Array(1))[0]! / 256;
 }
 
 // One factory for the process, because only a factory that remembers its last id keeps ids of one millisecond, and
 // of a clock that was set back, in order.
-const nextUlid: ULIDFactory = monotonicFactory(fractions());
+const nextUlid: ULIDFactory = monotonicFactory(random);
 
 /**
  * Makes an id for a new tape: a ULID, 26 characters. Ids made by one process sort in the order they were made; ids of

@@ -1,6 +1,5 @@
 import * as fs from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { randomUuid } from "../../random.ts";
 import { codeOf, ioError } from "../../sinks/file/file-error.ts";
 import { writerOf } from "../../sinks/file/file-lock.ts";
 import { fileSink } from "../../sinks/file/file.ts";
@@ -33,7 +32,7 @@ export function pathStore(path: string, tapeId: string): TapeStore {
       return sink;
     },
     async put(key, bytes) {
-      const draft = `${pathOf(key)}.${randomUuid()}.tmp`;
+      const draft = `${pathOf(key)}.${crypto.randomUUID()}.tmp`;
       try {
         await fs.writeFile(draft, bytes, { flag: "wx", mode: 0o600, flush: true });
         await fs.rename(draft, pathOf(key));

@@ -7,7 +7,6 @@ import { StreamingTapeWriter } from "../../tape/write/writer.ts";
 import { checkDurability, type CreateWriterOptions } from "../../tape/write/writer-options.ts";
 import { checkStore, type TapeStore } from "../../stores/store.ts";
 import { maskArguments, maskSecrets } from "../../records/mask-secrets.ts";
-import { randomUuid } from "../../random.ts";
 import { newTapeId } from "../../records/tape-id.ts";
 import { Flow } from "./flow.ts";
 import { hostEnvironment } from "./host-environment.ts";
@@ -237,7 +236,7 @@ async function passOn(
 }
 
 function feedFor(options: RecordStdioOptions, tapeId: string, transport: () => TapeTransport): TapeFeed {
-  const { store, durability, sessionId = randomUuid(), name, description, tags, maxLineBytes } = options;
+  const { store, durability, sessionId = crypto.randomUUID(), name, description, tags, maxLineBytes } = options;
   // The longest message has to find room, and then some.
   const { maxPendingBytes = Math.max(64 * 1024 * 1024, 2 * (maxLineBytes ?? 0)), onTrouble = () => {} } = options;
   const writerOptions = (fed: FedOptions): CreateWriterOptions => ({

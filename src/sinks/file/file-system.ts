@@ -1,7 +1,6 @@
 import { watch } from "node:fs";
 import * as fs from "node:fs/promises";
 import type { Bytes } from "../../lines/bytes.ts";
-import { randomUuid } from "../../random.ts";
 import type { FileHandle, FileStat } from "./file-handle.ts";
 import { type LockHolder, mayLive, mayRead, thisProcess } from "./file-holder.ts";
 import { type PlacedWriter, placedWriter } from "./placed-writer.ts";
@@ -59,7 +58,7 @@ export const systemFiles: FileSystem = {
     return () => clearInterval(timer);
   },
   now: () => Date.now(),
-  randomUuid,
+  randomUuid: () => crypto.randomUUID(),
   thisProcess,
   mayLive,
 };

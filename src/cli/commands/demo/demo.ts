@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { randomUuid } from "../../../random.ts";
 import { fileStore } from "../../../stores/file.ts";
 import { StreamingTapeReader } from "../../../tape/read/reader.ts";
 import type { Command, CommandIo } from "../../command.ts";
@@ -49,7 +48,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const over = new AbortController();
   const signal = AbortSignal.any([io.signal, over.signal]);
   const timer = setTimeout(() => over.abort(new Error(`the demo took longer than ${TIMEOUT_MS / 1000} s`)), TIMEOUT_MS);
-  const sessionId = randomUuid();
+  const sessionId = crypto.randomUUID();
   const session = new DemoSession(
     parts,
     ["--dir", folder, "--session", sessionId, "--name", "demo", "--tag", "demo"],

@@ -1,7 +1,6 @@
 import * as fs from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "../../../lines/crc32.ts";
-import { randomUuid } from "../../../random.ts";
 import { failureOf } from "../../../records/failure.ts";
 import { StreamingTapeReader } from "../../../tape/read/reader.ts";
 import { VERSION } from "../../../version.ts";
@@ -76,7 +75,7 @@ export class KeptFacts {
     const text = JSON.stringify({ ...facts, errors: facts.errors.map((error) => ({ ...error, message: "" })) });
     const entry = JSON.stringify([this.#key, top, crc32(encoder.encode(text), 0), text]);
     if (entry.length > MAX_ENTRY_BYTES) return;
-    const draft = `${this.#path}.${randomUuid()}.tmp`;
+    const draft = `${this.#path}.${crypto.randomUUID()}.tmp`;
     try {
       makeCacheFolder(this.#folder);
       await fs.writeFile(draft, entry, { flag: "wx", mode: 0o600 });
