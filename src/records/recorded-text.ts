@@ -6,7 +6,7 @@ import type { FrameEnv, FrameRecord } from "./record.ts";
 import { sameJson } from "../json/same-json.ts";
 
 /** Returning another object from a constructor lets a subclass put a private field on it. */
-class Marked {
+export class Marked {
   constructor(target: object) {
     return target;
   }

@@ -1,13 +1,7 @@
 import type { TapeLine } from "../../lines/line.ts";
 import { parseLine } from "../../lines/parse-line.ts";
 import type { TapeRecord } from "../../records/record.ts";
-
-/** Returning another object from a constructor lets a subclass put a private field on it. */
-class Marked {
-  constructor(target: object) {
-    return target;
-  }
-}
+import { Marked } from "../../records/recorded-text.ts";
 
 /** The record that was parsed from a line, kept on the line. */
 class ParsedLine extends Marked {
