@@ -6,8 +6,8 @@ import { useCompileCache } from "./compile-cache.ts";
 import type { Program, Wants } from "./program.ts";
 
 // What starts first, and knows only where the rest is: a command is loaded when it is called, and nothing else with it.
-// In the package each `import()` of this file is a file of its own (scripts/bundle.ts), so nothing that is loaded by one
-// of them may be imported here as well: there would be two of it.
+// In the package each `import()` of this file is a file of its own (scripts/bundle.ts), so of what is imported here as well
+// there are two: that may be constants and functions, but nothing that has a state or is asked for its class.
 
 /** What `tapeline --help` says of each command, and where it is. */
 const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => Promise<Program>]>> = {

@@ -31,7 +31,7 @@ the report shows: what the writer has noted of each message is believed, and of
 a message that names a member twice, the first one counts. Any other tape is
 parsed from end to end. What was found out of a tape of 4 MiB or more is kept
 for the next time, in tapeline/info in the user's cache folder, by default
-~/.cache: names and numbers, nothing of what messages say.
+~/.cache: names, ids and numbers, not what messages carry.
 
 Options:
   --top N       how many slow calls, errors and other things to list; by default
