@@ -39,7 +39,7 @@ export class LineBatches {
   }
 
   /** The next lines; undefined at the end of the stream. */
-  async next(): Promise<readonly LineOrReport[] | undefined> {
+  async next(): Promise<LineOrReport[] | undefined> {
     for (let isWhole = false; !isWhole;) {
       const chunk = this.#chunks.take();
       if (chunk !== NONE) {

@@ -32,8 +32,10 @@ export class LiveLines implements ChunkReader<TapeLine>, LiveReader {
   readonly #store: TapeStore;
   readonly #key: string;
   readonly #options: LiveLinesOptions;
-  #lines: readonly LineOrReport[] = [];
+  /** Those that were taken are gone where nobody else asks for them: each holds the record that was parsed from it. */
+  #lines: (LineOrReport | undefined)[] = [];
   #at = 0;
+  #isAlone = true;
   /** Where the line behind these starts. */
   #offset: number;
   /** What it reads by itself, up to `to`. */
@@ -53,7 +55,9 @@ export class LiveLines implements ChunkReader<TapeLine>, LiveReader {
 
   take(): TapeLine | typeof NONE {
     while (this.#at < this.#lines.length) {
-      const line = this.#lines[this.#at++]!;
+      const line = this.#lines[this.#at]!;
+      if (this.#isAlone) this.#lines[this.#at] = undefined;
+      this.#at++;
       if (!(line instanceof TapeError)) return line;
       this.#options.onError(line);
     }
@@ -64,7 +68,7 @@ export class LiveLines implements ChunkReader<TapeLine>, LiveReader {
     try {
       const lines = await this.#next();
       if (lines === undefined) await this.cancel();
-      else [this.#lines, this.#at] = [lines, 0];
+      else this.#hand(lines);
       return lines !== undefined;
     } catch (error) {
       await this.cancel();
@@ -86,7 +90,13 @@ export class LiveLines implements ChunkReader<TapeLine>, LiveReader {
     this.#waiting?.resolve();
   }
 
-  async #next(): Promise<readonly LineOrReport[] | undefined> {
+  #hand(lines: LineOrReport[]): void {
+    this.#lines = lines;
+    this.#at = 0;
+    this.#isAlone = this.#own !== undefined || this.live?.isOfOne === true;
+  }
+
+  async #next(): Promise<LineOrReport[] | undefined> {
     while (!this.#isOver) {
       if (this.live === undefined) await LiveTape.join(this, this.#store, this.#key, this.#offset, this.#options);
       const { live } = this;

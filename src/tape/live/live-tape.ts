@@ -6,10 +6,10 @@ import { LineBatches, type LineOrReport } from "./line-batches.ts";
 
 /** Lines that were read together. Whoever holds some finds those behind them. */
 export interface LiveBlock {
-  readonly lines: readonly LineOrReport[];
+  readonly lines: LineOrReport[];
   /** Where the next line starts, in bytes from the start of the tape. */
   readonly end: number;
-  next?: LiveBlock;
+  next?: LiveBlock | undefined;
 }
 
 /** One who follows a tape. */
@@ -43,6 +43,8 @@ export class LiveTape {
   readonly #readers = new Set<LiveReader>();
   readonly #waiting = new Set<LiveReader>();
   #isReading = false;
+  /** The first block whose `next` somebody may yet ask for. */
+  #oldest: LiveBlock;
   #last: LiveBlock;
   #end: { readonly failure?: { readonly error: unknown } } | undefined;
 
@@ -60,7 +62,7 @@ export class LiveTape {
     const stream = store.openSource(key, { start: offset, follow: true, signal: this.#stop.signal });
     this.#tape = holdTape(stream);
     this.#batches = new LineBatches(stream, offset, maxLineBytes);
-    this.#last = { lines: [], end: offset };
+    this.#oldest = this.#last = { lines: [], end: offset };
   }
 
   /** Lets a reader that has read a tape up to `offset` share the reading of all who ask for that tape. */
@@ -87,6 +89,11 @@ export class LiveTape {
   /** Who joins from now on does not share this reading: it is where its tape does not reach any more. */
   retire(): void {
     living.remove(this.#place, this);
+  }
+
+  /** Whether only one follows. Nobody else is going to ask for the blocks that it was given. */
+  get isOfOne(): boolean {
+    return this.#readers.size === 1;
   }
 
   /** The block that was read last. */
@@ -156,7 +163,23 @@ export class LiveTape {
       // Who has read all that there was is not behind, however much has come.
       if (before - (reader.block?.end ?? Infinity) > MAX_BEHIND_BYTES) reader.block = undefined;
     }
+    this.#unlink();
     this.#wakeAll();
+  }
+
+  /**
+   * Parts the blocks that all have read from those behind them. A block that nobody holds, and that the garbage collector
+   * takes to be old, would keep every later one in memory until the next full collection.
+   */
+  #unlink(): void {
+    let slowest = this.#last.end;
+    for (const { block } of this.#readers) {
+      if (block !== undefined && block.end < slowest) slowest = block.end;
+    }
+    for (let block = this.#oldest; block.end < slowest && block.next !== undefined; block = this.#oldest) {
+      this.#oldest = block.next;
+      block.next = undefined;
+    }
   }
 
   #wakeAll(): void {
