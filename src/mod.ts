@@ -78,6 +78,7 @@ export { stampFrames, type StampFramesOptions } from "./transforms/stamp-frames.
 export type { Durability } from "./tape/write/commit/group-commit.ts";
 export { type FollowTapeOptions, TapeManager } from "./tape/manager.ts";
 export type { FollowOptions } from "./tape/read/following.ts";
+export type { RangeOptions } from "./tape/read/range.ts";
 export { type ReaderOptions, StreamingTapeReader } from "./tape/read/reader.ts";
 export type { CopyResult } from "./tape/repair/repair-report.ts";
 export { type RepairOptions, type RepairResult, repairTape } from "./tape/repair/repair.ts";

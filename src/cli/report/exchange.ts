@@ -3,7 +3,7 @@ import { jsonText } from "../../json/json-text.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import { batchHeaders, type MessageHeader, messageHeader } from "../../records/jsonrpc.ts";
 import type { CorrelationRecord, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
-import { findFrame, type Found } from "../../tape/read/seek.ts";
+import { type Found, TapeSearch } from "../../tape/seek/tape-search.ts";
 import { parseLine } from "../../lines/parse-line.ts";
 import type { OpenedTape } from "../arguments/tape-argument.ts";
 import type { TapeReading } from "../arguments/tape-reading.ts";
@@ -53,13 +53,13 @@ const MAX_PLACES = 20;
 
 /** Finds frames and what belongs to them on a tape, and reads no more of it than it takes. */
 export class ExchangeSearch {
-  readonly #tape: OpenedTape;
   readonly #reading: TapeReading;
   readonly #name: string;
+  readonly #search: TapeSearch;
 
   constructor(tape: OpenedTape, reading: TapeReading) {
-    this.#tape = tape;
     this.#reading = reading;
+    this.#search = new TapeSearch(tape.store, tape.key, reading.maxLineBytes);
     this.#name = escapeControls(tape.path);
   }
 
@@ -187,8 +187,7 @@ export class ExchangeSearch {
 
   /** What has no end yet counts for the end of the tape. */
   #find(seq: number): Promise<Found> {
-    const { store, key } = this.#tape;
-    return findFrame(store, key, "seq", seq, this.#reading.maxLineBytes);
+    return this.#search.frame("seq", seq);
   }
 
   /** Which frames there are up to `end`. */

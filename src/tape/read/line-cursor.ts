@@ -1,4 +1,5 @@
 import type { TapeError } from "../../errors.ts";
+import type { Bytes } from "../../lines/bytes.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import type { LinePart } from "../../lines/line-parts.ts";
 import { pipe } from "../../streams/pipe.ts";
@@ -8,6 +9,7 @@ import { hold } from "../../streams/source.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { DEFAULT_MAX_LINE_BYTES, lineSplit, lineTooLong } from "../../transforms/line-split.ts";
 import { LiveLines } from "../live/live-lines.ts";
+import { blocksFrom } from "../seek/blocks.ts";
 
 /** Where a cursor starts and how it reads. */
 export interface LineCursorOptions {
@@ -16,9 +18,15 @@ export interface LineCursorOptions {
   readonly offset?: number | undefined;
   /** Number of that line, from 1; 0 where it is not known. */
   readonly number?: number | undefined;
+  /** What stands at the offset and was read already: whole lines. */
+  readonly block?: Bytes | undefined;
+  /** Nothing of the tape is held open while nobody waits for more of it. */
+  readonly letsGo?: boolean | undefined;
   readonly follow?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+const NOTHING = new Uint8Array(0);
 
 interface Parts {
   readonly waiting: LinePart[];
@@ -44,6 +52,8 @@ export class LineCursor {
   #accepted: TapeLine | undefined;
   #filling: Promise<boolean> | undefined;
   #isClosed = false;
+  /** What stands at the offset, where it has been looked up; undefined where reading goes on. */
+  #block: Bytes | undefined;
   #offset: number;
   #number: number;
   /** That of the line that was taken last. */
@@ -53,6 +63,7 @@ export class LineCursor {
     this.#store = store;
     this.#key = key;
     this.#options = options;
+    this.#block = options.block;
     this.#offset = options.offset ?? 0;
     this.#number = options.number ?? 1;
   }
@@ -113,10 +124,15 @@ export class LineCursor {
     return this.#filling ??= this.#fill().finally(() => this.#filling = undefined);
   }
 
-  /** Goes on elsewhere. */
-  async moveTo(offset: number, number: number): Promise<void> {
+  /**
+   * Goes on elsewhere.
+   *
+   * @param block what was read there already: whole lines
+   */
+  async moveTo(offset: number, number: number, block: Bytes = NOTHING): Promise<void> {
     this.#offset = offset;
     this.#number = number;
+    this.#block = block;
     this.#accepted = undefined;
     await this.#release();
   }
@@ -128,7 +144,7 @@ export class LineCursor {
   }
 
   /** Another cursor that goes on where this one stands. */
-  fork(options: Omit<LineCursorOptions, "offset" | "number">): LineCursor {
+  fork(options: Omit<LineCursorOptions, "offset" | "number" | "block">): LineCursor {
     const fork = new LineCursor(this.#store, this.#key, { ...options, offset: this.#offset, number: this.#number });
     fork.#accepted = this.#accepted;
     return fork;
@@ -155,11 +171,15 @@ export class LineCursor {
   }
 
   #open(): ChunkReader<TapeLine> {
-    const { maxLineBytes, follow = false, signal } = this.#options;
+    const { maxLineBytes = DEFAULT_MAX_LINE_BYTES, follow = false, letsGo = false, signal } = this.#options;
     const offset = this.#offset;
+    const first = this.#block;
+    this.#block = undefined;
     const onError = (error: TapeError) => void this.#tooLong.push(error);
     if (follow) return new LiveLines(this.#store, this.#key, { offset, maxLineBytes, signal, onError });
-    const bytes = this.#store.openSource(this.#key, { start: offset, signal });
+    const bytes = letsGo || first !== undefined
+      ? blocksFrom(this.#store, this.#key, offset, { first, maxLineBytes, letsGo, signal })
+      : this.#store.openSource(this.#key, { start: offset, signal });
     return hold(pipe(bytes, lineSplit({ maxLineBytes, offset, line: this.#number, onError }))).chunks;
   }
 

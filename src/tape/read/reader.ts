@@ -11,7 +11,11 @@ import { lineLimitOf } from "../../stores/line-limit.ts";
 import { type FollowedReader, Following, type FollowOptions } from "./following.ts";
 import { LineCursor } from "./line-cursor.ts";
 import { LineIterator } from "./line-iterator.ts";
-import { findFrame } from "./seek.ts";
+import { BackwardRecords } from "./backward-records.ts";
+import { type Choice, ForwardRecords } from "./forward-records.ts";
+import { millisecondsOf, type Range, rangeOf, type RangeOptions } from "./range.ts";
+import { type BegunReading, RangeIterator, type RecordReading } from "./range-iterator.ts";
+import { TapeSearch } from "../seek/tape-search.ts";
 
 /** Options of {@linkcode StreamingTapeReader.open}. */
 export interface ReaderOptions {
@@ -61,6 +65,7 @@ export class StreamingTapeReader {
   readonly init: InitRecord;
   readonly #store: TapeStore;
   readonly #options: KnownOptions;
+  readonly #search: TapeSearch;
   /** Those that have begun. */
   readonly #followings = new Set<Following>();
   #cursor: LineCursor;
@@ -72,6 +77,7 @@ export class StreamingTapeReader {
     this.#store = store;
     this.#options = options;
     this.#cursor = cursor;
+    this.#search = new TapeSearch(store, tapeKeys(tapeId).tape, options.maxLineBytes);
   }
 
   /**
@@ -119,23 +125,42 @@ export class StreamingTapeReader {
   /**
    * The records from here to the end of what is written so far. Leaving the loop leaves the position where it is.
    *
-   * @throws {TapeError} in the iterator: code `corrupted_record` or `line_too_long` without `onError`; `io`
+   * With bounds, or in reverse, those of a part of the tape, whatever the position is, and it stays where it is. They are
+   * found without reading all that stands before them; on a tape whose numbers or times go back, by reading all of it.
+   * What is no record is told of as far as it stands among them.
+   *
+   * @param range which of them
+   * @throws {TapeError} in the iterator: code `corrupted_record` or `line_too_long` without `onError`; `invalid_argument`;
+   * `io`
+   *
+   * @example The last ten records, and what was said in the second minute
+   * ```ts
+   * import { memoryStore, StreamingTapeReader, StreamingTapeWriter } from "tapeline";
+   *
+   * const store = memoryStore();
+   * const writer = await StreamingTapeWriter.create(store, { sessionId: "demo" });
+   * await writer.finalize();
+   * await using reader = await StreamingTapeReader.open(store, writer.tapeId);
+   * for await (const record of reader.records({ reverse: true, limit: 10 })) console.log(record.type);
+   * for await (const frame of reader.frames({ fromTime: 60_000, toTime: 120_000 })) console.log(frame.seq);
+   * ```
    */
-  records(): AsyncIterableIterator<TapeRecord> {
+  records(range?: RangeOptions): AsyncIterableIterator<TapeRecord> {
+    if (range !== undefined) return this.#range(range, "records", (record) => record);
     return new LineIterator(() => this.#open(), parseLine, this.#options.onError);
   }
 
   /**
-   * The frames from here to the end of what is written so far.
+   * The frames from here to the end of what is written so far, or those of a range; see {@linkcode records}.
    *
-   * @throws {TapeError} in the iterator: code `corrupted_record` or `line_too_long` without `onError`; `io`
+   * @param range which of them
+   * @throws {TapeError} in the iterator: code `corrupted_record` or `line_too_long` without `onError`; `invalid_argument`;
+   * `io`
    */
-  frames(): AsyncIterableIterator<FrameRecord> {
-    const frameOf = (line: TapeLine) => {
-      const record = parseLine(line);
-      return record.type === "frame" ? record : undefined;
-    };
-    return new LineIterator(() => this.#open(), frameOf, this.#options.onError);
+  frames(range?: RangeOptions): AsyncIterableIterator<FrameRecord> {
+    const frameOf = (record: TapeRecord) => record.type === "frame" ? record : undefined;
+    if (range !== undefined) return this.#range(range, "frames", frameOf);
+    return new LineIterator(() => this.#open(), (line) => frameOf(parseLine(line)), this.#options.onError);
   }
 
   /**
@@ -180,24 +205,34 @@ export class StreamingTapeReader {
   }
 
   /**
-   * Moves to the first frame whose sequence number is `seq` or higher, without reading what stands before it.
+   * Moves to the first frame whose sequence number is `seq` or higher, without reading what stands before it; on a tape
+   * whose numbers go back, by reading. Of a large tape that this library has not written it is not looked into all of it
+   * to see that: {@linkcode frames} with `fromSeq` does.
    *
+   * @param seq a number, 0 or more
    * @returns whether there is one; if not, the position is the end of the tape
    * @throws {TapeError} code `invalid_argument`, `io`
    */
   async seekToFrame(seq: number): Promise<boolean> {
+    if (typeof seq !== "number" || !(seq >= 0)) {
+      throw new TapeError("invalid_argument", `Cannot seek to seq ${String(seq)}: it must be 0 or more`);
+    }
     return await this.#seek("seq", seq);
   }
 
   /**
-   * Moves to the first frame whose time is `ts` or later.
+   * Moves to the first frame whose time is `time` or later, as {@linkcode seekToFrame}.
    *
-   * @param ts milliseconds since the start of the tape
+   * @param time milliseconds since the start of the tape, 0 or more, or a time of day
    * @returns whether there is one; if not, the position is the end of the tape
    * @throws {TapeError} code `invalid_argument`, `io`
    */
-  async seekToTime(ts: number): Promise<boolean> {
-    return await this.#seek("ts", ts);
+  async seekToTime(time: number | Date): Promise<boolean> {
+    if (time instanceof Date) return await this.#seek("ts", millisecondsOf(time, this.init, "seek", "the time"));
+    if (typeof time !== "number" || !(time >= 0)) {
+      throw new TapeError("invalid_argument", `Cannot seek to ts ${String(time)}: it must be 0 or more`);
+    }
+    return await this.#seek("ts", time);
   }
 
   /** Moves to the beginning, the init record. */
@@ -222,13 +257,37 @@ export class StreamingTapeReader {
     return this.#cursor;
   }
 
-  async #seek(field: "seq" | "ts", target: number): Promise<boolean> {
-    if (!(target >= 0)) {
-      throw new TapeError("invalid_argument", `Cannot seek to ${field} ${target}: it must be 0 or more`);
-    }
+  async #seek(measure: "seq" | "ts", target: number): Promise<boolean> {
     this.#open();
-    const found = await findFrame(this.#store, tapeKeys(this.tapeId).tape, field, target, this.#options.maxLineBytes);
-    await this.#open().moveTo(found.offset, found.number);
+    const found = await this.#search.frame(measure, target);
+    await this.#open().moveTo(found.offset, found.number, found.block);
     return found.exists;
+  }
+
+  #range<T>(options: RangeOptions, what: string, choose: Choice<T>): AsyncIterableIterator<T> {
+    const begin = async (): Promise<BegunReading<T>> => {
+      const range = rangeOf(options, this.init, what);
+      return { reading: await this.#begin(range, choose), limit: range.limit };
+    };
+    return new RangeIterator(begin, () => this.#open());
+  }
+
+  async #begin<T>(range: Range, choose: Choice<T>): Promise<RecordReading<T>> {
+    const { maxLineBytes, onError } = this.#options;
+    const tape = {
+      store: this.#store,
+      key: tapeKeys(this.tapeId).tape,
+      maxLineBytes,
+      search: this.#search,
+      onError,
+    };
+    if (range.reverse) return await BackwardRecords.open(tape, range, choose);
+    if (range.isBounded) return await ForwardRecords.open(tape, range, choose);
+    const records = new LineIterator(() => this.#open(), (line) => choose(parseLine(line)), onError);
+    return {
+      take: () => records.take(),
+      fill: () => this.#open().fill(),
+      close: () => Promise.resolve(),
+    };
   }
 }

@@ -181,11 +181,85 @@ test("seekToFrame() beyond the last frame stops before a line that has no end ye
     await putTape(store, "demo", head + tail);
     const reader = await StreamingTapeReader.open(store, "demo");
     assert.is(await reader.seekToFrame(9), false);
-    assert.is(await reader.seekToFrame(1), false, "what has no end may be cut off yet");
+    assert.is(await reader.seekToFrame(1), tail.endsWith("}"), "it is there where it lacks only its end");
     await putTape(store, "demo", head + frameLine(1, 2) + frameLine(2, 3));
     const seqs = (await collect(reader.frames())).map(({ seq }) => seq);
     assert.equal(seqs, [1, 2]);
   }
+});
+
+test("seekToFrame() finds a last frame that lacks only its end, which is read once", async () => {
+  const store = memoryStore();
+  const head = initLine("demo") + frameLine(0, 1);
+  await putTape(store, "demo", head + frameLine(1, 2).trimEnd());
+  const reader = await StreamingTapeReader.open(store, "demo");
+  assert.is(await reader.seekToFrame(1), true);
+  assert.is((await reader.nextRecord() as unknown as Place).seq, 1);
+  assert.is(await reader.nextRecord(), undefined);
+  assert.is(await reader.seekToTime(2), true);
+  await putTape(store, "demo", head + frameLine(1, 2) + frameLine(2, 3));
+  assert.equal((await collect(reader.frames())).map(({ seq }) => seq), [1, 2]);
+});
+
+test("seekToTime() takes a time of day", async () => {
+  const store = memoryStore();
+  const start = Date.parse("2026-03-01T10:00:00.000Z");
+  await putTape(store, "demo", initLine("demo") + frameLine(0, 1) + frameLine(1, 5000) + frameLine(2, 9000));
+  const reader = await StreamingTapeReader.open(store, "demo");
+  for (const [ms, seq] of [[-1e6, 0], [0, 0], [1, 0], [2, 1], [5000, 1], [5001, 2]] as const) {
+    assert.is(await reader.seekToTime(new Date(start + ms)), true);
+    assert.is((await reader.nextRecord() as unknown as Place).seq, seq, `${ms} ms`);
+  }
+  assert.is(await reader.seekToTime(new Date(start + 9001)), false);
+  const error = await rejection(reader.seekToTime(new Date(NaN)), "invalid_argument");
+  assert.match(error.message, /^Cannot seek: the time must be milliseconds .* or a Date, not an invalid Date$/);
+  await putTape(store, "other", initLine("other", "yesterday") + frameLine(0, 1));
+  const other = await StreamingTapeReader.open(store, "other");
+  const unknown = await rejection(other.seekToTime(new Date()), "invalid_argument");
+  assert.match(
+    unknown.message,
+    /nobody knows when the tape started, as its created_at is "yesterday"; use milliseconds$/,
+  );
+});
+
+test("seekToFrame() finds the first one on tapes whose numbers go back, by reading them", async () => {
+  for (const padding of [10, 20_000]) {
+    const store = memoryStore();
+    const seqs = [0, 1, 2, 3, 50, 51, ...Array.from({ length: 90 }, (_, n) => n), 200];
+    const lines = seqs.map((seq, at) => frameLine(seq, at, JSON.stringify("x".repeat(padding))));
+    await putTape(store, "demo", initLine("demo") + lines.join(""));
+    const reader = await StreamingTapeReader.open(store, "demo");
+    for (const target of [0, 3, 4, 50, 52, 89, 90, 201]) {
+      const expected = seqs.findIndex((seq) => seq >= target);
+      assert.is(await reader.seekToFrame(target), expected >= 0);
+      const { seq, ts } = await reader.nextRecord() as unknown as Partial<Place> ?? {};
+      assert.equal(
+        [seq, ts],
+        expected < 0 ? [undefined, undefined] : [seqs[expected], expected],
+        `${padding} ${target}`,
+      );
+    }
+  }
+});
+
+test("seekToFrame() forgets what it has learnt of a tape when another takes its place", async () => {
+  const store = memoryStore();
+  const tapeOf = (first: number, step: number) =>
+    initLine("demo") +
+    Array.from({ length: 3000 }, (_, n) => frameLine(first + n * step, n, JSON.stringify("x".repeat(700 + step)))).join(
+      "",
+    );
+  await putTape(store, "demo", tapeOf(0, 1));
+  const reader = await StreamingTapeReader.open(store, "demo");
+  const look = async (target: number) => {
+    assert.is(await reader.seekToFrame(target), true);
+    return (await reader.nextRecord() as unknown as Place).seq;
+  };
+  assert.is(await look(2000), 2000);
+  await putTape(store, "demo", tapeOf(7, 5));
+  assert.is(await look(2000), 2002, "a larger one");
+  await putTape(store, "demo", tapeOf(0, 2));
+  assert.is(await look(2001), 2002, "a smaller one");
 });
 
 test("seekToFrame() refuses what is no number, and leaves the position", async () => {
@@ -194,7 +268,7 @@ test("seekToFrame() refuses what is no number, and leaves the position", async (
   const reader = await StreamingTapeReader.open(store, "demo");
   await reader.nextRecord();
   await reader.nextRecord();
-  for (const seq of [-1, NaN, -Infinity, undefined as unknown as number]) {
+  for (const seq of [-1, NaN, -Infinity, undefined as unknown as number, "1" as unknown as number]) {
     const error = await rejection(reader.seekToFrame(seq), "invalid_argument");
     assert.match(error.message, /^Cannot seek to seq .*: it must be 0 or more$/);
     await rejection(reader.seekToTime(seq), "invalid_argument");

@@ -1,0 +1,158 @@
+import { checkOptions, kindOf, type OptionNames } from "../../arguments.ts";
+import { printable, TapeError } from "../../errors.ts";
+import type { InitRecord, TapeRecord } from "../../records/record.ts";
+
+/**
+ * Which records of a tape to read. Bounds belong to what is read.
+ *
+ * A frame has its number and its time, and a log its time. Any other record goes with the one before it: one that stands
+ * before the first frame has no number and is below all, and before the first time it is 0.
+ */
+export interface RangeOptions {
+  /** The lowest sequence number, 0 or more. */
+  readonly fromSeq?: number | undefined;
+  /** The highest sequence number. */
+  readonly toSeq?: number | undefined;
+  /** The earliest time: milliseconds since the start of the tape, 0 or more, or a time of day. */
+  readonly fromTime?: number | Date | undefined;
+  /** The latest time, as `fromTime`. */
+  readonly toTime?: number | Date | undefined;
+  /**
+   * From the end of the tape to its start.
+   *
+   * @default {false}
+   */
+  readonly reverse?: boolean | undefined;
+  /** So many at most, 0 or more. */
+  readonly limit?: number | undefined;
+}
+
+const OPTIONS: OptionNames<RangeOptions> = {
+  fromSeq: true,
+  toSeq: true,
+  fromTime: true,
+  toTime: true,
+  reverse: true,
+  limit: true,
+};
+
+/** Lowest and highest of what is wanted. */
+interface Bounds {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A range that has been checked. */
+export interface Range {
+  /** Whether it says which part of the tape it is. */
+  readonly isBounded: boolean;
+  readonly seq: Bounds;
+  /** In milliseconds since the start of the tape. */
+  readonly ts: Bounds;
+  readonly reverse: boolean;
+  readonly limit: number;
+}
+
+/**
+ * What somebody who asks for `what` wants.
+ *
+ * @throws {TapeError} code `invalid_argument`
+ */
+export function rangeOf(options: RangeOptions, init: InitRecord, what: string): Range {
+  checkOptions(`read ${what}`, options, OPTIONS);
+  const { fromSeq, toSeq, fromTime, toTime, reverse = false, limit = Infinity } = options;
+  const refuse = (why: string) => new TapeError("invalid_argument", `Cannot read ${what}: ${why}`);
+  for (const [name, value] of Object.entries({ fromSeq, toSeq })) {
+    if (value !== undefined && !(typeof value === "number" && value >= 0)) {
+      throw refuse(`${name} must be a number, 0 or more, not ${shown(value)}`);
+    }
+  }
+  if (!(Number.isInteger(limit) && limit >= 0 || limit === Infinity)) {
+    throw refuse(`limit must be a whole number, 0 or more, not ${shown(limit)}`);
+  }
+  if (typeof reverse !== "boolean") throw refuse(`reverse must be true or false, not ${shown(reverse)}`);
+  const seq = boundsOf(fromSeq, toSeq);
+  const ts = boundsOf(
+    fromTime === undefined ? undefined : millisecondsOf(fromTime, init, `read ${what}`, "fromTime"),
+    toTime === undefined ? undefined : millisecondsOf(toTime, init, `read ${what}`, "toTime"),
+  );
+  if (seq.from > seq.to) throw refuse(`fromSeq ${fromSeq} is behind toSeq ${toSeq}`);
+  if (ts.from > ts.to) throw refuse(`fromTime, ${ts.from} ms, is behind toTime, ${ts.to} ms`);
+  const isBounded = [fromSeq, toSeq, fromTime, toTime].some((bound) => bound !== undefined);
+  return { isBounded, seq, ts, reverse, limit };
+}
+
+/**
+ * A time on a tape, in milliseconds since its start; of a time of day before that it is less than 0.
+ *
+ * @param what what cannot be done with it, as in "Cannot <what>"
+ * @throws {TapeError} code `invalid_argument`
+ */
+export function millisecondsOf(time: number | Date, init: InitRecord, what: string, name: string): number {
+  const refuse = (why: string) => new TapeError("invalid_argument", `Cannot ${what}: ${why}`);
+  if (typeof time === "number" && time >= 0) return time;
+  if (!(time instanceof Date) || Number.isNaN(time.getTime())) {
+    throw refuse(`${name} must be milliseconds since the start of the tape, 0 or more, or a Date, not ${shown(time)}`);
+  }
+  const start = Date.parse(init.created_at);
+  if (!Number.isNaN(start)) return time.getTime() - start;
+  const created = JSON.stringify(printable(String(init.created_at)));
+  throw refuse(
+    `${name} is a Date, and nobody knows when the tape started, as its created_at is ${created}; use milliseconds`,
+  );
+}
+
+/** Decides which records are in a range, one after the other in the order of the tape. */
+export class RangeFilter {
+  readonly #range: Range;
+  #seq = -1;
+  #ts = 0;
+
+  constructor(range: Range) {
+    this.#range = range;
+  }
+
+  /** Whether what goes with the last record is in the range. */
+  get isInside(): boolean {
+    const { seq, ts } = this.#range;
+    return this.#seq >= seq.from && this.#seq <= seq.to && this.#ts >= ts.from && this.#ts <= ts.to;
+  }
+
+  /** Whether what goes with the last record is behind the range, by its number or its time. */
+  get isBehind(): boolean {
+    const { seq, ts } = this.#range;
+    return this.#seq > seq.to || this.#ts > ts.to;
+  }
+
+  /** Whether what goes with the last record is before the range, by its number or its time. */
+  get isBefore(): boolean {
+    const { seq, ts } = this.#range;
+    return this.#seq < seq.from || this.#ts < ts.from;
+  }
+
+  /** Goes on behind a record with this number and this time. */
+  startBehind(seq: number, ts: number): void {
+    this.#seq = seq;
+    this.#ts = ts;
+  }
+
+  /** The next record, and whether it is in the range. */
+  accepts(record: TapeRecord): boolean {
+    if (record.type === "frame") this.#seq = record.seq;
+    if (record.type === "frame" || record.type === "log") this.#ts = record.ts;
+    return this.isInside;
+  }
+}
+
+function boundsOf(from: number = -Infinity, to: number = Infinity): Bounds {
+  return { from, to };
+}
+
+function shown(value: unknown): string {
+  if (typeof value === "number") return String(value);
+  return value instanceof Date
+    ? "an invalid Date"
+    : typeof value === "string"
+    ? JSON.stringify(printable(value))
+    : kindOf(value);
+}

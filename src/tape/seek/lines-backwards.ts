@@ -1,0 +1,83 @@
+import type { TapeError } from "../../errors.ts";
+import type { TapeLine } from "../../lines/line.ts";
+import type { TapeStore } from "../../stores/store.ts";
+import { specOf } from "../../streams/stage.ts";
+import { lineSplit, lineTooLong } from "../../transforms/line-split.ts";
+import { FIRST_BYTES, readBytes } from "./blocks.ts";
+
+/** Lines that stand one behind the other, in the order of the tape. */
+export interface LineBlock {
+  /** Where the first of them starts, in bytes from the start of the tape. */
+  readonly start: number;
+  /** They have no numbers. In the place of one that is too long stands the report of it. */
+  readonly lines: readonly (TapeLine | TapeError)[];
+}
+
+/** No more than this is read at once, but for a line that is longer. */
+const MOST_BYTES = 256 * 1024;
+
+const LF = 0x0a;
+const CR = 0x0d;
+
+/**
+ * The lines of a tape from `end` back to its start, a block at a time. Nothing of the tape is held open between two blocks.
+ *
+ * @param end where a line ends, in bytes from the start of the tape
+ */
+export async function* linesBackwards(
+  store: TapeStore,
+  key: string,
+  end: number,
+  maxLineBytes: number,
+): AsyncGenerator<LineBlock, void, undefined> {
+  let reach = FIRST_BYTES;
+  while (end > 0) {
+    const start = Math.max(0, end - reach);
+    // One byte earlier, so that a line that starts exactly at `start` is seen to do so.
+    const from = Math.max(0, start - 1);
+    const bytes = await readBytes(store, key, from, end);
+    if (bytes.length < end - from) {
+      // The tape was cut back meanwhile: a torn line is not there any more.
+      end = Math.max(from, from + bytes.lastIndexOf(LF) + 1);
+      continue;
+    }
+    const cut = from === 0 ? 0 : bytes.indexOf(LF) + 1;
+    if (from > 0 && (cut === 0 || cut === bytes.length)) {
+      if (bytes.length <= maxLineBytes + 2) {
+        reach *= 4;
+        continue;
+      }
+      const lineStart = await lineStartBefore(store, key, from);
+      const last = bytes.at(-1) !== LF ? 0 : bytes.at(-2) === CR ? 2 : 1;
+      const place = { offset: lineStart, number: 0 };
+      yield { start: lineStart, lines: [lineTooLong(place, end - lineStart - last, maxLineBytes)] };
+      end = lineStart;
+      continue;
+    }
+    yield { start: from + cut, lines: linesOf(bytes.subarray(cut), from + cut, maxLineBytes) };
+    end = from + cut;
+    reach = Math.min(reach * 4, MOST_BYTES);
+  }
+}
+
+/** The lines in a piece of a tape that begins with a line; in the place of one that is too long the report of it. */
+export function linesOf(bytes: Uint8Array, offset: number, maxLineBytes: number): (TapeLine | TapeError)[] {
+  const lines: (TapeLine | TapeError)[] = [];
+  const onError = (report: TapeError) => void lines.push(report);
+  const split = specOf(lineSplit({ maxLineBytes, offset, line: 0, onError }));
+  const emit = Object.assign((line: TapeLine) => void lines.push(line), { terminate() {} });
+  split.transform(bytes, emit);
+  split.flush?.(emit);
+  return lines;
+}
+
+/** Where the line starts that goes on at `end`. */
+async function lineStartBefore(store: TapeStore, key: string, end: number): Promise<number> {
+  while (end > 0) {
+    const from = Math.max(0, end - MOST_BYTES);
+    const at = (await readBytes(store, key, from, end)).lastIndexOf(LF);
+    if (at >= 0) return from + at + 1;
+    end = from;
+  }
+  return 0;
+}
