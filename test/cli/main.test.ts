@@ -86,7 +86,7 @@ test("wrong use is one line on stderr and exit code 2", () =>
     await refused(["tail", "-n", "x", "text"], /-n must be 0 or more, not "x"/, folder);
     await refused(["replay", "--speed", "0", "text"], /--speed must be a number above 0/, folder);
     await refused(["replay", "--speed", "2", "--at-once", "text"], /exclude each other/, folder);
-    await refused(["cat", "--from", "me", "text"], /--from must be client, server, both, not "me"/, folder);
+    await refused(["cat", "--from", "me", "text"], /--from must be client, server or both, not "me"/, folder);
     const { code, stderr } = await tapeline(["list"], { env: { TAPELINE_DIR: join(folder, "outside.jsonl") } });
     assert.is(code, 2);
     assert.match(stderr, /^tapeline: Cannot list [^\n]*outside\.jsonl: ENOTDIR[^\n]*\n$/);

@@ -96,7 +96,8 @@ function choiceOf<const Choice extends string>(name: string, text: string, choic
   if (found !== undefined) return found;
   const meant = nearest(text, choices);
   const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
-  throw new UsageError(`${name} must be ${choices.join(", ")}, not "${escapeControls(text)}"${hint}`);
+  const listed = `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
+  throw new UsageError(`${name} must be ${listed}, not "${escapeControls(text)}"${hint}`);
 }
 
 /**

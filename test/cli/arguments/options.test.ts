@@ -82,7 +82,7 @@ test("choiceOption() takes one of its words", () => {
   assert.is(choiceOption("--from", undefined, ["client", "server"]), undefined);
   assert.is(
     usageError(() => choiceOption("--from", "x", ["client", "server"])),
-    '--from must be client, server, not "x"',
+    '--from must be client or server, not "x"',
   );
 });
 
@@ -93,7 +93,7 @@ test("typesOption() takes types, and other for those that are not known here", (
   assert.equal(accepted("log, init"), ["init", "log"]);
   assert.equal(accepted("log", "end"), ["log", "end"]);
   assert.equal(accepted("other"), ["other", "from-the-future", "constructor"]);
-  const types = "init, frame, correlation, checkpoint, gap, log, end, other";
+  const types = "init, frame, correlation, checkpoint, gap, log, end or other";
   assert.is(
     usageError(() => typesOption(["log,frmae"])),
     `--type must be ${types}, not "frmae"; did you mean frame?`,
@@ -105,19 +105,23 @@ test("typesOption() takes types, and other for those that are not known here", (
 
 test("what an option cannot mean is wrong use in every command, and the message names what it can", async () => {
   const wrong: [Command, readonly string[], RegExp][] = [
-    [cat, ["--type", "message"], /^--type must be init, frame, .*, other, not "message"/],
-    [cat, ["--from", "cleint"], /^--from must be client, server, both, not "cleint"; did you mean client\?$/],
-    [replay, ["--from", "me"], /^--from must be client, server, both, not "me"$/],
+    [cat, ["--type", "message"], /^--type must be init, frame, .*, end or other, not "message"/],
+    [cat, ["--from", "cleint"], /^--from must be client, server or both, not "cleint"; did you mean client\?$/],
+    [replay, ["--from", "me"], /^--from must be client, server or both, not "me"$/],
     [replay, ["--speed", "fast"], /^--speed must be a number above 0, not "fast"$/],
     [replay, ["--max-delay=-1"], /^--max-delay must be 0 or more milliseconds, not "-1"$/],
     [tail, ["-n", "1.5"], /^-n must be 0 or more, not "1.5"$/],
     [info, ["--top", "all"], /^--top must be 0 or more, not "all"$/],
     [show, ["last"], /^SEQ must be the number of a message, .*, not "last"$/],
-    [record, ["--durability", "sync", "--", "true"], /^--durability must be buffered, .*; did you mean synced\?$/],
+    [
+      record,
+      ["--durability", "sync", "--", "true"],
+      /^--durability must be buffered, flushed or synced, .*; did you mean synced\?$/,
+    ],
     ...[cat, info, list, show, tail].map((command): [Command, readonly string[], RegExp] => [
       command,
       ["--color", "on", ...command === show ? ["1"] : []],
-      /^--color must be auto, always, never, not "on"$/,
+      /^--color must be auto, always or never, not "on"$/,
     ]),
     ...[cat, info, list, record, repair, replay, show, tail, verify].map((
       command,

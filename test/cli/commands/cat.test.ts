@@ -46,7 +46,7 @@ test("cat into a pipe cuts nothing, and colours only if it is told to", () =>
     assert.not(stdout.includes("\x1b"));
     assert.ok((await tapeline(["cat", "--color=always", path])).stdout.includes("\x1b[32m✓"));
     const { code, stderr } = await tapeline(["cat", "--color", "sometimes", path]);
-    assert.equal([code, stderr], [2, 'tapeline: --color must be auto, always, never, not "sometimes"\n']);
+    assert.equal([code, stderr], [2, 'tapeline: --color must be auto, always or never, not "sometimes"\n']);
   }));
 
 test("cat --json prints the lines of the tape, to the byte", () =>
