@@ -32,7 +32,8 @@ Options:
 Exit codes:
   0  there is no damage
   1  the tape could not be read to its end
-  2  wrong use, or no such tape
+  2  wrong use, no such tape, or a file that is no tape: no record stands on it,
+     and no metadata beside it
   3  there is damage
 
 Examples:
@@ -67,7 +68,14 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   progress.clear();
   if (values.json === true) await io.stdout.write(`${asciiJson(resultObject(result, tape.path, findings))}\n`);
   else await io.stdout.write(`${escapeControls(tape.path)}: ${summary(result, style)}\n`);
-  return result.isIntact ? 0 : 3;
+  if (result.isIntact) return 0;
+  if (!isWithoutRecords(result) || await tape.store.size(`${tape.tapeId}.meta.json`) !== undefined) return 3;
+  await io.stderr.write(`tapeline: ${escapeControls(tape.path)} is no tape: there is no record on it\n`);
+  return 2;
+}
+
+function isWithoutRecords({ records }: VerifyResult): boolean {
+  return Object.values(records).every((count) => count === 0);
 }
 
 /** `line 12, byte 3400: …` */
@@ -85,10 +93,9 @@ export function summary(result: VerifyResult, style: Style): string {
   const damage = damageCount === 0
     ? style.good("no damage found")
     : style.bad(`damage found: ${plural(damageCount, "finding")}`);
-  const none = Object.values(records).every((count) => count === 0) && byteCount > 0;
   const parts = [
     counts,
-    ...(none ? ["no record: is this a tape?"] : []),
+    ...(byteCount > 0 && isWithoutRecords(result) ? ["no record"] : []),
     ...lost,
     sealed(result),
     ...(isFinalized ? [] : ["not finalized"]),

@@ -79,10 +79,18 @@ test("verify looks at a tape whatever its first line is; what it cannot read is 
   inScratch(async (folder) => {
     const path = join(folder, "my notes.txt");
     await writeFile(path, "hello\nworld\n");
-    const { code, stdout } = await tapeline(["verify", path]);
-    assert.is(code, 3);
-    assert.match(stdout, /no record: is this a tape\?/);
+    const { code, stdout, stderr } = await tapeline(["verify", path]);
+    assert.equal([code, stderr], [2, `tapeline: ${path} is no tape: there is no record on it\n`]);
+    assert.match(stdout, /; no record; /);
     assert.match(stdout, /^line 1, byte 0: the first line must be an init record, but is no record\n/);
+    // What a recorder leaves that was killed before it could write anything.
+    const empty = await tapeline(["verify", await putTape(folder, "empty", "")]);
+    assert.equal([empty.code, empty.stderr], [
+      2,
+      `tapeline: ${join(folder, "empty.jsonl")} is no tape: there is no record on it\n`,
+    ]);
+    // This one was a tape: its metadata are still there.
+    assert.is((await tapeline(["verify", await putTape(folder, "zeroed", "\0".repeat(99), { name: "x" })])).code, 3);
     const missing = await tapeline(["verify", "--dir", folder, "none"]);
     assert.equal([missing.code, missing.stdout], [2, ""]);
   }));
