@@ -36,6 +36,7 @@ export {
   type CompleteTapeStats,
   type MessageCounts,
   parseMetadata,
+  type PeerInfo,
   type SessionEnd,
   SessionEndSchema,
   type StreamClosed,

@@ -124,6 +124,14 @@ export interface TapeTransport {
   url?: string | null | undefined;
 }
 
+/** One side of a session, as it has introduced itself. Foreign text. */
+export interface PeerInfo {
+  /** What it calls itself. */
+  name: string;
+  /** Its version. */
+  version?: string | null | undefined;
+}
+
 /** Where a recording was made. */
 export interface TapeEnvironment {
   /** Operating system, such as `linux`. */
@@ -169,6 +177,16 @@ export interface TapeMetadata {
   transport?: TapeTransport | null | undefined;
   /** Where the recording was made. */
   environment?: TapeEnvironment | null | undefined;
+  /** The client, as it has introduced itself. */
+  client_info?: PeerInfo | null | undefined;
+  /** The server, as it has introduced itself. */
+  server_info?: PeerInfo | null | undefined;
+  /** The MCP revision that the two agreed on. */
+  protocol_version?: string | null | undefined;
+  /** How many requests and notifications there are of each method; those of methods that found no room count as `*`. */
+  methods?: Record<string, number> | null | undefined;
+  /** How often each tool was called; calls of tools that found no room count as `*`. */
+  tools?: Record<string, number> | null | undefined;
   /** Statistics so far. */
   stats?: TapeStats | null | undefined;
   /** Latencies and throughput so far. */
@@ -210,6 +228,16 @@ export const CountSchema: v.GenericSchema<unknown, number> = v.pipe(v.number(), 
 const TextSchema = v.nullish(v.string());
 const OptionalCountSchema = v.nullish(CountSchema);
 const NumberSchema = v.nullish(v.pipe(v.number(), v.finite()));
+
+const PeerInfoSchema: v.GenericSchema<unknown, PeerInfo> = jsonObject({ name: v.string(), version: TextSchema });
+
+/** Any names, `__proto__` among them, and how often there was each. */
+const CountsSchema: v.GenericSchema<unknown, Record<string, number>> = v.custom<Record<string, number>>(
+  (input) =>
+    typeof input === "object" && input !== null && !Array.isArray(input) &&
+    Object.values(input).every((count) => v.is(CountSchema, count)),
+  "Expected an object of counts",
+);
 
 /** Schema of {@linkcode TapeStats}. */
 export const TapeStatsSchema: v.GenericSchema<unknown, TapeStats> = jsonObject({
@@ -293,6 +321,11 @@ export const TapeMetadataSchema: v.GenericSchema<unknown, TapeMetadata> = jsonOb
       user: TextSchema,
     }),
   ),
+  client_info: v.nullish(PeerInfoSchema),
+  server_info: v.nullish(PeerInfoSchema),
+  protocol_version: TextSchema,
+  methods: v.nullish(CountsSchema),
+  tools: v.nullish(CountsSchema),
   stats: v.nullish(TapeStatsSchema),
   performance: v.nullish(TapePerformanceSchema),
 });

@@ -1,4 +1,5 @@
 import type { CompleteTapeStats, SessionEnd, TapePerformance } from "../../records/metadata.ts";
+import { peerText } from "../../records/messages/peers.ts";
 import type { Direction, GapRecord } from "../../records/record.ts";
 import type { Strange } from "./strange.ts";
 import type { ErrorSummary, OpenCall, TapeSummary, TimedCall } from "./tape-summary.ts";
@@ -42,7 +43,9 @@ export function factsOf(summary: TapeSummary, sizeBytes: number): TapeFacts {
   return {
     stats: summary.stats.snapshot(sizeBytes),
     performance: summary.stats.performance(),
-    ...{ client, server, protocolVersion, sessionEnd, slowest, gaps, invalid, logs },
+    client: client && peerText(client),
+    server: server && peerText(server),
+    ...{ protocolVersion, sessionEnd, slowest, gaps, invalid, logs },
     methods: summary.methods().map(({ label, dir, count, errors, latencies }) => ({
       ...{ label, dir, count, errors, answers: latencies.count, max: latencies.max },
       p50: latencies.quantile(0.5),

@@ -4,7 +4,7 @@ import type { SessionEnd } from "../../records/metadata.ts";
 import { RunningStats } from "../../records/running-stats.ts";
 import type { CorrelationRecord, Direction, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
 import { Calls, roundTripUs, type SeenFrame } from "./calls.ts";
-import { Peers } from "./peers.ts";
+import { Peers } from "../../records/messages/peers.ts";
 import type { Call } from "./recent-calls.ts";
 import { Strangeness } from "./strange.ts";
 import { copyOf } from "../terminal/text.ts";

@@ -1,12 +1,21 @@
 import type { SessionEnd, TapeMetadata, TapeStatus } from "../../records/metadata.ts";
+import type { SessionOutline } from "../../records/messages/session-outline.ts";
+import type { FrameRecord } from "../../records/record.ts";
 import type { TapeDescription } from "./writer-options.ts";
 
 /** The metadata of a tape while it is written: what is known of it so far. */
 export class LiveMetadata {
+  readonly #outline: SessionOutline;
   #known: TapeMetadata;
 
-  constructor(known: TapeMetadata) {
+  constructor(known: TapeMetadata, outline: SessionOutline) {
     this.#known = known;
+    this.#outline = outline;
+  }
+
+  /** A frame was accepted. */
+  see(frame: FrameRecord): void {
+    this.#outline.see(frame);
   }
 
   /** Adds what a caller may say. What the writer knows better stays. */
@@ -40,6 +49,7 @@ export class LiveMetadata {
       ...this.#known,
       ...(failure === undefined ? {} : { status: { error: failure } }),
       updated_at: new Date().toISOString(),
+      ...this.#outline.fields(),
       ...counted,
     };
   }

@@ -3,6 +3,7 @@ import { crc32 } from "../../lines/crc32.ts";
 import { portableEnvironment } from "./environment.ts";
 import { parseMetadata, type TapeMetadata } from "../../records/metadata.ts";
 import type { InitRecord, TapeRecord } from "../../records/record.ts";
+import { SessionOutline } from "../../records/messages/session-outline.ts";
 import { RunningStats } from "../../records/running-stats.ts";
 import type { TapeSink } from "../../streams/sink.ts";
 import { specOf } from "../../streams/stage.ts";
@@ -27,6 +28,7 @@ export interface OpenedTape {
   readonly sink: TapeSink;
   readonly correlate: StageSpec<TapeRecord, TapeRecord>;
   readonly stats: RunningStats;
+  readonly outline: SessionOutline;
   readonly nextSeq: number;
   readonly startUs: number;
   /** The longest line to write. */
@@ -69,6 +71,7 @@ export async function openNew(store: TapeStore, options: CreateWriterOptions): P
     sink,
     correlate,
     stats: new RunningStats(),
+    outline: new SessionOutline(),
     nextSeq: 0,
     startUs: 0,
     maxLineBytes,
@@ -111,6 +114,7 @@ export async function openAgain(store: TapeStore, tapeId: string, options: Write
       sink,
       correlate,
       stats: state.stats,
+      outline: state.outline,
       nextSeq: state.nextSeq,
       maxLineBytes,
       startUs: Math.max(0, ...[state.lastUs, sinceCreation].filter((us) => us < MAX_ELAPSED_US)),

@@ -2,6 +2,7 @@ import { isTapeError, TapeError } from "../../errors.ts";
 import { TapeLine } from "../../lines/line.ts";
 import { readParts } from "../../lines/line-parts.ts";
 import { readInit } from "../first-record.ts";
+import { SessionOutline } from "../../records/messages/session-outline.ts";
 import { RunningStats } from "../../records/running-stats.ts";
 import { pipe } from "../../streams/pipe.ts";
 import type { CorrelationRecord, InitRecord, TapeRecord } from "../../records/record.ts";
@@ -23,6 +24,7 @@ export interface TapeState {
   /** Time of the last record, in microseconds since the start. */
   readonly lastUs: number;
   readonly stats: RunningStats;
+  readonly outline: SessionOutline;
   /** Where the last checkpoint ends, 0 if there is none. */
   readonly unsealedFrom: number;
   /** Correlations whose frames are on the tape while they themselves are not: the crash came in between. */
@@ -74,6 +76,7 @@ export async function readState(
   const ignore = { onError: () => {} };
   const lines = pipe(store.openSource(tapeKeys(tapeId).tape), lineSplit({ maxLineBytes, ...ignore }));
   const stats = new RunningStats();
+  const outline = new SessionOutline();
   const missing = new MissingCorrelations();
   const expect = Object.assign((record: TapeRecord) => {
     if (record.type === "correlation") missing.expect(record);
@@ -87,6 +90,7 @@ export async function readState(
     for (const [at, { line: { nextOffset }, record }] of records.entries()) {
       stats.add(record);
       if (record.type === "frame") {
+        outline.see(record);
         nextSeq = Math.max(nextSeq, record.seq + 1);
         lastUs = Math.max(lastUs, record.ts_us ?? 0);
         correlate.transform(record, expect);
@@ -104,7 +108,7 @@ export async function readState(
       if ("ts" in record && typeof record.ts === "number") lastUs = Math.max(lastUs, record.ts * 1000);
     }
   }
-  return { init, nextSeq, lastUs, stats, unsealedFrom, missing: missing.all() };
+  return { init, nextSeq, lastUs, stats, outline, unsealedFrom, missing: missing.all() };
 }
 
 async function initOf(store: TapeStore, tapeId: string, maxLineBytes: number): Promise<InitRecord> {

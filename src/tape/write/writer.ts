@@ -76,7 +76,7 @@ export class StreamingTapeWriter {
       elapsedMs,
       options.onLoss,
     );
-    this.#metadata = new LiveMetadata(opened.metadata);
+    this.#metadata = new LiveMetadata(opened.metadata, opened.outline);
     this.#metadataFile = new MetadataFile(
       opened.store,
       opened.tapeId,
@@ -350,11 +350,11 @@ export class StreamingTapeWriter {
   /** Accepts a message, and gives its number. */
   #pushMessage(envelope: MessageEnvelope, transport: TransportMetadata | null | undefined): number {
     this.#checkOpen();
-    const message = this.#check.message(envelope, transport);
     const seq = this.#nextSeq;
-    const frame = frameOf(envelope, message, transport, seq, this.#elapsedUs());
+    const frame = frameOf(envelope, this.#check.message(envelope, transport), transport, seq, this.#elapsedUs());
     this.#nextSeq++;
     this.#push(frame);
+    this.#metadata.see(frame);
     return seq;
   }
 

@@ -57,7 +57,11 @@ test("TapeSummary counts methods, errors, latencies and who talks", async () => 
   assert.equal([summary.stats.snapshot().tool_error_count, summary.invalid, summary.logs], [1, 1, 1]);
   assert.equal(summary.gaps.map(({ count }) => count), [7]);
   const { client, server, protocolVersion } = summary.peers;
-  assert.equal([client, server, protocolVersion], ["sample-client 1.2.0", "everything 1.0.0", "2025-06-18"]);
+  assert.equal([client, server, protocolVersion], [
+    { name: "sample-client", version: "1.2.0" },
+    { name: "everything", version: "1.0.0" },
+    "2025-06-18",
+  ]);
 });
 
 test("TapeSummary agrees with the statistics that the writer put on the tape", async () => {
@@ -86,8 +90,8 @@ test("TapeSummary knows who talks without a handshake (MCP 2026-07-28)", async (
     .client(1, { id: 1, method: "server/discover", params: { _meta: meta } })
     .server(2, { id: 1, result: { _meta: { "io.modelcontextprotocol/serverInfo": { name: "s" } } } });
   assert.equal({ ...(await summaryOf(session.plainText())).peers }, {
-    client: "c 3",
-    server: "s",
+    client: { name: "c", version: "3" },
+    server: { name: "s" },
     protocolVersion: "2026-07-28",
   });
 });

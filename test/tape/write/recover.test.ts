@@ -102,6 +102,8 @@ test("resume() goes on after close(): with the next number, later, and with the 
   assert.equal(times, times.toSorted((a, b) => a - b));
   assert.equal(metadata.stats, recount(lines));
   assert.equal([metadata.name, metadata.tags, metadata.status], ["kept", ["a"], "finalized"]);
+  // Counted anew from the tape: the metadata of whoever crashed were older.
+  assert.equal(metadata.methods, { ping: 3 });
   assert.is((metadata as unknown as { extra: number }).extra, 1);
 });
 

@@ -1,5 +1,5 @@
 import type { BlockSearch } from "../../../lines/block-search.ts";
-import type { Peers } from "../peers.ts";
+import type { Peers } from "../../../records/messages/peers.ts";
 
 /** The ends of the names under which peers introduce themselves, from a letter on that is rare and so quick to find. */
 const INFO = 'Info"';

@@ -1,22 +1,22 @@
 import { member } from "../../json/member.ts";
-import type { SeenMessage } from "./calls.ts";
-import { copyOf } from "../terminal/text.ts";
+import type { MessageHeader } from "../jsonrpc.ts";
+import type { PeerInfo } from "../metadata.ts";
 
 const META = "io.modelcontextprotocol/";
 const MAX_NAME = 200;
 
 /**
  * Who talks on a tape, as they introduce themselves: with `initialize`, or since MCP 2026-07-28 in the `_meta` of every
- * message. Foreign text, not escaped.
+ * message. Foreign text of at most 200 characters, not escaped.
  */
 export class Peers {
-  client: string | undefined;
-  server: string | undefined;
+  client: PeerInfo | undefined;
+  server: PeerInfo | undefined;
   /** The MCP revision that the two agreed on. */
   protocolVersion: string | undefined;
 
   /** Takes in the next message. Who was first to introduce himself counts. */
-  see({ header, message }: SeenMessage): void {
+  see({ header, message }: { readonly header: MessageHeader; readonly message: unknown }): void {
     if (header.kind === "request") {
       const params = member(message, "params");
       const meta = member(params, "_meta");
@@ -32,12 +32,19 @@ export class Peers {
   }
 }
 
-function implementation(value: unknown): string | undefined {
-  const name = text(member(value, "name"));
-  const version = text(member(value, "version"));
-  return name === undefined || version === undefined ? name : `${name} ${version}`;
+/** `everything 1.0.0` */
+export function peerText({ name, version }: PeerInfo): string {
+  return version == null ? name : `${name} ${version}`;
 }
 
+function implementation(value: unknown): PeerInfo | undefined {
+  const name = text(member(value, "name"));
+  const version = text(member(value, "version"));
+  return name === undefined ? undefined : version === undefined ? { name } : { name, version };
+}
+
+/** A slice would keep all of a long text in memory for as long as it lives. */
 function text(value: unknown): string | undefined {
-  return typeof value === "string" ? copyOf(value, MAX_NAME) : undefined;
+  if (typeof value !== "string") return undefined;
+  return value.length <= MAX_NAME ? value : [...value.slice(0, MAX_NAME)].join("");
 }
