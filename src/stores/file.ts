@@ -3,8 +3,9 @@ import { constants } from "node:fs";
 import { join, resolve } from "node:path";
 import { printable, TapeError } from "../errors.ts";
 import { codeOf, ioError } from "../sinks/file/file-error.ts";
-import { writerOf } from "../sinks/file/file-lock.ts";
+import { FileLock, writerOf } from "../sinks/file/file-lock.ts";
 import { markOf } from "../sinks/file/file-proof.ts";
+import type { FileStat } from "../sinks/file/file-handle.ts";
 import { type FileSystem, systemFiles } from "../sinks/file/file-system.ts";
 import { makeFolder, syncFolder } from "../sinks/file/file-folder.ts";
 import { fileSinkIn } from "../sinks/file/file.ts";
@@ -88,7 +89,7 @@ export function fileStoreIn(files: FileSystem, folder: string): TapeStore {
       }
     },
 
-    async *list(): AsyncGenerator<StoreEntry> {
+    async *list(wants = () => true): AsyncGenerator<StoreEntry> {
       let names: string[];
       try {
         names = await files.readdir(folder);
@@ -96,10 +97,10 @@ export function fileStoreIn(files: FileSystem, folder: string): TapeStore {
         return absent(error, `Cannot list ${printable(folder, 4096)}`);
       }
       for (const key of names) {
-        if (!KEY.test(key)) continue;
+        if (!KEY.test(key) || !wants(key)) continue;
         try {
-          const stat = await files.lstat(join(folder, key));
-          if (stat.isFile()) yield { key, size: stat.size, modifiedMs: stat.mtimeMs };
+          const stat = await files.lstat(`${folder}/${key}`);
+          if (stat.isFile()) yield entryOf(key, stat, files.now());
         } catch (error) {
           // Deleted since the folder was read.
           absent(error, `Cannot look up ${key}`);
@@ -108,14 +109,14 @@ export function fileStoreIn(files: FileSystem, folder: string): TapeStore {
     },
 
     async delete(key) {
-      try {
-        const path = pathOf(key);
-        await files.unlink(path);
-        await files.unlink(markOf(path)).catch(() => {});
-        return true;
-      } catch (error) {
-        return absent(error, `Cannot delete ${key}`) ?? false;
-      }
+      const path = pathOf(key);
+      const wasThere = await files.unlink(path).then(
+        () => true,
+        (error) => absent(error, `Cannot delete ${key}`) ?? false,
+      );
+      await files.unlink(markOf(path)).catch(() => {});
+      if (key.endsWith(".jsonl")) await removeDeadLock(files, path);
+      return wasThere;
     },
 
     writerOf: (key) => writerOf(pathOf(key), files),
@@ -132,9 +133,28 @@ export function fileStoreIn(files: FileSystem, folder: string): TapeStore {
   });
 }
 
+/** Times of files are no finer than this, on the coarsest file system. */
+const TIME_GRAIN_MS = 2_000;
+
+function entryOf(key: string, { dev, ino, size, mtimeMs, ctimeMs = mtimeMs }: FileStat, nowMs: number): StoreEntry {
+  // Two changes in a row may have the same time.
+  const isOld = Math.max(mtimeMs, ctimeMs) < nowMs - TIME_GRAIN_MS;
+  // The time of the last change of any kind is one that nobody can set.
+  return { key, size, modifiedMs: mtimeMs, version: isOld ? `${dev}.${ino}.${size}.${mtimeMs}.${ctimeMs}` : undefined };
+}
+
 /** Undefined for a file that is not there; any other error is thrown. */
 function absent(error: unknown, what: string): undefined {
   if (codeOf(error) !== "ENOENT") throw ioError(what, error);
+}
+
+/** The lock of a writer that has died stays beside a tape for the next one to find, and there is none any more. */
+async function removeDeadLock(files: FileSystem, path: string): Promise<void> {
+  try {
+    if (await writerOf(path, files) === "gone") await (await FileLock.acquire(`${path}.lock`, path, files)).release();
+  } catch {
+    // Somebody has taken it, or it cannot be removed: it says of nothing that it is written.
+  }
 }
 
 async function writeSynced(files: FileSystem, path: string, bytes: Uint8Array): Promise<void> {

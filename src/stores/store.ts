@@ -12,6 +12,11 @@ export interface StoreEntry {
   readonly size: number;
   /** When it last changed, in milliseconds since 1970. */
   readonly modifiedMs: number;
+  /**
+   * Tells this content from any other that was or will be there: where it is the same, so is the content. For who keeps what
+   * was found out about it. A store that cannot tell leaves it out, and so does one while the next change might not show.
+   */
+  readonly version?: string | undefined;
 }
 
 /**
@@ -34,8 +39,13 @@ export interface TapeStore {
   get(key: string): Promise<Bytes | undefined>;
   /** Puts a small object in the place of an old one: readers see the old or the new, never a mixture. */
   put(key: string, bytes: Uint8Array): Promise<void>;
-  /** All keys, in no particular order. */
-  list(): AsyncIterable<StoreEntry>;
+  /**
+   * All keys, in no particular order.
+   *
+   * @param wants asked of every key, for who wants only some and would wait for the others in vain; a store may list them
+   * all the same
+   */
+  list(wants?: (key: string) => boolean): AsyncIterable<StoreEntry>;
   /** Deletes a key; false if there was none. */
   delete(key: string): Promise<boolean>;
   /**

@@ -1,13 +1,13 @@
 import { checkOptions, type OptionNames } from "../arguments.ts";
-import { TapeError } from "../errors.ts";
-import { parseMetadata, type TapeMetadata } from "../records/metadata.ts";
+import { isTapeError, TapeError } from "../errors.ts";
+import type { TapeMetadata } from "../records/metadata.ts";
 import type { TapeRecord } from "../records/record.ts";
 import { checkStore, type TapeStore } from "../stores/store.ts";
 import { checkTapeId, tapeKeys } from "../records/tape-id.ts";
+import type { TapeSink } from "../streams/sink.ts";
 import type { FollowOptions } from "./read/following.ts";
+import { listedTape, tapesIn, withEach } from "./listed-tape.ts";
 import { type ReaderOptions, StreamingTapeReader } from "./read/reader.ts";
-import { readTapeEnd } from "./read/tape-end.ts";
-import { tapeState } from "./read/tape-state.ts";
 import { StreamingTapeWriter } from "./write/writer.ts";
 import type { TapeDescription, WriterOptions } from "./write/writer-options.ts";
 
@@ -22,7 +22,8 @@ const FOLLOW_OPTIONS: OptionNames<FollowTapeOptions> = {
   onInterrupted: true,
 };
 
-const TAPE_KEY = /^([A-Za-z0-9_-]{1,128})\.jsonl$/;
+/** So many tapes are looked at together: more would only wait for the disk, and hold more files open. */
+const AT_ONCE = 32;
 
 /**
  * The tapes of a store: those of this process and those of any other.
@@ -95,70 +96,61 @@ export class TapeManager {
   }
 
   /**
-   * The metadata of all tapes, newest first. Of a tape without readable metadata only what its init record says. One whose
-   * writer has died says that it is still `recording`: here its status is `interrupted`, and its end tells its statistics.
+   * The metadata of all tapes, newest first. Of a tape without readable metadata only what its init record says. The status
+   * is corrected by what can be seen: `interrupted` is a tape whose writer has died and could not say so, and its end tells
+   * its statistics; `damaged` one whose end was cut off; `empty` one that was made and never written to.
    *
    * @throws {TapeError} code `io`
    */
   async list(): Promise<TapeMetadata[]> {
-    const tapes: TapeMetadata[] = [];
-    for await (const { key, size, modifiedMs } of this.#store.list()) {
-      const tapeId = TAPE_KEY.exec(key)?.[1];
-      if (tapeId === undefined) continue;
-      const stored = await this.#stored(tapeId) ?? await this.#fromInit(tapeId, modifiedMs);
-      const isInterrupted = await tapeState(this.#store, tapeId, stored) === "interrupted";
-      const known = isInterrupted ? { ...stored, ...await this.#endOf(key, size) } : stored;
-      tapes.push({ ...known, tape_id: tapeId, stats: { ...known.stats, file_size_bytes: size } });
-    }
-    return tapes.sort((a, b) => compare(b.created_at ?? "", a.created_at ?? "") || compare(b.tape_id, a.tape_id));
+    const listed = await withEach(await tapesIn(this.#store), AT_ONCE, (tape) => listedTape(this.#store, tape));
+    return listed.map(({ metadata }) => metadata)
+      .sort((a, b) => compare(b.created_at ?? "", a.created_at ?? "") || compare(b.tape_id, a.tape_id));
   }
 
   /**
-   * Deletes a tape and all that belongs to it.
+   * Deletes a tape and all that belongs to it. The tape goes first: where that is as far as it comes, what is left is no
+   * tape any more, and a second call deletes it.
    *
-   * @throws {TapeError} code `tape_not_found`, `locked` (it is being written), `invalid_argument`, `io`
+   * @throws {TapeError} code `tape_not_found`, `locked` (it is being written), `invalid_argument`, `io`: the tape is still
+   * there, or is gone and something that belonged to it is not, as the error says
    */
   async delete(tapeId: string): Promise<void> {
-    const keys = tapeKeys(checkTapeId(tapeId));
-    // Whoever may append may delete: this is how a tape that is being written is left alone.
-    const sink = await this.#store.openSink(keys.tape, { mode: "append" });
+    const { tape, meta, index, torn, dropped, draft, backup } = tapeKeys(checkTapeId(tapeId));
+    const keys = [tape, meta, index, torn, dropped, draft, backup];
+    let sink: TapeSink;
     try {
-      for (const key of [keys.tape, keys.meta, keys.index, keys.torn]) await this.#store.delete(key);
+      // Whoever may append may delete: this is how a tape that is being written is left alone.
+      sink = await this.#store.openSink(tape, { mode: "append" });
+    } catch (error) {
+      if (isTapeError(error, "tape_not_found") && await this.#deleteAll(tapeId, keys) > 0) return;
+      throw error;
+    }
+    try {
+      await this.#deleteAll(tapeId, keys);
     } finally {
       await sink.abort(new TapeError("closed", `The tape ${tapeId} was deleted`));
     }
   }
 
-  /** The status and the statistics of a tape whose writer could not put them any more. */
-  async #endOf(key: string, size: number): Promise<Pick<TapeMetadata, "status" | "stats">> {
-    try {
-      const { isFinalized, stats } = await readTapeEnd(this.#store, key, size);
-      return { status: isFinalized ? "finalized" : "interrupted", stats };
-    } catch {
-      // It was deleted since, or cannot be read: one tape must not hide the others.
-      return { status: "interrupted" };
+  /** Deletes the keys of a tape, and tells how many there were. The first one decides whether it is a tape. */
+  async #deleteAll(tapeId: string, keys: readonly string[]): Promise<number> {
+    const left: string[] = [];
+    let count = 0;
+    let cause: unknown;
+    for (const key of keys) {
+      try {
+        if (await this.#store.delete(key)) count++;
+      } catch (error) {
+        if (key === keys[0]) throw error;
+        left.push(key);
+        cause ??= error;
+      }
     }
-  }
-
-  async #stored(tapeId: string): Promise<TapeMetadata | undefined> {
-    const { meta } = tapeKeys(tapeId);
-    try {
-      const bytes = await this.#store.get(meta);
-      return bytes && parseMetadata(new TextDecoder().decode(bytes), meta);
-    } catch {
-      // One tape's broken hint must not hide the others.
-      return undefined;
-    }
-  }
-
-  async #fromInit(tapeId: string, modifiedMs: number): Promise<TapeMetadata> {
-    const unknown = { tape_id: tapeId, updated_at: new Date(modifiedMs).toISOString() };
-    try {
-      await using reader = await this.openForReading(tapeId);
-      return { ...unknown, created_at: reader.init.created_at };
-    } catch (error) {
-      return { ...unknown, status: { error: error instanceof Error ? error.message : String(error) } };
-    }
+    if (left.length === 0) return count;
+    const what = `it is gone, but ${left.join(", ")} ${left.length === 1 ? "is" : "are"} left`;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new TapeError("io", `Cannot delete all of tape ${tapeId}: ${what} (${why})`, { cause });
   }
 }
 

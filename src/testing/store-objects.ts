@@ -77,6 +77,15 @@ export const objects: readonly StoreCheck[] = [
     assert.equal(await keys(other), ["Z_9-a.index", "demo.jsonl", "demo.meta.json"]);
   }),
 
+  check("list() names at least the keys that somebody wants", async ({ store, other }) => {
+    await store.put("a.meta.json", bytes("{}"));
+    await store.put("a.jsonl", bytes("1\n"));
+    await store.put("b.jsonl", bytes("22\n"));
+    const sizes = new Map<string, number>();
+    for await (const { key, size } of other.list((key) => key.startsWith("b."))) sizes.set(key, size);
+    assert.is(sizes.get("b.jsonl"), 3);
+  }),
+
   check("list() can be left early, and again be read", async ({ store }) => {
     for (const key of ["a.jsonl", "b.jsonl", "c.jsonl"]) await store.put(key, bytes(key));
     for await (const entry of store.list()) {

@@ -1,9 +1,12 @@
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { TapeError } from "../../src/errors.ts";
 import type { TapeMetadata } from "../../src/records/metadata.ts";
 import { fileStore } from "../../src/stores/file.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
+import type { TapeStore } from "../../src/stores/store.ts";
 import { TapeManager } from "../../src/tape/manager.ts";
 import { Child } from "../helpers/child.ts";
 import { inScratch } from "../helpers/scratch.ts";
@@ -87,9 +90,11 @@ test("list() names every tape, newest first, whatever stands beside it", async (
   assert.is((byId.get(uuid) as unknown as { checksum: null }).checksum, null);
   assert.equal(short(byId.get("wrong-metadata")!), ["wrong-metadata", "mine", null, null]);
   assert.equal(byId.get("null-metadata")?.status, { error: "x" });
-  for (const id of ["empty", "no-tape"]) {
-    assert.match((byId.get(id)?.status as { error: string }).error, /^Cannot read .* must be an init record, but /);
-  }
+  assert.match(
+    (byId.get("no-tape")?.status as { error: string }).error,
+    /^Cannot read .* must be an init record, but /,
+  );
+  assert.is(byId.get("empty")?.status, "empty");
 });
 
 test("list() sorts tapes of the same moment by their ids", async () => {
@@ -103,12 +108,17 @@ test("delete() takes a tape and all that belongs to it, and nothing else", async
   const manager = new TapeManager(store);
   for (const id of ["demo", "demo2"]) {
     await putTape(store, id, initLine(id));
-    for (const ending of ["meta.json", "index", "torn"]) await store.put(`${id}.${ending}`, utf8.encode("x"));
+    for (const ending of ["meta.json", "index", "torn", "dropped", "jsonl.draft", "jsonl.bak"]) {
+      await store.put(`${id}.${ending}`, utf8.encode("x"));
+    }
   }
   await manager.delete("demo");
   assert.equal((await collect(store.list())).map(({ key }) => key).sort(), [
+    "demo2.dropped",
     "demo2.index",
     "demo2.jsonl",
+    "demo2.jsonl.bak",
+    "demo2.jsonl.draft",
     "demo2.meta.json",
     "demo2.torn",
   ]);
@@ -116,6 +126,87 @@ test("delete() takes a tape and all that belongs to it, and nothing else", async
   assert.match(error.message, /demo\.jsonl/);
   for (const id of ["", "../demo2", "demo2.jsonl", "*"]) await rejection(manager.delete(id), "invalid_argument");
   assert.is(await textOf(store, "demo2.jsonl"), initLine("demo2"));
+});
+
+test("delete() leaves nothing that looks like a tape, wherever it breaks off, and goes on when it is called again", async () => {
+  for (const broken of ["demo.jsonl", "demo.meta.json", "demo.index"]) {
+    const inner = memoryStore();
+    await putTape(inner, "demo", initLine("demo"));
+    for (const ending of ["meta.json", "index", "torn"]) await inner.put(`demo.${ending}`, utf8.encode("x"));
+    const isBroken = (key: string) => key === broken;
+    const failing = {
+      ...inner,
+      delete: (key: string) =>
+        isBroken(key) ? Promise.reject(new TapeError("io", "the disk fails")) : inner.delete(key),
+    };
+    const error = await rejection(new TapeManager(failing).delete("demo"), "io");
+    const left = (await collect(inner.list())).map(({ key }) => key);
+    if (broken === "demo.jsonl") assert.is(left.length, 4, "the tape is still there, and so is all else");
+    else {
+      assert.equal(left, [broken]);
+      assert.match(
+        error.message,
+        /^Cannot delete all of tape demo: it is gone, but demo\.[a-z.]+ is left \(the disk fails\)$/,
+      );
+      assert.equal(await new TapeManager(inner).list(), []);
+    }
+    await new TapeManager(inner).delete("demo");
+    assert.equal(await collect(inner.list()), []);
+    await rejection(new TapeManager(inner).delete("demo"), "tape_not_found");
+  }
+});
+
+test("delete() removes what a killed writer has left beside its tape, also where that is all there is", async () => {
+  await inScratch(async (folder) => {
+    await using child = new Child("tape-child.ts", []);
+    assert.is(await child.line(), "ready");
+    child.tell(`create ${folder} killed`);
+    assert.is(await child.line(), "done");
+    await child.kill();
+    await rm(join(folder, "killed.jsonl"));
+    await new TapeManager(fileStore(folder)).delete("killed");
+    assert.equal(await readdir(folder), []);
+  });
+});
+
+test("list() tells a tape whose end was cut off from one that says less than it has", async () => {
+  const store = memoryStore();
+  const manager = new TapeManager(store);
+  const writer = await manager.startRecording("s", {}, { checkpointEveryFrames: 1 });
+  for (const id of [1, 2, 3]) await writer.writeFrame(request(id));
+  const { tape_id: id } = await writer.finalize();
+  const text = await textOf(store, `${id}.jsonl`);
+  const statusOf = async (content: string) => {
+    await putTape(store, id, content);
+    const [tape] = await manager.list();
+    return [tape!.status, tape!.stats!.file_size_bytes];
+  };
+  assert.equal(await statusOf(text), ["finalized", text.length]);
+  assert.equal(await statusOf(text + text), ["finalized", 2 * text.length]);
+  assert.equal(await statusOf(text.slice(0, -20)), ["damaged", text.length - 20]);
+  assert.equal(await statusOf(""), ["damaged", 0]);
+  // Shorter than the metadata say, and whole: somebody has repaired it.
+  const last = text.trimEnd().split("\n").at(-1)!;
+  assert.equal(await statusOf(`${initLine(id)}${last}\n`), ["finalized", initLine(id).length + last.length + 1]);
+});
+
+test("list() looks at few tapes at a time, and at all of them", async () => {
+  const inner = memoryStore();
+  for (let at = 0; at < 200; at++) await putTape(inner, `t${at}`, initLine(`t${at}`));
+  let open = 0;
+  let most = 0;
+  const store: TapeStore = {
+    ...inner,
+    async get(key) {
+      most = Math.max(most, ++open);
+      await new Promise((resolve) => setTimeout(resolve));
+      open--;
+      return await inner.get(key);
+    },
+  };
+  for (let at = 0; at < 200; at++) await inner.put(`t${at}.meta.json`, utf8.encode(`{"tape_id":"t${at}"}`));
+  assert.is((await new TapeManager(store).list()).length, 200);
+  assert.is(most, 32);
 });
 
 test("delete() refuses a tape that is being written, and lets the writer go on", async () => {
