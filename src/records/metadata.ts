@@ -191,6 +191,8 @@ export interface TapeMetadata {
   stats?: TapeStats | null | undefined;
   /** Latencies and throughput so far. */
   performance?: TapePerformance | null | undefined;
+  /** The tapes that this one was made of, as its init record says. */
+  derived_from?: unknown;
 }
 
 /**

@@ -2,6 +2,7 @@ import { explainIssue, type MessageCounts, type StreamClosed, type TapeStats } f
 import type {
   CheckpointRecord,
   CorrelationRecord,
+  DerivedFrom,
   EndRecord,
   FrameEnv,
   FrameFlags,
@@ -10,6 +11,7 @@ import type {
   InitRecord,
   LogRecord,
   MessageEnvelope,
+  RecordOrigin,
   TapeRecord,
   TransportMetadata,
 } from "./record.ts";
@@ -111,7 +113,7 @@ function hasOwnFields(value: object): boolean {
 function isFrame(frame: Unchecked<FrameRecord>): boolean {
   return isCount(frame.seq) && isCount(frame.ts) && isDirection(frame.dir) && isEnv(frame.env) &&
     isOptionalCount(frame.ts_us) && isOptionalObject(frame.action) && isOptionalTransport(frame.transport) &&
-    isOptionalString(frame.correlation_id) && isOptionalFlags(frame.flags);
+    isOptionalString(frame.correlation_id) && isOptionalFlags(frame.flags) && isOptionalOrigin(frame.origin);
 }
 
 function isEnv(env: unknown): boolean {
@@ -125,7 +127,28 @@ function isEnv(env: unknown): boolean {
 function isInit(init: Unchecked<InitRecord>): boolean {
   return typeof init.version === "string" && typeof init.tape_id === "string" && typeof init.session_id === "string" &&
     typeof init.created_at === "string" && isOptionalString(init.protocol_version) &&
-    isOptionalCount(init.max_line_bytes);
+    isOptionalCount(init.max_line_bytes) && isOptionalDerivedFrom(init.derived_from);
+}
+
+function isOptionalDerivedFrom(value: unknown): boolean {
+  if (isNullish(value)) return true;
+  if (!Array.isArray(value)) return false;
+  for (const item of value) if (!isDerivedFrom(item)) return false;
+  return true;
+}
+
+function isDerivedFrom(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { tape_id, session_id, created_at, offset_ms, by, query } = value as Unchecked<DerivedFrom>;
+  return typeof tape_id === "string" && isOptionalString(session_id) && isOptionalString(created_at) &&
+    isOptionalCount(offset_ms) && isOptionalString(by) && isOptionalString(query);
+}
+
+function isOptionalOrigin(value: unknown): boolean {
+  if (isNullish(value)) return true;
+  if (!isObject(value)) return false;
+  const { tape, seq, ts, origin } = value as Unchecked<RecordOrigin>;
+  return isOptionalCount(tape) && isOptionalCount(seq) && isOptionalCount(ts) && isOptionalObject(origin);
 }
 
 function isCorrelation(correlation: Unchecked<CorrelationRecord>): boolean {
@@ -146,16 +169,19 @@ function isCheckpoint(checkpoint: Unchecked<CheckpointRecord>): boolean {
 function isGap(gap: Unchecked<GapRecord>): boolean {
   return isCount(gap.ts) && isOptionalCount(gap.from_seq) && isOptionalCount(gap.to_seq) && isCount(gap.count) &&
     isOptionalString(gap.reason) && (isNullish(gap.dir) || isDirection(gap.dir)) && isOptionalKey(gap.id) &&
-    isOptionalString(gap.method) && isOptionalCount(gap.length) && isOptionalFlags(gap.flags);
+    isOptionalString(gap.method) && isOptionalCount(gap.length) && isOptionalFlags(gap.flags) &&
+    isOptionalOrigin(gap.origin);
 }
 
 function isLog(log: Unchecked<LogRecord>): boolean {
-  return isCount(log.ts) && typeof log.stream === "string" && typeof log.text === "string";
+  return isCount(log.ts) && typeof log.stream === "string" && typeof log.text === "string" &&
+    isOptionalOrigin(log.origin);
 }
 
 function isEnd(end: Unchecked<EndRecord>): boolean {
   return isCount(end.ts) && isOptionalCount(end.exit_code) && isOptionalString(end.signal) &&
-    isOptionalCount(end.exit_ts) && isOptionalString(end.error) && isOptionalClosed(end.closed);
+    isOptionalCount(end.exit_ts) && isOptionalString(end.error) && isOptionalClosed(end.closed) &&
+    isOptionalOrigin(end.origin);
 }
 
 function isOptionalClosed(value: unknown): boolean {

@@ -3,6 +3,7 @@ import { CountSchema, jsonObject, SessionEndEntries, TapeStatsSchema } from "./m
 import type {
   CheckpointRecord,
   CorrelationRecord,
+  DerivedFrom,
   Direction,
   EndRecord,
   FrameEnv,
@@ -15,6 +16,7 @@ import type {
   LogRecord,
   MessageEnvelope,
   RawEnvelope,
+  RecordOrigin,
   TapeRecord,
   TransportMetadata,
   UnknownRecord,
@@ -112,6 +114,25 @@ export const FrameEnvSchema: v.GenericSchema<unknown, FrameEnv> = jsonObject(
   'Expected a "message", or "raw" text',
 );
 
+/** Schema of {@linkcode DerivedFrom}. What stands further back is not looked into. */
+export const DerivedFromSchema: v.GenericSchema<unknown, DerivedFrom> = jsonObject({
+  tape_id: v.string(),
+  session_id: TextSchema,
+  created_at: TextSchema,
+  offset_ms: OptionalCountSchema,
+  by: TextSchema,
+  query: TextSchema,
+  derived_from: v.optional(v.unknown()),
+});
+
+/** Schema of {@linkcode RecordOrigin}. What stands further back is not looked into. */
+export const RecordOriginSchema: v.GenericSchema<unknown, RecordOrigin> = jsonObject({
+  tape: OptionalCountSchema,
+  seq: OptionalCountSchema,
+  ts: OptionalCountSchema,
+  origin: v.nullish(jsonObject({})),
+});
+
 /** Schema of {@linkcode InitRecord}. */
 export const InitRecordSchema: v.GenericSchema<unknown, InitRecord> = record({
   type: v.literal("init"),
@@ -121,6 +142,7 @@ export const InitRecordSchema: v.GenericSchema<unknown, InitRecord> = record({
   created_at: v.string(),
   protocol_version: TextSchema,
   max_line_bytes: OptionalCountSchema,
+  derived_from: v.nullish(v.array(DerivedFromSchema)),
 });
 
 /** Schema of {@linkcode FrameRecord}. */
@@ -135,6 +157,7 @@ export const FrameRecordSchema: v.GenericSchema<unknown, FrameRecord> = record({
   transport: v.nullish(TransportMetadataSchema),
   correlation_id: TextSchema,
   flags: v.nullish(FrameFlagsSchema),
+  origin: v.nullish(RecordOriginSchema),
 });
 
 /** Schema of {@linkcode CorrelationRecord}. */
@@ -176,6 +199,7 @@ export const GapRecordSchema: v.GenericSchema<unknown, GapRecord> = record({
   method: TextSchema,
   length: OptionalCountSchema,
   flags: v.nullish(FrameFlagsSchema),
+  origin: v.nullish(RecordOriginSchema),
 });
 
 /** Schema of {@linkcode LogRecord}. */
@@ -184,6 +208,7 @@ export const LogRecordSchema: v.GenericSchema<unknown, LogRecord> = record({
   ts: CountSchema,
   stream: v.string(),
   text: v.string(),
+  origin: v.nullish(RecordOriginSchema),
 });
 
 /** Schema of {@linkcode EndRecord}. */
@@ -191,6 +216,7 @@ export const EndRecordSchema: v.GenericSchema<unknown, EndRecord> = record({
   ...SessionEndEntries,
   type: v.literal("end"),
   ts: CountSchema,
+  origin: v.nullish(RecordOriginSchema),
 });
 
 /** Schema of {@linkcode UnknownRecord}. */

@@ -7,6 +7,36 @@ import type { SessionEnd, TapeStats } from "./metadata.ts";
 /** Which way a message went. */
 export type Direction = "client_to_server" | "server_to_client";
 
+/** A tape that another one was made of. */
+export interface DerivedFrom {
+  /** Its id. */
+  tape_id: string;
+  /** The session that it holds. */
+  session_id?: string | null | undefined;
+  /** When it was started, ISO 8601. */
+  created_at?: string | null | undefined;
+  /** Milliseconds that were added to its times; left out where that is 0. */
+  offset_ms?: number | null | undefined;
+  /** What was done: `filter`, `cut`, `merge` … */
+  by?: string | null | undefined;
+  /** What was asked for, where that was not all of it. */
+  query?: string | null | undefined;
+  /** What that tape was made of in its turn, as it says itself. */
+  derived_from?: unknown;
+}
+
+/** Where a record stood on a tape that this one was made of. */
+export interface RecordOrigin {
+  /** Which of the tapes in `derived_from`, counted from 0; left out where there is only one. */
+  tape?: number | null | undefined;
+  /** Its number there, of a frame. */
+  seq?: number | null | undefined;
+  /** Its `ts` there, where that is another than `ts` here less the `offset_ms` of its tape. */
+  ts?: number | null | undefined;
+  /** The origin that it had there. */
+  origin?: object | null | undefined;
+}
+
 /** First line of a tape: whose tape this is. */
 export interface InitRecord {
   /** Always `init`. */
@@ -23,6 +53,8 @@ export interface InitRecord {
   protocol_version?: string | null | undefined;
   /** The longest line of this tape, in bytes; left out where that is no more than 10 MiB. */
   max_line_bytes?: number | null | undefined;
+  /** The tapes that this one was made of; left out of one that was recorded. */
+  derived_from?: DerivedFrom[] | null | undefined;
 }
 
 /** What stands in a frame: a message, or the text on the wire that was none. */
@@ -117,6 +149,8 @@ export interface FrameRecord {
   correlation_id?: string | null | undefined;
   /** What the frame is, known without looking into its message. */
   flags?: FrameFlags | null | undefined;
+  /** Where it comes from, on a tape that was made of others. */
+  origin?: RecordOrigin | null | undefined;
 }
 
 /** How a request ended. A status that is not known here comes from a newer writer and is passed on. */
@@ -200,6 +234,8 @@ export interface GapRecord extends LostMessage {
   count: number;
   /** Why, for people. */
   reason?: string | null | undefined;
+  /** Where it comes from, on a tape that was made of several. */
+  origin?: RecordOrigin | null | undefined;
 }
 
 /** What the recorded program said beside the protocol. */
@@ -212,6 +248,8 @@ export interface LogRecord {
   stream: string;
   /** A line, without its line ending. */
   text: string;
+  /** Where it comes from, on a tape that was made of several. */
+  origin?: RecordOrigin | null | undefined;
 }
 
 /** How the session has ended. Behind it stands the final checkpoint, and more only where the tape was gone on with. */
@@ -220,6 +258,8 @@ export interface EndRecord extends SessionEnd {
   type: "end";
   /** Milliseconds since the tape started. */
   ts: number;
+  /** Where it comes from, on a tape that was made of several. */
+  origin?: RecordOrigin | null | undefined;
 }
 
 // Erased like every `declare`. An enum, because the compiler narrows a union by a string that is an enum and gives up

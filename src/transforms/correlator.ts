@@ -17,6 +17,7 @@ import type {
   GapRecord,
   TapeRecord,
 } from "../records/record.ts";
+import { originScope } from "../records/origin.ts";
 import { exactMessage } from "../records/recorded-text.ts";
 import { type Stage, stage } from "../streams/stage.ts";
 import type { Emit } from "../streams/stage-spec.ts";
@@ -49,7 +50,8 @@ const OPTIONS: OptionNames<CorrelatorOptions> = { timeoutMs: true, maxPending: t
  * Matches answers to requests. Every answered request is followed by a `correlation` record behind the frame of its
  * answer, and both frames get the same `correlation_id` and their `flags`.
  *
- * Ids are compared per connection and per sender, by type and text: `1` and `"1"` differ. The messages of a batch are
+ * Ids are compared per connection and per sender, by type and text: `1` and `"1"` differ; on a tape that was made of several,
+ * those of each are its own. The messages of a batch are
  * taken one by one. A request that was cancelled (MCP's `notifications/cancelled`) is reported as `cancelled` when its
  * answer comes or the stream ends; one that is never answered as `timeout`, or as `orphan` at the end. An answer to
  * nothing that was asked passes through without a correlation. Memory is bounded by `maxPending`.
@@ -293,7 +295,8 @@ function requestKey(frame: FrameRecord, sender: Direction, idKey: string | undef
 
 function scopeOf(frame: FrameRecord): string {
   const http = frame.transport?.http;
-  return http == null ? "" : JSON.stringify([http.connection, http.exchange]);
+  const tape = frame.origin == null ? "" : originScope(frame.origin);
+  return http == null ? tape : tape + JSON.stringify([http.connection, http.exchange]);
 }
 
 /** A request goes on in an exchange of its own, under a new id: it is known by its method and what it echoes. */
@@ -302,5 +305,6 @@ function continuationKey(
   method: string | undefined,
   state: { readonly requestState?: string | undefined },
 ): string {
-  return JSON.stringify([frame.transport?.http?.connection, frame.dir, method, state.requestState]);
+  const tape = originScope(frame.origin);
+  return JSON.stringify([tape, frame.transport?.http?.connection, frame.dir, method, state.requestState]);
 }

@@ -37,6 +37,10 @@ const full = [
   `{"type":"checkpoint","checkpoint_at":"${ISO}","seq":1,"stats":{"frame_count":2,"duration_ms":2,"file_size_bytes":` +
   `500,"last_sequence":1,"message_counts":{"client_to_server":1,"server_to_client":1},"error_count":0,` +
   `"correlation_count":1,"checkpoint_count":0,"lost_frame_count":0,"tool_error_count":0},"final":true}`,
+  `{"type":"init","version":"2.0","tape_id":"t","session_id":"s","created_at":"${ISO}","derived_from":[{"tape_id":"a",` +
+  `"session_id":"s","created_at":"${ISO}","offset_ms":5,"by":"cut","query":"seq:1..2","derived_from":[{"tape_id":"b"}]}]}`,
+  `{"type":"frame","seq":0,"ts":1,"dir":"client_to_server","origin":{"tape":1,"seq":7,"ts":0,"origin":{"seq":3}},"env":` +
+  `{"message":0}}`,
   `{"type":"gap","ts":3,"from_seq":2,"to_seq":4,"count":3,"reason":"disk full"}`,
   `{"type":"gap","ts":3,"from_seq":2,"to_seq":2,"count":1,"dir":"server_to_client","id":"a","method":"m","length":9,` +
   `"flags":{"is_error":true}}`,
@@ -63,6 +67,9 @@ const older = [
   `"rtt_ms":null,"status":"abandoned"}`,
   `{"type":"checkpoint","checkpoint_at":1760000000000,"seq":null,"stats":{}}`,
   `{"type":"checkpoint","checkpoint_at":"${ISO}","stats":{"frame_count":null,"message_counts":null}}`,
+  `{"type":"init","version":"2.0","tape_id":"t","session_id":"s","created_at":"${ISO}","derived_from":null}`,
+  `{"type":"frame","seq":0,"ts":1,"dir":"client_to_server","origin":{"tape":null,"seq":null,"more":[]},"env":{"raw":""}}`,
+  `{"type":"log","ts":4,"stream":"stderr","text":"","origin":{"tape":1}}`,
   `{"type":"gap","ts":3,"from_seq":null,"to_seq":null,"count":3,"reason":null}`,
   `{"type":"end","ts":0}`,
   `{"type":"end","ts":0,"exit_code":null,"signal":null,"exit_ts":null,"error":null,"closed":null}`,
@@ -188,6 +195,9 @@ test("isTapeRecord() refuses what is no record", () => {
     { type: "gap", ts: 0, count: 1, length: -1 },
     { type: "gap", ts: 0, count: 1, flags: 1 },
     { type: "init", version: "2.0", tape_id: "t", session_id: "s", created_at: "x", max_line_bytes: 1.5 },
+    { type: "init", version: "2.0", tape_id: "t", session_id: "s", created_at: "x", derived_from: {} },
+    { type: "init", version: "2.0", tape_id: "t", session_id: "s", created_at: "x", derived_from: [{}] },
+    { type: "init", version: "2.0", tape_id: "t", session_id: "s", created_at: "x", derived_from: [null] },
     { type: "log", ts: 0, text: "x" },
     { type: "log", ts: 0, stream: "stderr" },
   ];

@@ -1,4 +1,5 @@
 import { OldestFirst } from "../../oldest-first.ts";
+import { originScope } from "../../records/origin.ts";
 import type { CorrelationRecord, Direction, FrameRecord, GapRecord } from "../../records/record.ts";
 import { copyOf } from "../terminal/text.ts";
 import type { SeenFrame, SeenMessage } from "./calls.ts";
@@ -158,7 +159,7 @@ function other(dir: Direction): Direction {
 }
 
 /** Ids are unique per sender within a connection; over HTTP within one exchange. */
-function keyOf({ transport }: FrameRecord, sender: Direction, idKey: string): string {
+function keyOf({ transport, origin }: FrameRecord, sender: Direction, idKey: string): string {
   const { connection, exchange } = transport?.http ?? {};
-  return `${sender} ${JSON.stringify([connection, exchange])} ${idKey}`;
+  return `${sender} ${originScope(origin)}${JSON.stringify([connection, exchange])} ${idKey}`;
 }
