@@ -2,6 +2,7 @@ import type { JsonShape, JsonType } from "../json/json-shape.ts";
 import { elementSpans, valueSpan } from "../json/json-span.ts";
 import { jsonText } from "../json/json-text.ts";
 import { VerbatimJson } from "../json/verbatim-json.ts";
+import type { RecordOrigin } from "./record.ts";
 
 /** What a message is to JSON-RPC; `invalid` is JSON that is no message, and text that is no JSON. */
 export type MessageKind = "request" | "notification" | "response" | "batch" | "invalid";
@@ -169,6 +170,35 @@ function resultMember(response: unknown, name: "isError" | "resultType"): unknow
 /** Whether the result of a value is an object that `JSON.stringify` asks what to write. */
 function hasOwnSpelling({ result }: { readonly result?: unknown }): boolean {
   return typeof (result as { readonly toJSON?: unknown } | null | undefined)?.toJSON === "function";
+}
+
+/** It is looked no further back: who makes a tape of a tape of a tape knows what he does. */
+const MAX_ORIGINS = 16;
+
+/**
+ * Which of the tapes that a tape was made of a record comes from, as a text; empty where there is only one. Ids of messages
+ * mean something within each only.
+ */
+export function originScope(origin: RecordOrigin | null | undefined): string {
+  let scope = "";
+  for (let depth = 0; origin != null && depth < MAX_ORIGINS; depth++) {
+    if (typeof origin.tape === "number") scope += `@${origin.tape}`;
+    origin = origin.origin as RecordOrigin | null | undefined;
+  }
+  return scope;
+}
+
+/** What sets a session up, whichever revision of MCP it speaks: the handshake, and what there is to be called. */
+const SETUP_METHODS: ReadonlySet<string> = new Set([
+  "initialize",
+  "notifications/initialized",
+  "server/discover",
+  "tools/list",
+]);
+
+/** Whether a message of that method sets up a session (MCP). */
+export function isSetupMethod(method: string | undefined): boolean {
+  return method !== undefined && SETUP_METHODS.has(method);
 }
 
 const BATCH: MessageHeader = noMessage("batch", undefined);

@@ -6,6 +6,7 @@ import {
   inputRequiredState,
   isToolError,
   messageHeader,
+  originScope,
 } from "../records/jsonrpc.ts";
 import type { MessageHeader } from "../records/jsonrpc.ts";
 import { OldestFirst } from "../oldest-first.ts";
@@ -17,7 +18,6 @@ import type {
   GapRecord,
   TapeRecord,
 } from "../records/record.ts";
-import { originScope } from "../records/origin.ts";
 import { exactMessage } from "../records/recorded-text.ts";
 import { type Stage, stage } from "../streams/stage.ts";
 import type { Emit } from "../streams/stage-spec.ts";

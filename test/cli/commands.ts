@@ -1,14 +1,17 @@
-import { existsSync } from "node:fs";
+import { readdirSync } from "node:fs";
+import { basename } from "node:path";
 import type { Command } from "../../src/cli/command.ts";
 import { tapeline } from "./run-command.ts";
 
 const folder = new URL("../../src/cli/commands/", import.meta.url);
 
-/** A command by its name, from where docs/architecture.md puts it. */
+const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).map((path) => path.replaceAll("\\", "/"));
+
+/** A command by its name: its file is called as it is, and stands alone or in a folder with others. */
 async function load(name: string): Promise<Command> {
-  const file = [`${name}.ts`, `${name}/${name}.ts`].map((path) => new URL(path, folder)).find((url) => existsSync(url));
+  const file = files.find((path) => basename(path) === `${name}.ts`);
   if (file === undefined) throw new Error(`the command ${name} has no file`);
-  return (await import(file.href))[name];
+  return (await import(new URL(file, folder).href))[name];
 }
 
 /** What `tapeline --help` prints. */

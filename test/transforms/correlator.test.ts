@@ -13,7 +13,8 @@ import { parseRecord } from "../../src/transforms/parse-record.ts";
 import { collect } from "../helpers/streams.ts";
 
 /** A message and which way it goes, with whatever else is not the default. */
-interface Sent extends Partial<Pick<FrameRecord, "dir" | "ts" | "ts_us" | "transport" | "flags" | "correlation_id">> {
+interface Sent
+  extends Partial<Pick<FrameRecord, "dir" | "ts" | "ts_us" | "transport" | "flags" | "correlation_id" | "origin">> {
   readonly message: unknown;
 }
 
@@ -810,6 +811,26 @@ test("correlator() matches what belongs together in any session", async () => {
     fc.asyncProperty(fc.array(sent, { maxLength: 40 }), (session) => check(session, oracle(session))),
     { numRuns: 300, includeErrorInReport: true },
   );
+});
+
+test("correlator() keeps the ids of the tapes apart that a tape was made of", async () => {
+  const of = (tape: number) => ({ origin: { tape, seq: 0 } });
+  const nested = { origin: { tape: 0, seq: 0, origin: { tape: 1, seq: 0 } } };
+  const records = await correlated([
+    client(request(1), of(0)),
+    client(request(1), of(1)),
+    client(request(1), nested),
+    server(answer(1), of(1)),
+    server(answer(1), nested),
+    server(answer(1), of(0)),
+    client(request(2), { origin: { seq: 7 } }),
+    server(answer(2), { origin: { seq: 8 } }),
+  ]);
+  const pairs = records.flatMap((record) => record.type === "correlation" ? [[record.id, record.ambiguous]] : []);
+  assert.equal(pairs, [["corr-1-3", undefined], ["corr-2-4", undefined], ["corr-0-5", undefined], [
+    "corr-6-7",
+    undefined,
+  ]]);
 });
 
 test.run();

@@ -1,5 +1,5 @@
 import { OldestFirst } from "../../oldest-first.ts";
-import { originScope } from "../../records/origin.ts";
+import { originScope } from "../../records/jsonrpc.ts";
 import type { CorrelationRecord, Direction, FrameRecord, GapRecord } from "../../records/record.ts";
 import { copyOf } from "../terminal/text.ts";
 import type { SeenFrame, SeenMessage } from "./calls.ts";

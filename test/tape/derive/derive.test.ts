@@ -184,7 +184,7 @@ test("merged tapes come in the order of their times, and every record stays when
             source.map(({ ts_us }) => starts[at]! * 1000 + ts_us!),
           );
         }
-        const logs = (await recordsOf(store, "out")).filter(({ type }) => type === "log" || type === "note");
+        const logs = (await recordsOf(store, "out")).filter(({ type }) => ["log", "note"].includes(type));
         for (const record of logs) assert.type((record as { origin?: { tape?: number } }).origin!.tape, "number");
       },
     ),

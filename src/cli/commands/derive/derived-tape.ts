@@ -1,0 +1,265 @@
+import type { TapeError } from "../../../errors.ts";
+import type { TapeMetadata } from "../../../records/metadata.ts";
+import { newTapeId } from "../../../records/tape-id.ts";
+import { lineLimitOf } from "../../../stores/line-limit.ts";
+import type { Choice } from "../../../tape/derive/choice.ts";
+import { derive, type Derived, type DerivedSource } from "../../../tape/derive/derive.ts";
+import type { SourceOrder } from "../../../tape/derive/derived-init.ts";
+import { readTapeEnd } from "../../../tape/read/tape-end.ts";
+import { naming, type OpenedTape, openTape, tapeFolder } from "../../arguments/tape-argument.ts";
+import { type CommandIo, UsageError } from "../../command.ts";
+import { Interrupted } from "../../terminal/process-io.ts";
+import { Progress } from "../../terminal/progress.ts";
+import { asciiJson, escapeControls } from "../../terminal/text.ts";
+import { formatBytes, plural } from "../../terminal/units.ts";
+import { openOutput, type TapeOutput } from "./output.ts";
+
+/** The options that all commands have which make a tape. */
+export const OUTPUT_OPTIONS = {
+  output: { type: "string", short: "o" },
+  force: { type: "boolean" },
+  name: { type: "string" },
+  json: { type: "boolean" },
+  dir: { type: "string" },
+} as const;
+
+/** Their values. */
+export interface OutputValues {
+  readonly output?: string | undefined;
+  readonly force?: boolean | undefined;
+  readonly name?: string | undefined;
+  readonly json?: boolean | undefined;
+  readonly dir?: string | undefined;
+}
+
+/** How their help explains them. */
+export const OUTPUT_HELP = `  -o, --output OUT  the file of the new tape, or a folder for it; by default, or
+                    with -, it goes to stdout, without metadata
+  --force           replaces OUT if it is there; never a tape that is read
+  --name NAME       a name for the new tape
+  --json            what was done, as one JSON object on one line; with -o
+  --dir DIR         where tapes are kept; by default $TAPELINE_DIR or ./tapes
+`;
+
+/** How it explains the exit codes. */
+export const EXIT_HELP = `Exit codes:
+  0  done; what was not asked for is not counted as lost
+  1  failed; nothing is left of the new tape
+  2  wrong use, no such tape, or a file in the way
+  3  done, but a tape that was read is damaged or has gaps; stderr says so
+`;
+
+/** What a command makes a tape of, and how. */
+export interface Making {
+  /** Name of the command. */
+  readonly by: string;
+  readonly values: OutputValues;
+  readonly tapes: readonly OpenedTape[];
+  readonly order?: SourceOrder | undefined;
+  readonly choiceOf?: ((tape: OpenedTape) => Choice) | undefined;
+  /** What was asked for, as it is to stand on the tape. */
+  readonly query?: string | undefined;
+}
+
+/** So many of what is damaged are told one by one; of more there is a count. */
+const MAX_REPORTS = 20;
+
+/** Makes a tape, says what has become of it, and gives the exit code. */
+export async function makeTape(making: Making, io: CommandIo): Promise<number> {
+  const { by, values, tapes } = making;
+  const isPiped = values.output === undefined || values.output === "-";
+  if (values.json === true && isPiped) throw new UsageError("--json needs -o FILE: stdout is the tape");
+  const tapeId = newTapeId();
+  const output = await openOutput({ to: values.output, force: values.force === true }, tapeId, tapes, by, io);
+  let isDone = false;
+  try {
+    const made = await new TapeMaking(making, tapeId, io).run(output);
+    await output.finish(made.metadata);
+    isDone = true;
+    await made.tell(output.path);
+    if (io.signal.reason instanceof Interrupted) throw io.signal.reason;
+    return io.signal.aborted ? 0 : made.exitCode;
+  } finally {
+    if (!isDone) await output.discard();
+  }
+}
+
+/** Opens the tapes that are named; without a name, the latest. */
+export async function openTapes(
+  names: readonly string[],
+  values: OutputValues,
+  io: CommandIo,
+): Promise<readonly OpenedTape[]> {
+  const folder = tapeFolder(values.dir, io.env);
+  const tapes: OpenedTape[] = [];
+  for (const name of names) tapes.push(await openTape(name, folder));
+  return tapes;
+}
+
+/** What was made. */
+interface Made {
+  readonly metadata: TapeMetadata;
+  readonly exitCode: number;
+  /** Says so, on stdout where that is not the tape, and what was lost on stderr. */
+  tell(path: string | undefined): Promise<void>;
+}
+
+/** One tape, while it is made. */
+class TapeMaking {
+  readonly #making: Making;
+  readonly #tapeId: string;
+  readonly #io: CommandIo;
+  #damaged = 0;
+  readonly #notes: string[] = [];
+  readonly #losses: string[] = [];
+
+  constructor(making: Making, tapeId: string, io: CommandIo) {
+    this.#making = making;
+    this.#tapeId = tapeId;
+    this.#io = io;
+  }
+
+  async run(output: TapeOutput): Promise<Made> {
+    const { by, tapes, order, choiceOf } = this.#making;
+    const sources = new Map<DerivedSource, OpenedTape>();
+    for (const tape of tapes) sources.set(await this.#source(tape), tape);
+    const size = [...sources.keys()].reduce((sum, source) => sum + source.size, 0);
+    const progress = new Progress(size, this.#io);
+    const derived = await derive({
+      sources: [...sources.keys()],
+      order,
+      target: output,
+      tapeId: this.#tapeId,
+      by,
+      signal: this.#io.signal,
+      onError: (error, source) => this.#report(error, sources.get(source)!),
+      onProgress: (bytes) => progress.at(bytes),
+    }).finally(() => progress.clear());
+    await this.#note(derived, sources, choiceOf === undefined);
+    return {
+      metadata: metadataOf(derived, tapes, this.#making.values.name),
+      exitCode: this.#losses.length > 0 ? 3 : 0,
+      tell: (path) => this.#tell(path, derived, size),
+    };
+  }
+
+  async #source(tape: OpenedTape): Promise<DerivedSource> {
+    const { store, key, init } = tape;
+    const { order = "given", tapes, choiceOf, query } = this.#making;
+    const size = await naming(tape, async () => await store.size(key)) ?? 0;
+    const isBehind = order === "given" && tapes.length > 1;
+    return {
+      store,
+      key,
+      size,
+      init,
+      maxLineBytes: lineLimitOf(init),
+      name: init.tape_id,
+      choice: choiceOf?.(tape),
+      query,
+      durationMs: isBehind ? (await readTapeEnd(store, key, size)).stats.duration_ms ?? 0 : undefined,
+    };
+  }
+
+  /** Says at once what is damaged, as reading may take long. */
+  #report(error: TapeError, { path }: OpenedTape): void {
+    if (++this.#damaged > MAX_REPORTS) return;
+    const where = this.#making.tapes.length > 1 ? `${escapeControls(path)}: ` : "";
+    void this.#io.stderr.write(`tapeline: ${where}${escapeControls(error.message)}\n`);
+  }
+
+  async #note(derived: Derived, sources: ReadonlyMap<DerivedSource, OpenedTape>, isAll: boolean): Promise<void> {
+    const { stats, missingFrames, retimedFrames, leftCorrelations, wrongCorrelations, moved, unfinished } = derived;
+    const losses = this.#losses;
+    const notes = this.#notes;
+    if (this.#damaged > 0) losses.push(`${plural(this.#damaged, "damaged line")} left out`);
+    const told = (stats.lost_frame_count ?? 0) - missingFrames;
+    if (told > 0) losses.push(`${plural(told, "frame")} could not be recorded, as gap records say`);
+    if (missingFrames > 0) {
+      losses.push(`${plural(missingFrames, "frame")} missing, for which there is a gap record now`);
+    }
+    if (wrongCorrelations > 0) {
+      losses.push(`${plural(wrongCorrelations, "correlation")} left out that contradict the frames they name`);
+    }
+    if (leftCorrelations > 0) {
+      const text = `${plural(leftCorrelations, "correlation")} left out that name a frame which is not there`;
+      (isAll ? losses : notes).push(text);
+    }
+    for (const { source, error } of unfinished) {
+      const { path } = sources.get(source)!;
+      const name = escapeControls(path);
+      if (await source.store.writerOf?.(source.key) === "alive") {
+        notes.push(`${name} is being written: what came since is not in it`);
+      } else losses.push(`the last line of ${name}, at byte ${error.offset}, is torn`);
+    }
+    if (retimedFrames > 0) {
+      notes.push(`${plural(retimedFrames, "frame")} had times that go back; "origin" in them tells what they were`);
+    }
+    for (const { tape, why } of moved) {
+      const name = escapeControls([...sources.values()][tape]!.path);
+      notes.push(
+        why === "overlap"
+          ? `${name} starts before the tape before it has ended, and was moved behind it`
+          : `nobody knows when ${name} was started; it was put at the earliest time`,
+      );
+    }
+  }
+
+  async #tell(path: string | undefined, derived: Derived, readBytes: number): Promise<void> {
+    const { stderr, stdout, signal } = this.#io;
+    const name = path === undefined ? "the new tape" : escapeControls(path);
+    if (signal.aborted && !(signal.reason instanceof Interrupted)) return;
+    for (const note of this.#notes) await stderr.write(`tapeline: ${note}\n`);
+    if (this.#losses.length > 0) await stderr.write(`tapeline: ${name} is not complete: ${this.#losses.join("; ")}\n`);
+    if (derived.isInterrupted) {
+      await stderr.write(`tapeline: interrupted: ${name} is whole, and ends with what had been read by then\n`);
+    }
+    if (path === undefined) return;
+    if (this.#making.values.json === true) await stdout.write(`${asciiJson(this.#fields(path, derived))}\n`);
+    else {
+      const { frame_count, file_size_bytes } = derived.stats;
+      const from = `made of ${formatBytes(readBytes)} in ${plural(this.#making.tapes.length, "tape")}`;
+      await stdout.write(`${name}: ${plural(frame_count, "frame")}, ${formatBytes(file_size_bytes)}, ${from}\n`);
+    }
+  }
+
+  #fields(path: string, derived: Derived): object {
+    return {
+      tape_id: this.#tapeId,
+      path,
+      derived_from: derived.init.derived_from,
+      stats: derived.stats,
+      damaged_line_count: this.#damaged,
+      missing_frame_count: derived.missingFrames,
+      retimed_frame_count: derived.retimedFrames,
+      left_correlation_count: derived.leftCorrelations,
+      wrong_correlation_count: derived.wrongCorrelations,
+      is_interrupted: derived.isInterrupted,
+      is_complete: this.#losses.length === 0 && !derived.isInterrupted,
+    };
+  }
+}
+
+/** What stands beside the tape: what is known of its session stays, where there is only one. */
+export function metadataOf(derived: Derived, tapes: readonly OpenedTape[], name: string | undefined): TapeMetadata {
+  const { init, stats, performance, end } = derived;
+  const now = new Date().toISOString();
+  const [first] = tapes;
+  const { description, tags, transport, environment } = tapes.length === 1 ? first!.metadata ?? {} : {};
+  return {
+    tape_id: init.tape_id,
+    ...(name === undefined ? {} : { name }),
+    ...(description == null ? {} : { description }),
+    ...(tags == null ? {} : { tags }),
+    created_at: init.created_at,
+    updated_at: now,
+    finalized_at: now,
+    status: "finalized",
+    ...(end === undefined ? {} : { end }),
+    ...(transport == null ? {} : { transport }),
+    ...(environment == null ? {} : { environment }),
+    stats,
+    performance,
+    derived_from: init.derived_from,
+  };
+}

@@ -1,0 +1,129 @@
+import * as fs from "node:fs/promises";
+import { join } from "node:path";
+import { TapeError } from "../../../errors.ts";
+import { ioError } from "../../../sinks/file/file-error.ts";
+import { writerOf } from "../../../sinks/file/file-lock.ts";
+import { fileSink } from "../../../sinks/file/file.ts";
+import type { TapeMetadata } from "../../../records/metadata.ts";
+import type { LineTarget } from "../../../tape/derive/derived-output.ts";
+import { homePath } from "../../arguments/home-path.ts";
+import { pathInStore, pathStore } from "../../arguments/path-store.ts";
+import type { OpenedTape } from "../../arguments/tape-argument.ts";
+import { type CommandIo, UsageError } from "../../command.ts";
+import { escapeControls } from "../../terminal/text.ts";
+
+/** Where a tape goes that is being made. */
+export interface TapeOutput extends LineTarget {
+  /** The file; undefined for stdout. */
+  readonly path: string | undefined;
+  /** The tape is complete: it gets its name, and its metadata beside it. */
+  finish(metadata: TapeMetadata): Promise<void>;
+  /** It will not be complete: nothing of it is left. */
+  discard(): Promise<void>;
+}
+
+/** What the options of a command say of its output. */
+export interface OutputOptions {
+  /** `-o`: a file, a folder, or `-` for stdout, which is the default. */
+  readonly to: string | undefined;
+  /** Whether a file may be replaced. */
+  readonly force: boolean;
+}
+
+/**
+ * Opens what `-o` names.
+ *
+ * @param command its name, and what shows the same on a terminal, for who gave no file
+ * @throws {UsageError} it is there already, one of the tapes that are read, or a terminal
+ * @throws {TapeError} code `locked`, `io`
+ */
+export async function openOutput(
+  { to, force }: OutputOptions,
+  tapeId: string,
+  inputs: readonly Pick<OpenedTape, "path">[],
+  command: string,
+  io: CommandIo,
+): Promise<TapeOutput> {
+  if (to === "") throw new UsageError("-o needs a file, a folder, or - for stdout");
+  if (to !== undefined && to !== "-") return await openFile(homePath(to, io.env.HOME), force, tapeId, inputs);
+  if (io.isTty) {
+    throw new UsageError(
+      `Cannot write a tape to a terminal: say where with -o FILE, or pipe it; see "tapeline ${command} --help"`,
+    );
+  }
+  return {
+    path: undefined,
+    async append(chunks) {
+      // What was written may wait in the pipe, and the memory is used again.
+      for (const chunk of chunks) await io.stdout.write(chunk.slice());
+    },
+    finish: () => Promise.resolve(),
+    discard: () => Promise.resolve(),
+  };
+}
+
+async function openFile(
+  given: string,
+  force: boolean,
+  tapeId: string,
+  inputs: readonly Pick<OpenedTape, "path">[],
+): Promise<TapeOutput> {
+  const found = await stat(given);
+  const path = found?.isDirectory() || /[/\\]$/.test(given) ? join(given, `${tapeId}.jsonl`) : given;
+  const existing = path === given ? found : await stat(path);
+  if (existing === undefined) return await fileOutput(path, path);
+  const name = escapeControls(path);
+  for (const input of inputs) {
+    const other = await stat(input.path);
+    if (other?.dev === existing.dev && other.ino === existing.ino) {
+      throw new UsageError(`Cannot write ${name}: it is one of the tapes that are read`);
+    }
+  }
+  if (!existing.isFile()) throw new UsageError(`Cannot write ${name}: it is not a regular file; stdout can be piped`);
+  if (!force) throw new UsageError(`Cannot write ${name}: it is there already; --force replaces it`);
+  if (await writerOf(path) === "alive") throw new TapeError("locked", `Cannot replace ${name}: it is being written`);
+  // Until the new one is whole, the old one stays.
+  const draft = `${path}.draft`;
+  if (await writerOf(draft) === "alive") throw new TapeError("locked", `Cannot replace ${name}: somebody else does`);
+  await fs.rm(draft, { force: true });
+  return await fileOutput(path, draft);
+}
+
+async function fileOutput(path: string, written: string): Promise<TapeOutput> {
+  const sink = fileSink(written, { mode: "create" });
+  await sink.open();
+  return {
+    path,
+    append: (chunks) => sink.append(chunks),
+    async finish(metadata) {
+      await sink.close();
+      const name = escapeControls(path);
+      // The keys of what belongs to a tape begin with its id, whatever its file is called.
+      const id = "tape";
+      if (written !== path) {
+        for (const key of [`${id}.index`, `${id}.meta.json`]) {
+          await fs.rm(pathInStore(path, id)(key), { force: true });
+        }
+        await fs.rename(written, path).catch((error) => {
+          throw ioError(`Cannot replace ${name}`, error);
+        });
+      }
+      await pathStore(path, id).put(
+        `${id}.meta.json`,
+        new TextEncoder().encode(`${JSON.stringify(metadata, null, 2)}\n`),
+      );
+    },
+    async discard() {
+      await sink.abort().catch(() => {});
+      await fs.rm(written, { force: true });
+    },
+  };
+}
+
+async function stat(path: string): Promise<Awaited<ReturnType<typeof fs.stat>> | undefined> {
+  try {
+    return await fs.stat(path);
+  } catch {
+    return undefined;
+  }
+}
