@@ -76,6 +76,9 @@ export { DEFAULT_MAX_LINE_BYTES, lineSplit, type LineSplitOptions } from "./tran
 export { pace, type PaceOptions, type Timed } from "./transforms/pace.ts";
 export { parseRecord, type ParseRecordOptions } from "./transforms/parse-record.ts";
 export { stampFrames, type StampFramesOptions } from "./transforms/stamp-frames.ts";
+export { parseQuery, type Query } from "./query/query.ts";
+export { select } from "./query/select.ts";
+export type { SelectOptions } from "./query/match/plan.ts";
 export type { Durability } from "./tape/write/commit/group-commit.ts";
 export { type FollowTapeOptions, TapeManager } from "./tape/manager.ts";
 export type { FollowOptions } from "./tape/read/following.ts";

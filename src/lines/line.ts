@@ -1,6 +1,6 @@
 import { TapeError } from "../errors.ts";
 import { JsonBytes } from "../json/json-bytes.ts";
-import type { Direction } from "../records/record.ts";
+import type { Direction, TapeRecord } from "../records/record.ts";
 import { decodeStrictly } from "../utf8.ts";
 
 /** What the first bytes of a line say about it. Fields that a record of its type does not have are `undefined`. */
@@ -58,6 +58,14 @@ export interface Loan {
 export let lendLine: (line: TapeLine, loan: Loan) => void;
 /** Copies a line that is lent to `room`, from `at` on, and lets it go on there. It takes `length + 2` bytes at most. */
 export let keepLine: (line: TapeLine, room: Uint8Array, at: number) => void;
+/** Looks at a line's bytes where they lie. */
+export type LineLook<T> = (block: Uint8Array, start: number, end: number, loan: Loan | undefined) => T;
+/** Lets somebody look at a line's bytes, who keeps nothing of them when the call returns. */
+export let lookAt: <T>(line: TapeLine, look: LineLook<T>) => T;
+/** Notes the record that was parsed from a line, for the next one who parses it. */
+export let handOn: (line: TapeLine, record: TapeRecord) => void;
+/** Takes the record that was noted, once. */
+export let takeOver: (line: TapeLine) => TapeRecord | undefined;
 
 /**
  * One line of a tape, as bytes. It knows its `type`, and for a frame its `seq`, `ts` and `dir`, from its first bytes,
@@ -72,6 +80,8 @@ export class TapeLine implements LineHeader, LinePosition {
   #start: number;
   #end: number;
   #loan: Loan | undefined;
+  /** What the line was parsed to, where somebody had to know before its reader does. */
+  #record: TapeRecord | undefined;
   /** Bytes from the start of the tape to the start of the line. */
   readonly offset: number;
   /** Number of the line, counted from 1; 0 where reading began in the middle. */
@@ -92,6 +102,16 @@ export class TapeLine implements LineHeader, LinePosition {
       line.#start = at;
       line.#end = at + length;
       line.#loan = undefined;
+    };
+    lookAt = (line, look) => look(line.#lent(), line.#start, line.#end, line.#loan);
+    handOn = (line, record) => {
+      line.#record = record;
+    };
+    takeOver = (line) => {
+      if (!(#record in line) || line.#record === undefined) return undefined;
+      const record = line.#record;
+      line.#record = undefined;
+      return record;
     };
   }
 

@@ -3,7 +3,7 @@ import { explainRecord, isParsedRecord } from "../records/record-guard.ts";
 import type { TapeRecord } from "../records/record.ts";
 import { rememberText } from "../records/recorded-text.ts";
 import { keepOne } from "./keep-one.ts";
-import { placeOf, TapeLine } from "./line.ts";
+import { placeOf, takeOver, TapeLine } from "./line.ts";
 
 /**
  * The record on one line.
@@ -11,6 +11,8 @@ import { placeOf, TapeLine } from "./line.ts";
  * @throws {TapeError} code `corrupted_record`: the line is no record
  */
 export function parseLine(line: TapeLine): TapeRecord {
+  const known = takeOver(line);
+  if (known !== undefined) return known;
   let value: unknown;
   let text: string;
   try {

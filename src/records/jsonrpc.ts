@@ -4,6 +4,12 @@ import { jsonText } from "../json/json-text.ts";
 import { VerbatimJson } from "../json/verbatim-json.ts";
 import type { RecordOrigin } from "./record.ts";
 
+/** The method that calls a tool (MCP); which one, `params.name` says. */
+export const TOOL_CALL = "tools/call";
+
+/** The method by which a peer says that it wants no answer any more (MCP). */
+export const CANCELLED = "notifications/cancelled";
+
 /** What a message is to JSON-RPC; `invalid` is JSON that is no message, and text that is no JSON. */
 export type MessageKind = "request" | "notification" | "response" | "batch" | "invalid";
 
@@ -92,7 +98,7 @@ export function cancelledRequestKey(
   message: unknown,
   { kind, method }: MessageHeader = messageHeader(message),
 ): string | undefined {
-  if (kind !== "notification" || method !== "notifications/cancelled") return undefined;
+  if (kind !== "notification" || method !== CANCELLED) return undefined;
   const path = ["params", "requestId"];
   let key: string | undefined;
   if (message instanceof VerbatimJson) {

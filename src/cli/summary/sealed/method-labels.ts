@@ -1,7 +1,7 @@
 import { decodeUtf8 } from "../../../utf8.ts";
 import type { Direction } from "../../../records/record.ts";
 import { copyOf } from "../../terminal/text.ts";
-import { type ByteCursor, MIN_WORD, type Word, wordOf } from "./byte-cursor.ts";
+import { type ByteCursor, MIN_WORD, type Word, wordOf } from "../../../lines/byte-cursor.ts";
 import { isNamedCall, MAX_LABEL } from "../calls.ts";
 import type { MethodSummary } from "../tape-summary.ts";
 

@@ -1,5 +1,5 @@
 import type { Direction, FrameFlags } from "../../../records/record.ts";
-import { ByteCursor, wordOf } from "./byte-cursor.ts";
+import { ByteCursor, wordOf } from "../../../lines/byte-cursor.ts";
 import type { MethodLabel, MethodLabels } from "./method-labels.ts";
 
 const encoder = new TextEncoder();

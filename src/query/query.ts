@@ -1,0 +1,100 @@
+import type { TapeLine } from "../lines/line.ts";
+import type { TapeRecord } from "../records/record.ts";
+import { type Stage, stage } from "../streams/stage.ts";
+import { ONLY_PASSES, type StageSpec, type StageTraits } from "../streams/stage-spec.ts";
+import { LineMatcher } from "./match/line-matcher.ts";
+import { type Plan, planOf, type SelectOptions } from "./match/plan.ts";
+import { messagesOf, Subject } from "./terms/subject.ts";
+import { YES } from "./terms/truth.ts";
+import type { Expression } from "./syntax/expression.ts";
+import { parseExpression } from "./syntax/parse-expression.ts";
+import { printExpression } from "./syntax/print-expression.ts";
+
+/** A question to a tape. Make one with {@linkcode parseQuery}. */
+export interface Query {
+  /**
+   * Whether a record fits, looked at alone: an answer does not know its request here, so that `method:`, `tool:` and `dur:` fit
+   * none. {@linkcode Query.stage} knows.
+   */
+  matches(record: TapeRecord): boolean;
+  /** The query in its one spelling: {@linkcode parseQuery} makes an equal one of it. */
+  toString(): string;
+  /** A stage that lets through what fits; see {@linkcode select}. */
+  stage(options?: SelectOptions): Stage<TapeLine, TapeLine>;
+}
+
+/** A query that was read. */
+export class ParsedQuery implements Query {
+  /** What is asked, as a tree. Queries that ask the same in the same words have equal trees. */
+  readonly expression: Expression;
+  readonly #plan: Plan;
+  readonly #subject = new Subject();
+
+  constructor(expression: Expression) {
+    this.expression = expression;
+    this.#plan = planOf(expression);
+  }
+
+  matches(record: TapeRecord): boolean {
+    const subject = this.#subject;
+    const { evaluate } = this.#plan;
+    subject.ofRecord(record);
+    if (record.type !== "frame") return evaluate(subject) === YES;
+    return messagesOf(record).some(([message, header]) => {
+      subject.ofMessage(message, header);
+      return evaluate(subject) === YES;
+    });
+  }
+
+  toString(): string {
+    return printExpression(this.expression);
+  }
+
+  stage(options: SelectOptions = {}): Stage<TapeLine, TapeLine> {
+    return selecting(this.#plan, options);
+  }
+}
+
+/**
+ * Reads a query: terms with spaces between them, which must all fit; `OR`, `NOT` or `-`, and parentheses.
+ *
+ * | term                                   | asks for                                                              |
+ * | -------------------------------------- | --------------------------------------------------------------------- |
+ * | `method:tools/call`, `method:resources/*` | messages of a method, and their answers                            |
+ * | `tool:search,fetch`                    | calls of a tool, and their answers                                    |
+ * | `dir:c2s`, `dir:s2c`                   | what the client has sent, or the server                               |
+ * | `kind:request`                         | or `response`, `notification`, `batch`, `invalid`, `log`, …           |
+ * | `id:7`, `request:12`                   | the id of a message; a request by its `seq`, with its answer          |
+ * | `status:error`                         | answers by what they say: `ok`, `error`, `tool_error`, `-32601`, …    |
+ * | `dur:>200ms`                           | answers by how long they took                                         |
+ * | `size:>16k`, `seq:100..200`            | messages by their bytes, frames by their numbers                      |
+ * | `at:+10s..+30s`, `at:14:05..`          | by their time since the start, by the time of day                     |
+ * | `text:needle`, `"two words"`, `/regex/i` | by their text                                                       |
+ * | `params.arguments.city:Paris`          | by what stands in the message; `/params/name:x` says the same         |
+ * | `has:error`                            | messages that have something there                                    |
+ *
+ * @throws {TapeError} code `invalid_argument`: it shows the text, with carets under what is wrong
+ *
+ * @example
+ * ```ts
+ * import { parseQuery } from "tapeline";
+ *
+ * const slow = parseQuery("method:tools/call (dur:>200ms OR status:error)");
+ * String(slow); // the same text
+ * ```
+ */
+export function parseQuery(text: string): Query {
+  return new ParsedQuery(parseExpression(text));
+}
+
+/** The stage of a plan. */
+export function selecting(plan: Plan, options: SelectOptions): Stage<TapeLine, TapeLine> {
+  const matcher = new LineMatcher(plan, options);
+  const spec: StageSpec<TapeLine, TapeLine> & StageTraits<TapeLine, TapeLine> = {
+    transform(line, emit) {
+      if (matcher.takes(line)) emit(line);
+    },
+    [ONLY_PASSES]: true,
+  };
+  return stage(spec);
+}

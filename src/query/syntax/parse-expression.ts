@@ -1,0 +1,212 @@
+import { nearest } from "../../nearest.ts";
+import { kindOf } from "../../arguments.ts";
+import { TapeError } from "../../errors.ts";
+import { allOf, anyOf, EVERYTHING, type Expression, notOf, type Path, type Term, type TermName } from "./expression.ts";
+import { named } from "./query-error.ts";
+import { QueryReader } from "./query-reader.ts";
+import { readValues } from "./read-values.ts";
+import { ALIASES, NAMES, TERMS } from "./term-names.ts";
+
+/** Longer queries, and deeper ones, are refused: nobody types them, and somebody may send them. */
+const MAX_LENGTH = 16 * 1024;
+const MAX_DEPTH = 64;
+
+/**
+ * Reads a query.
+ *
+ * @throws {TapeError} code `invalid_argument`, with the place in the text
+ */
+export function parseExpression(text: string): Expression {
+  if (typeof text !== "string") {
+    throw new TapeError("invalid_argument", `Cannot read the query: it must be a text, not ${kindOf(text)}`);
+  }
+  const reader = new QueryReader(text);
+  if (text.length > MAX_LENGTH) {
+    throw reader.error(`it has ${text.length} characters, the limit is ${MAX_LENGTH}`, MAX_LENGTH, MAX_LENGTH);
+  }
+  reader.skipSpace();
+  if (reader.isAtEnd) return EVERYTHING;
+  const expression = new Parser(reader).any();
+  if (!reader.isAtEnd) throw reader.error('nothing is open that this ")" could close', reader.at, reader.at + 1);
+  return expression;
+}
+
+/** Recursive descent: `any` is made of `all`, `all` of `one`, and `one` may hold an `any` in parentheses. */
+class Parser {
+  readonly #reader: QueryReader;
+  #depth = 0;
+  #isInOperation = false;
+
+  constructor(reader: QueryReader) {
+    this.#reader = reader;
+  }
+
+  /** What stands between `OR`s, up to a closing parenthesis or the end. */
+  any(): Expression {
+    const reader = this.#reader;
+    const parts = [this.#all()];
+    for (;;) {
+      const start = reader.at;
+      if (!reader.skipKeyword("OR")) break;
+      reader.skipSpace();
+      if (this.#isOver()) throw reader.error("something must stand behind this OR", start, start + 2);
+      parts.push(this.#all());
+    }
+    return anyOf(parts);
+  }
+
+  #all(): Expression {
+    const reader = this.#reader;
+    const parts: Expression[] = [];
+    for (;;) {
+      reader.skipSpace();
+      const start = reader.at;
+      if (this.#isOver() || this.#isBeforeOr()) {
+        if (parts.length === 0) throw reader.error("a term must stand here", start, start + 1);
+        return allOf(parts);
+      }
+      if (reader.skipKeyword("AND")) {
+        reader.skipSpace();
+        if (parts.length === 0 || this.#isOver() || this.#isBeforeOr()) {
+          throw reader.error("AND stands between two terms; a space means the same", start, start + 3);
+        }
+        continue;
+      }
+      parts.push(this.#one());
+    }
+  }
+
+  #one(): Expression {
+    const reader = this.#reader;
+    let isNot = false;
+    for (;;) {
+      const start = reader.at;
+      const isWord = reader.skipKeyword("NOT");
+      if (!isWord && !reader.skip("-")) break;
+      if (isWord) reader.skipSpace();
+      if (this.#isOver() || this.#isBeforeOr() || !isWord && /\s/.test(reader.char)) {
+        const hint = isWord ? "" : '; to look for a "-", put it in quotes';
+        throw reader.error(`something must stand behind this ${isWord ? "NOT" : '"-"'}${hint}`, start);
+      }
+      isNot = !isNot;
+    }
+    const part = reader.char === "(" ? this.#group() : this.#term();
+    return isNot ? notOf(part) : part;
+  }
+
+  #group(): Expression {
+    const reader = this.#reader;
+    const start = reader.at++;
+    if (++this.#depth > MAX_DEPTH) throw reader.error(`parentheses nest deeper than ${MAX_DEPTH} levels`, start);
+    const part = this.any();
+    if (!reader.skip(")")) throw reader.error('this "(" has no ")"', start, start + 1);
+    this.#depth--;
+    return part;
+  }
+
+  #term(): Expression {
+    const reader = this.#reader;
+    const start = reader.at;
+    const { char } = reader;
+    if (char === "/") {
+      const regex = reader.regex();
+      if (regex !== undefined) {
+        reader.at = start;
+        return this.#text();
+      }
+    } else if (char === '"') return this.#text();
+    const key = reader.key();
+    if (key === undefined || reader.text.charAt(key.end) !== ":") return this.#bare(start);
+    reader.at = key.end + 1;
+    const [name = ""] = key.path;
+    if (key.isRooted || key.path.length > 1) return this.#path(key.path, start);
+    if (name === "has") return this.#has(start);
+    if (name === "op") return this.#operation(start);
+    const term = Object.hasOwn(TERMS, name) ? name : Object.hasOwn(ALIASES, name) ? ALIASES[name] : undefined;
+    if (term === undefined) throw this.#unknown(name, start, key.end);
+    return this.#named(term as TermName, start);
+  }
+
+  /** A word without a name is looked for in the text. */
+  #bare(start: number): Expression {
+    const reader = this.#reader;
+    if (reader.char === "/") {
+      reader.word();
+      throw reader.error(
+        'this is neither a regular expression, which ends with "/", nor a path, which has a value behind a ":"; ' +
+          "to look for the text, put it in quotes",
+        start,
+      );
+    }
+    return this.#text();
+  }
+
+  /** A text without a name. */
+  #text(): Term {
+    return { is: "term", name: "text", values: readValues(this.#reader, "text", true) };
+  }
+
+  #named(name: TermName, start: number): Term {
+    this.#wantValue(name, start);
+    return { is: "term", name, values: readValues(this.#reader, name) };
+  }
+
+  #path(path: Path, start: number): Term {
+    this.#wantValue("a path", start);
+    return { is: "path", path, values: readValues(this.#reader, undefined) };
+  }
+
+  #has(start: number): Term {
+    const reader = this.#reader;
+    const paths: Path[] = [];
+    do {
+      const from = reader.at;
+      const key = reader.key();
+      if (key === undefined) {
+        reader.word(",");
+        throw reader.error("has: takes a path in the message, such as error or params.arguments.city", start);
+      }
+      reader.at = key.end;
+      if (!reader.isDelimiter() && reader.char !== ",") {
+        reader.word(",");
+        throw reader.error('this is no path; put names with other characters in quotes: has:params."my key"', from);
+      }
+      paths.push(key.path);
+    } while (reader.skip(","));
+    return { is: "has", paths };
+  }
+
+  #operation(start: number): Expression {
+    const reader = this.#reader;
+    if (this.#isInOperation) throw reader.error("op: cannot stand within op:", start);
+    if (reader.isDelimiter() && reader.char !== "(") {
+      throw reader.error("op: takes a term or several in parentheses: op:(tool:search status:error)", start);
+    }
+    this.#isInOperation = true;
+    const part = this.#one();
+    this.#isInOperation = false;
+    return { is: "op", of: part };
+  }
+
+  #wantValue(name: string, start: number): void {
+    const reader = this.#reader;
+    if (!reader.isDelimiter()) return;
+    throw reader.error(`${name === "a path" ? name : `${name}:`} needs a value right behind the colon`, start);
+  }
+
+  #unknown(name: string, start: number, end: number): TapeError {
+    const meant = nearest(name, [...NAMES, ...Object.keys(ALIASES)]);
+    const hint = meant === undefined ? `the terms are ${NAMES.join(", ")}` : `did you mean ${meant}:?`;
+    const others = `A text with a colon stands in quotes, a member of the message is asked for as $.${name}:`;
+    return this.#reader.error(`there is no term ${named(`${name}:`)}, ${hint} (${others})`, start, end);
+  }
+
+  #isOver(): boolean {
+    return this.#reader.isAtEnd || this.#reader.char === ")";
+  }
+
+  #isBeforeOr(): boolean {
+    const { text, at } = this.#reader;
+    return text.startsWith("OR", at) && this.#reader.isDelimiter(at + 2);
+  }
+}
