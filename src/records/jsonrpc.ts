@@ -158,6 +158,11 @@ export function isToolError(message: unknown, header: MessageHeader = messageHea
   return header.kind === "response" && !header.isError && resultMember(message, "isError") === true;
 }
 
+/** Whether one method of MCP serves many, of which `params.name` says which is meant. */
+export function isNamedCall(method: string): boolean {
+  return method === TOOL_CALL || method === "prompts/get";
+}
+
 /** What MCP says in the result of a response, as far as it is the result's own. */
 function resultMember(response: unknown, name: "isError" | "resultType"): unknown {
   let value = response as { readonly result?: unknown } | undefined;

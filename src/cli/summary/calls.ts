@@ -1,4 +1,4 @@
-import { batchHeaders, type MessageHeader, messageHeader } from "../../records/jsonrpc.ts";
+import { batchHeaders, isNamedCall, type MessageHeader, messageHeader } from "../../records/jsonrpc.ts";
 import { type Failure, failureOf } from "../../records/failure.ts";
 import type { SessionEnd } from "../../records/metadata.ts";
 import type { CorrelationRecord, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
@@ -124,9 +124,4 @@ function labelOf(method: string, message: unknown): string {
   if (!isNamedCall(method)) return method;
   const { params } = message as { params?: { name?: unknown } | null };
   return typeof params?.name === "string" ? `${method} ${params.name}` : method;
-}
-
-/** Whether one method serves many, of which `params.name` says which is meant. */
-export function isNamedCall(method: string): boolean {
-  return method === "tools/call" || method === "prompts/get";
 }

@@ -2,6 +2,8 @@ import { blockSearch } from "../../../lines/block-search.ts";
 import { crc32 } from "../../../lines/crc32.ts";
 import { TapeLine } from "../../../lines/line.ts";
 import { parseLine } from "../../../lines/parse-line.ts";
+import { PlainCorrelation } from "../../../lines/plain/plain-correlation.ts";
+import { PlainFrame } from "../../../lines/plain/plain-frame.ts";
 import { decodeUtf8 } from "../../../utf8.ts";
 import { messageHeader } from "../../../records/jsonrpc.ts";
 import type { TapeStats } from "../../../records/metadata.ts";
@@ -15,10 +17,8 @@ import type {
 import { sameJson } from "../../../json/same-json.ts";
 import { checksumText, sealedLength } from "../../../tape/write/commit/seal.ts";
 import { rawFailure, seenMessage } from "../calls.ts";
-import { MethodLabels } from "./method-labels.ts";
+import { type MethodLabel, methodLabels } from "./method-labels.ts";
 import { PeerHints } from "./peer-hints.ts";
-import { PlainCorrelation } from "./plain-correlation.ts";
-import { PlainFrame } from "./plain-frame.ts";
 import { type Call, RecentCalls } from "../recent-calls.ts";
 import { type MethodSummary, TapeSummary } from "../tape-summary.ts";
 
@@ -48,7 +48,7 @@ interface Answer {
 export class SealedReader {
   readonly #summary: TapeSummary;
   readonly #maxLineBytes: number;
-  readonly #frame: PlainFrame;
+  readonly #frame: PlainFrame<MethodLabel>;
   readonly #plainCorrelation = new PlainCorrelation();
   readonly #calls = new RecentCalls<AwaitedCall>();
   readonly #hints: PeerHints;
@@ -69,7 +69,7 @@ export class SealedReader {
   /** @param top how many of the slowest calls to keep */
   constructor(top: number, maxLineBytes: number) {
     this.#summary = new TapeSummary(top);
-    this.#frame = new PlainFrame(new MethodLabels((label, dir) => this.#summary.method(label, dir)));
+    this.#frame = new PlainFrame(methodLabels((label, dir) => this.#summary.method(label, dir)));
     this.#hints = new PeerHints(this.#summary.peers);
     this.#maxLineBytes = maxLineBytes;
   }
@@ -138,7 +138,7 @@ export class SealedReader {
       this.#answer = frame;
       return true;
     }
-    const { counted, method, label } = frame.label!;
+    const { counted, method, label } = frame.called!;
     counted.count++;
     return kind === "notification" || this.#asked({ seq, ts, dir, label, counted, isSettled: false }, method);
   }

@@ -1,6 +1,6 @@
-import type { Direction, FrameFlags } from "../../../records/record.ts";
-import { ByteCursor, wordOf } from "../../../lines/byte-cursor.ts";
-import type { MethodLabel, MethodLabels } from "./method-labels.ts";
+import type { Direction, FrameFlags } from "../../records/record.ts";
+import { ByteCursor, wordOf } from "../byte-cursor.ts";
+import type { SpelledMethods } from "./spelled-methods.ts";
 
 const encoder = new TextEncoder();
 const FRAME = wordOf('{"type":"frame","seq":');
@@ -40,26 +40,30 @@ const FLAGS = {
  * message in between is not looked at. That is right for a line of which it is known that it is JSON: what stands at these
  * places then cannot be part of a string.
  */
-export class PlainFrame {
+export class PlainFrame<T> {
   readonly type = "frame";
   kind: "request" | "notification" | "response" = "request";
   seq = 0;
   ts = 0;
   dir: Direction = "client_to_server";
   flags: FrameFlags | undefined;
-  /** Of a request or notification. */
-  label: MethodLabel | undefined;
+  /** Whether it has its time in microseconds too, as those of this library have. */
+  hasMicroseconds = false;
+  /** Of a request or notification: what is known of its method. */
+  called: T | undefined;
+  /** Of a request or response: its id where that is a number of 15 digits at most; -1 for any other. */
+  id = -1;
   /** Of a response: `seq` of its request. */
   requestSeq = 0;
   /** Of a response: it has a result. */
   readonly status = "success";
   readonly #cursor = new ByteCursor();
-  readonly #labels: MethodLabels;
+  readonly #methods: SpelledMethods<T>;
   #isVersioned = false;
   #hasId = false;
 
-  constructor(labels: MethodLabels) {
-    this.#labels = labels;
+  constructor(methods: SpelledMethods<T>) {
+    this.#methods = methods;
   }
 
   /** Reads the line from `start` to `end`; false if it is spelled in another way, or says something else. */
@@ -72,7 +76,8 @@ export class PlainFrame {
     const isClient = bytes[cursor.at + SENDER_AT] === SENDER_CLIENT;
     if (!cursor.skip(isClient ? CLIENT : SERVER)) return false;
     this.dir = isClient ? "client_to_server" : "server_to_client";
-    if (cursor.skip(TS_US) && cursor.count() < 0) return false;
+    this.hasMicroseconds = cursor.skip(TS_US);
+    if (this.hasMicroseconds && cursor.count() < 0) return false;
     let correlation = -1;
     if (cursor.skip(CORRELATION_ID) && ((correlation = cursor.count()) < 0 || bytes[cursor.at++] !== QUOTE)) {
       return false;
@@ -91,16 +96,17 @@ export class PlainFrame {
     const cursor = this.#cursor;
     this.#isVersioned = cursor.skip(VERSION);
     this.#hasId = false;
+    this.id = -1;
     if (cursor.skip(ID) && (!this.#id() || cursor.bytes[cursor.at++] !== COMMA)) return false;
     if (this.kind === "response") {
       if (!cursor.skip(RESULT)) return false;
     } else {
       if (!cursor.skip(METHOD)) return false;
-      this.label = this.#labels.at(cursor, this.dir);
-      if (this.label === undefined) return false;
+      this.called = this.#methods.at(cursor, this.dir);
+      if (this.called === undefined) return false;
       if (cursor.skip(NEXT_ID) && !this.#id()) return false;
     }
-    const needsId = this.kind === "request";
+    const needsId = this.kind !== "notification";
     return this.#isVersioned && (this.#hasId || !needsId) || this.#lastMembers(end, needsId);
   }
 
@@ -108,7 +114,7 @@ export class PlainFrame {
   #id(): boolean {
     const cursor = this.#cursor;
     this.#hasId = true;
-    if (cursor.bytes[cursor.at] !== QUOTE) return cursor.count() >= 0;
+    if (cursor.bytes[cursor.at] !== QUOTE) return (this.id = cursor.count()) >= 0;
     cursor.at++;
     return cursor.skipText();
   }
@@ -126,9 +132,12 @@ export class PlainFrame {
         at = start;
         continue;
       }
-      at = endsAt(bytes, scalarStart(bytes, at), LAST_ID);
+      const idStart = scalarStart(bytes, at);
+      const idEnd = at;
+      at = endsAt(bytes, idStart, LAST_ID);
       if (at < 0) return false;
       this.#hasId = true;
+      this.id = integerAt(bytes, idStart, idEnd);
     }
     return true;
   }
@@ -150,4 +159,12 @@ function scalarStart(bytes: Uint8Array, end: number): number {
   }
   while (bytes[at]! >= 0x30 && bytes[at]! <= 0x39) at--;
   return at === end - 1 ? -1 : at + 1;
+}
+
+/** The integer between two places; -1 for a text, and for more than 15 digits. */
+function integerAt(bytes: Uint8Array, start: number, end: number): number {
+  if (bytes[start] === QUOTE || end - start > 15) return -1;
+  let value = 0;
+  for (let at = start; at < end; at++) value = value * 10 + bytes[at]! - 0x30;
+  return value;
 }
