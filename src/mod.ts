@@ -79,6 +79,11 @@ export { stampFrames, type StampFramesOptions } from "./transforms/stamp-frames.
 export { parseQuery, type Query } from "./query/query.ts";
 export { select } from "./query/select.ts";
 export type { SelectOptions } from "./query/match/plan.ts";
+export { indexer, type IndexerOptions } from "./index/indexer.ts";
+export type { IndexEntry } from "./index/index-entry.ts";
+export { methodHash, nameHash } from "./index/names.ts";
+export { buildIndex, type BuildIndexOptions, type BuiltIndex } from "./tape/index/build-index.ts";
+export { type EntriesOptions, TapeIndex } from "./tape/index/tape-index.ts";
 export type { Durability } from "./tape/write/commit/group-commit.ts";
 export { type FollowTapeOptions, TapeManager } from "./tape/manager.ts";
 export type { FollowOptions } from "./tape/read/following.ts";

@@ -19,7 +19,7 @@ class FusedReader implements ChunkReader<unknown> {
   readonly #first: Fused<unknown, unknown>;
   readonly #rest: Fused<unknown, unknown> | undefined;
   /** Who lends the pieces of a chunk to the stages behind it, where the source can use a chunk again. */
-  readonly #lender: Pieces<unknown, unknown> | undefined;
+  readonly #lender: Pick<Pieces<unknown, unknown>, "close"> | undefined;
   #lent: unknown = NONE;
   /** Whether the source has come to its end or was let go. */
   #isDetached = false;
@@ -28,7 +28,7 @@ class FusedReader implements ChunkReader<unknown> {
     this.#held = held;
     this.#upstream = held.chunks;
     const rest = specs.slice(1);
-    this.#lender = held.chunks.reuse === undefined ? undefined : lend(specs[0]?.[PIECES], rest);
+    this.#lender = held.chunks.reuse === undefined ? undefined : lend(specs[0]!, rest);
     this.#first = new Fused(specs.slice(0, 1), true);
     this.#rest = rest.length > 0 ? new Fused(rest) : undefined;
     this.#releaseIfRefused();
@@ -99,12 +99,16 @@ class FusedReader implements ChunkReader<unknown> {
   }
 }
 
+/** Of a chunk that the first stage keeps nothing of, nobody sees anything afterwards. */
+const UNSEEN = { close: () => true };
+
 /**
  * Finds how far the pieces of a chunk can be lent: to stages that only pass them, and to one that keeps nothing of them. A piece that
  * goes further gets memory of its own before. `undefined` where the first stage behind the pieces may keep them.
  */
-function lend(pieces: Pieces<unknown, unknown> | undefined, rest: AnySpec[]): Pieces<unknown, unknown> | undefined {
-  if (pieces === undefined) return undefined;
+function lend(first: AnySpec, rest: AnySpec[]): Pick<Pieces<unknown, unknown>, "close"> | undefined {
+  const pieces = first[PIECES];
+  if (pieces === undefined) return first[KEEPS_NOTHING] === true ? UNSEEN : undefined;
   let end = 0;
   while (rest[end]?.[ONLY_PASSES] === true) end++;
   if (rest[end]?.[KEEPS_NOTHING] === true) return pieces;
