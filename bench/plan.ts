@@ -1,7 +1,7 @@
 import type { RuntimeName } from "../test/helpers/runtime.ts";
 
 /** What can be measured; each has a file of its own. */
-export const groupNames = ["read", "write", "follow", "proxy", "memory", "start", "info"] as const;
+export const groupNames = ["read", "write", "follow", "proxy", "memory", "start", "info", "derive"] as const;
 
 /** One of {@linkcode groupNames}. */
 export type GroupName = (typeof groupNames)[number];
@@ -15,6 +15,7 @@ export const workloads: Readonly<Record<GroupName, readonly string[]>> = {
   memory: ["read", "write", "follow", "filter"],
   start: ["command line"],
   info: ["a million frames"],
+  derive: ["450 B"],
 };
 
 /**
@@ -29,6 +30,7 @@ export const measuresPrograms: Readonly<Record<GroupName, boolean>> = {
   memory: true,
   start: true,
   info: true,
+  derive: true,
 };
 
 /** How to start a runtime with a script: the program and what stands before the script's path. */

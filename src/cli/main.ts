@@ -21,6 +21,12 @@ const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => P
   replay: ["print the messages of a tape, in their time", async () => (await import("./commands/replay.ts")).program],
   list: ["list the tapes of a folder", async () => (await import("./commands/list.ts")).program],
   info: ["statistics, slowest calls and errors of a tape", async () => (await import("./commands/info.ts")).program],
+  grep: ["what a query selects, from one tape or many", async () => (await import("./commands/grep.ts")).program],
+  filter: [
+    "what a query selects of a tape, as a tape",
+    async () => (await import("./commands/derive/filter.ts")).program,
+  ],
+  cut: ["a part of a tape, as a tape", async () => (await import("./commands/derive/cut.ts")).program],
   head: [
     "the first frames of a tape, as a tape",
     async () => (await import("./commands/derive/head.ts")).program,
@@ -30,6 +36,7 @@ const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => P
     async () => (await import("./commands/derive/concat.ts")).program,
   ],
   merge: ["one tape of several, by time", async () => (await import("./commands/derive/merge.ts")).program],
+  split: ["several tapes of one", async () => (await import("./commands/derive/split.ts")).program],
   verify: ["check a tape for damage", async () => (await import("./commands/verify.ts")).program],
   repair: ["make a whole tape of a damaged one", async () => (await import("./commands/repair.ts")).program],
   demo: [

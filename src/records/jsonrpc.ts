@@ -207,6 +207,11 @@ const SETUP_METHODS: ReadonlySet<string> = new Set([
   "tools/list",
 ]);
 
+/** Whether a session begins with that message (MCP). Since 2026-07-28 there is none that says so. */
+export function startsSession({ kind, method }: MessageHeader): boolean {
+  return kind === "request" && method === "initialize";
+}
+
 /** Whether a message of that method sets up a session (MCP). */
 export function isSetupMethod(method: string | undefined): boolean {
   return method !== undefined && SETUP_METHODS.has(method);

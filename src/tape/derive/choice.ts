@@ -25,6 +25,16 @@ export interface Choice {
   readonly isOver?: boolean | undefined;
 }
 
+/**
+ * What of a tape to take, line by line: it is shown all of them in their order, so that it may know of an answer what was asked. Of
+ * a line that it does not accept nothing is taken, but for correlations of frames that are.
+ */
+export interface LineChoice {
+  accepts(line: TapeLine): boolean;
+  /** As {@linkcode Choice.isOver}. */
+  readonly isOver?: boolean | undefined;
+}
+
 /** Takes all. */
 export const ALL: Choice = { takes: () => true };
 

@@ -1,20 +1,9 @@
+import type { TapeLine } from "../../lines/line.ts";
 import { batchMessages, isSetupMethod, type MessageHeader, messageHeader, originScope } from "../../records/jsonrpc.ts";
-import type { FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
+import type { FrameRecord, GapRecord } from "../../records/record.ts";
 import { exactMessage } from "../../records/recorded-text.ts";
 import { gapRange } from "../verify/verify-order.ts";
-import type { Candidate, Choice } from "./choice.ts";
-
-/**
- * The frames for which `accepts` says so, and how the session has ended. Gaps are taken too: what is missing may have been
- * wanted. Other records are taken where they are accepted.
- */
-export function framesWhere(accepts: (record: TapeRecord) => boolean): Choice {
-  return {
-    takes(candidate) {
-      return candidate.type === "gap" || candidate.type === "end" || accepts(candidate.record());
-    },
-  };
-}
+import type { Candidate, Choice, LineChoice } from "./choice.ts";
 
 /** The first frames, and what stands between them and before the next one. */
 export function firstFrames(count: number): Choice {
@@ -31,50 +20,44 @@ export function firstFrames(count: number): Choice {
   };
 }
 
-/** A range of numbers, of times, or of both; each end counts. */
-export interface Range {
-  readonly fromSeq?: number | undefined;
-  readonly toSeq?: number | undefined;
+/** Which numbers and times of frames are inside; without a test all are. */
+export interface Inside {
+  readonly seq?: ((seq: number) => boolean) | undefined;
   /** In milliseconds since the start of the tape. */
-  readonly fromMs?: number | undefined;
-  /** In milliseconds since the start of the tape. */
-  readonly toMs?: number | undefined;
+  readonly ts?: ((ts: number) => boolean) | undefined;
 }
 
-/** What lies in a range: the frames, and what stands between the first of them and the first one behind. */
-export function inRange({ fromSeq = 0, toSeq = Infinity, fromMs = 0, toMs = Infinity }: Range): Choice {
-  const isTimed = fromMs > 0 || toMs < Infinity;
-  let isInside = fromSeq === 0 && fromMs === 0;
+/** The frames inside, and what has its place there: by its own time where times are asked for, else behind such a frame. */
+export function framesInside({ seq: isSeqInside = () => true, ts: isTsInside }: Inside): Choice {
+  let isInside = false;
   return {
     takes(candidate) {
-      const { type, seq, ts } = candidate;
-      if (type === "frame") {
-        return isInside = seq! >= fromSeq && seq! <= toSeq && ts! >= fromMs && ts! <= toMs;
-      }
-      if (type === "gap" && !isTimed) {
-        const range = gapRange(candidate.record() as GapRecord);
-        if (range !== undefined) return range.to >= fromSeq && (range.from ?? range.to) <= toSeq;
-      }
-      return isTimed && ts !== undefined ? ts >= fromMs && ts <= toMs : isInside;
+      const { type, seq, ts = 0 } = candidate;
+      if (type === "frame") return isInside = isSeqInside(seq!) && isTsInside?.(ts) !== false;
+      if (isTsInside !== undefined && candidate.ts !== undefined) return isTsInside(ts);
+      const range = type === "gap" ? gapRange(candidate.record() as GapRecord) : undefined;
+      return range === undefined ? isInside : isSeqInside(range.from ?? range.to) || isSeqInside(range.to);
     },
   };
 }
 
+/** Says of a line whether a query, or whatever else, fits it. */
+export type LineTest = (line: TapeLine) => boolean;
+
 /**
- * What stands between two frames, both of them included: the first that `starts` accepts, and the first behind it, or it
- * itself, that `ends` accepts. Without the one it begins with the tape, without the other it goes on to its end.
+ * What stands between two frames, both of them included: the first that fits `starts`, and the first behind it, or it itself,
+ * that fits `ends`. Without the one it begins with the tape, without the other it goes on to its end.
  */
-export function between(
-  starts: ((record: TapeRecord) => boolean) | undefined,
-  ends: ((record: TapeRecord) => boolean) | undefined,
-): Choice {
+export function linesBetween(starts: LineTest | undefined, ends: LineTest | undefined): LineChoice {
   let state: "before" | "inside" | "last" | "over" = starts === undefined ? "inside" : "before";
   return {
-    takes(candidate) {
-      if (candidate.type === "frame") {
+    accepts(line) {
+      // Both see every line, so that they know what answers belong to.
+      const [isStart, isEnd] = [starts?.(line) === true, ends?.(line) === true];
+      if (line.type === "frame") {
         if (state === "last") state = "over";
-        if (state === "before" && starts!(candidate.record())) state = "inside";
-        if (state === "inside" && ends?.(candidate.record()) === true) state = "last";
+        if (state === "before" && isStart) state = "inside";
+        if (state === "inside" && isEnd) state = "last";
       }
       return state === "inside" || state === "last";
     },
@@ -84,33 +67,13 @@ export function between(
   };
 }
 
-/** What all of these take. */
-export function allOf(choices: readonly Choice[]): Choice {
-  return {
-    // Each of them is asked: what it has seen may decide what it says next.
-    takes: (candidate) => choices.map((choice) => choice.takes(candidate)).every(Boolean),
-    get isOver() {
-      return choices.some(({ isOver }) => isOver === true);
-    },
-  };
-}
-
 /** So many requests that set a session up may wait for their answers. */
 const MAX_WAITING = 1024;
 
-/** A choice, and what sets the session up: the handshake and the list of tools, of MCP. */
-export function withSetup(choice: Choice): Choice {
+/** The frames that set a session up, the handshake and the list of tools of MCP: to be asked for each frame of a tape. */
+export function setupFrames(): (candidate: Candidate) => boolean {
   const setup = new SetupFrames();
-  return {
-    takes(candidate) {
-      const isChosen = choice.takes(candidate);
-      return candidate.type === "frame" && setup.has(candidate) || isChosen;
-    },
-    // What is listed later is context of what comes later.
-    get isOver() {
-      return choice.isOver === true;
-    },
-  };
+  return (candidate) => setup.has(candidate);
 }
 
 /** Knows the frames that set a session up, and their answers. */

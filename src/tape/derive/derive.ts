@@ -2,13 +2,13 @@ import type { TapeError } from "../../errors.ts";
 import type { CompleteTapeStats, SessionEnd, TapePerformance } from "../../records/metadata.ts";
 import type { InitRecord } from "../../records/record.ts";
 import { newTapeId } from "../../records/tape-id.ts";
-import { ALL, type Choice } from "./choice.ts";
+import { ALL, type Candidate, type Choice, type LineChoice } from "./choice.ts";
 import { DerivedOutput, type LineTarget } from "./derived-output.ts";
 import { type InitSource, type SourceOrder, startOf } from "./derived-init.ts";
-import { FrameHead } from "./frame-head.ts";
-import { FrameRewriter } from "./frame-rewriter.ts";
+import { FrameHead } from "./frames/frame-head.ts";
+import { FrameRewriter } from "./frames/frame-rewriter.ts";
 import { MergeOrder } from "./merge-order.ts";
-import { Renumbering, SourceRenumbering } from "./renumbering.ts";
+import { Renumbering, SourceRenumbering } from "./frames/renumbering.ts";
 import { SourceCopy } from "./source-copy.ts";
 import { type InputRange, TapeInput } from "./tape-input.ts";
 
@@ -20,6 +20,10 @@ export interface DerivedSource extends InputRange, InitSource {
    * @default {all}
    */
   readonly choice?: Choice | undefined;
+  /** Decides on its lines before the choice does. */
+  readonly lines?: LineChoice | undefined;
+  /** Frames to take whatever these say; asked for each. */
+  readonly keeps?: ((candidate: Candidate) => boolean) | undefined;
   /** Names it in what is said of it on the tape. */
   readonly name: string;
 }
@@ -58,8 +62,10 @@ export interface Derived {
   readonly missingFrames: number;
   /** Frames whose times went back. */
   readonly retimedFrames: number;
-  /** Correlations that name a frame which was not taken. */
+  /** Correlations of which one side was taken and the other was not. */
   readonly leftCorrelations: number;
+  /** Correlations of which neither was. */
+  readonly otherCorrelations: number;
   /** Correlations that contradict their frames. */
   readonly wrongCorrelations: number;
   /** Sources whose times are not what they were. */
@@ -95,10 +101,10 @@ export async function derive(derivation: Derivation): Promise<Derived> {
   const running = sources.map((source, at): Running => {
     const onError = (error: TapeError) => derivation.onError?.(error, source);
     const place = { tape: sources.length === 1 ? undefined : at, offsetMs: start.offsets[at]! };
-    const { choice = ALL, name } = source;
+    const { choice = ALL, lines, keeps, name } = source;
     const to = { numbers: new SourceRenumbering(all, place), output };
     const input = new TapeInput(source, place.offsetMs, onError);
-    const copy = new SourceCopy({ head, rewriter, choice, to, name, onError });
+    const copy = new SourceCopy({ head, rewriter, choice, lines, keeps, to, name, onError });
     return {
       source,
       input,
@@ -130,6 +136,7 @@ export async function derive(derivation: Derivation): Promise<Derived> {
     missingFrames: sum(({ missingFrames }) => missingFrames),
     retimedFrames: all.retimedFrames,
     leftCorrelations: all.leftCorrelations,
+    otherCorrelations: all.otherCorrelations,
     wrongCorrelations: all.wrongCorrelations,
     moved: start.moved,
     unfinished: running.flatMap(({ source, copy: { unfinished: error } }) =>

@@ -4,11 +4,11 @@ import { placeOf, type TapeLine } from "../../lines/line.ts";
 import type { GapRecord, TapeRecord } from "../../records/record.ts";
 import { framesText } from "../verify/verify-finding.ts";
 import { gapRange } from "../verify/verify-order.ts";
-import { type Choice, LineCandidate } from "./choice.ts";
+import { type Choice, LineCandidate, type LineChoice } from "./choice.ts";
 import type { DerivedOutput } from "./derived-output.ts";
-import type { FrameHead } from "./frame-head.ts";
-import type { FrameRewriter } from "./frame-rewriter.ts";
-import type { SourceRenumbering } from "./renumbering.ts";
+import type { FrameHead } from "./frames/frame-head.ts";
+import type { FrameRewriter } from "./frames/frame-rewriter.ts";
+import type { SourceRenumbering } from "./frames/renumbering.ts";
 
 /** Where the records of a source go. */
 export interface CopyTarget {
@@ -22,6 +22,10 @@ export interface CopyOptions {
   readonly head: FrameHead;
   readonly rewriter: FrameRewriter;
   readonly choice: Choice;
+  /** Decides before the choice does. */
+  readonly lines?: LineChoice | undefined;
+  /** Frames to take whatever these say. It is asked for each. */
+  readonly keeps?: ((candidate: LineCandidate) => boolean) | undefined;
   readonly to: CopyTarget;
   /** Names the source, in what is said of it on the tape. */
   readonly name: string;
@@ -45,6 +49,8 @@ export class SourceCopy {
   /** The last frames that were found missing here. */
   #bridged: { readonly from: number; readonly to: number } | undefined;
   #lastTs = 0;
+  /** Whether what stands on the line may be taken. */
+  #isAccepted = true;
   /** Frames that are missing on the source, though nothing there says so. */
   missingFrames = 0;
   /** The last line, if it has no end and is no record yet. */
@@ -57,12 +63,14 @@ export class SourceCopy {
 
   /** Whether nothing more will be taken. */
   get isOver(): boolean {
-    return this.#options.choice.isOver === true;
+    const { choice, lines } = this.#options;
+    return choice.isOver === true || lines?.isOver === true;
   }
 
   /** Takes the next line, or leaves it. A promise where it has to be waited. */
   line(line: TapeLine): Promise<void> | undefined {
-    const { head, rewriter, choice, route } = this.#options;
+    const { head, rewriter, lines, route } = this.#options;
+    if (lines !== undefined) this.#isAccepted = lines.accepts(line);
     const { bytes } = line;
     if (!line.terminated || !head.read(bytes)) return this.#apart(line);
     const { seq, ts } = head;
@@ -70,7 +78,7 @@ export class SourceCopy {
     const candidate = new LineCandidate("frame", seq, ts, dir, line);
     let isTaken: boolean;
     try {
-      isTaken = choice.takes(candidate);
+      isTaken = this.#takes(candidate);
     } catch (error) {
       if (candidate.isDamaged) return this.#apart(line);
       throw error;
@@ -133,19 +141,21 @@ export class SourceCopy {
       case "correlation":
         return this.#put(line, record);
       case "frame": {
-        const isTaken = this.#takes(record);
+        const isTaken = this.#takes(LineCandidate.of(record));
         this.#seen(record.seq, record.ts);
         return isTaken ? this.#put(line, record) : undefined;
       }
       case "gap":
         return this.#gap(line, record);
       default:
-        return this.#takes(record) ? this.#put(line, record) : undefined;
+        return this.#takes(LineCandidate.of(record)) ? this.#put(line, record) : undefined;
     }
   }
 
-  #takes(record: TapeRecord): boolean {
-    return this.#options.choice.takes(LineCandidate.of(record));
+  #takes(candidate: LineCandidate): boolean {
+    const { choice, keeps } = this.#options;
+    const isTaken = this.#isAccepted && choice.takes(candidate);
+    return keeps !== undefined && candidate.type === "frame" && keeps(candidate) || isTaken;
   }
 
   #put(line: TapeLine, record: TapeRecord): Promise<void> | undefined {
@@ -185,7 +195,7 @@ export class SourceCopy {
       this.#seen(from, gap.ts);
       this.#highest = Math.max(this.#highest, to);
     }
-    return this.#takes(gap) ? this.#put(line, gap) : undefined;
+    return this.#takes(LineCandidate.of(gap)) ? this.#put(line, gap) : undefined;
   }
 
   /** Notes a frame that is there, and those that should have been before it. */
@@ -211,7 +221,7 @@ export class SourceCopy {
       reason,
     };
     this.#bridged = { from, to };
-    if (!this.#takes(gap)) return;
+    if (!this.#options.choice.takes(LineCandidate.of(gap))) return;
     this.missingFrames += gap.count;
     // Nothing is lent, so nobody has to wait: whoever writes next does.
     output.record(numbers.record(gap)!)?.catch(() => {});

@@ -101,7 +101,7 @@ test("correlations and their ids lead to the same frames as on the source, as fa
     fc.asyncProperty(sessions, fc.array(fc.boolean(), { minLength: 1 }), async (session, picks) => {
       const store = await storeWith({ a: tapeOf("a", session) });
       const isPicked = (seq: number) => picks[seq % picks.length]!;
-      const { leftCorrelations, wrongCorrelations } = await make(store, ["a"], {
+      const { leftCorrelations, otherCorrelations, wrongCorrelations } = await make(store, ["a"], {
         choice: choiceOf((record) => isPicked((record as FrameRecord).seq)),
       });
       const [source, made] = [await recordsOf(store, "a"), await recordsOf(store, "out")];
@@ -119,7 +119,11 @@ test("correlations and their ids lead to the same frames as on the source, as fa
         isPicked(request as number) && (response === null || isPicked(response as number))
       );
       assert.equal(pairsOf(made, (seq) => originOf.get(seq)), wanted);
-      assert.equal([leftCorrelations, wrongCorrelations], [all.length - wanted.length, 0]);
+      const halves = all.filter(([request, response]) =>
+        response !== null && isPicked(request as number) !== isPicked(response as number)
+      );
+      assert.equal([leftCorrelations, wrongCorrelations], [halves.length, 0]);
+      assert.is(otherCorrelations, all.length - wanted.length - halves.length);
       const idsOf = (records: readonly TapeRecord[], seqOf: (seq: number) => number | undefined) =>
         records.flatMap((record) =>
           record.type !== "frame" || record.correlation_id == null

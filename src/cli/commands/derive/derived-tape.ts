@@ -2,7 +2,6 @@ import type { TapeError } from "../../../errors.ts";
 import type { TapeMetadata } from "../../../records/metadata.ts";
 import { newTapeId } from "../../../records/tape-id.ts";
 import { lineLimitOf } from "../../../stores/line-limit.ts";
-import type { Choice } from "../../../tape/derive/choice.ts";
 import { derive, type Derived, type DerivedSource } from "../../../tape/derive/derive.ts";
 import type { SourceOrder } from "../../../tape/derive/derived-init.ts";
 import { readTapeEnd } from "../../../tape/read/tape-end.ts";
@@ -41,6 +40,11 @@ export const OUTPUT_HELP = `  -o, --output OUT  the file of the new tape, or a f
   --dir DIR         where tapes are kept; by default $TAPELINE_DIR or ./tapes
 `;
 
+/** How that of those explains it which leave frames out. */
+export const CONTEXT_HELP = `  --with-context    takes what has set the session up as well: the handshake and
+                    the list of tools
+`;
+
 /** How it explains the exit codes. */
 export const EXIT_HELP = `Exit codes:
   0  done; what was not asked for is not counted as lost
@@ -49,6 +53,9 @@ export const EXIT_HELP = `Exit codes:
   3  done, but a tape that was read is damaged or has gaps; stderr says so
 `;
 
+/** What is taken of a tape. */
+export type Taken = Pick<DerivedSource, "choice" | "lines" | "keeps">;
+
 /** What a command makes a tape of, and how. */
 export interface Making {
   /** Name of the command. */
@@ -56,7 +63,8 @@ export interface Making {
   readonly values: OutputValues;
   readonly tapes: readonly OpenedTape[];
   readonly order?: SourceOrder | undefined;
-  readonly choiceOf?: ((tape: OpenedTape) => Choice) | undefined;
+  /** What of each of them is taken; all, where that is left out. */
+  readonly partOf?: ((tape: OpenedTape) => Taken) | undefined;
   /** What was asked for, as it is to stand on the tape. */
   readonly query?: string | undefined;
 }
@@ -120,7 +128,7 @@ class TapeMaking {
   }
 
   async run(output: TapeOutput): Promise<Made> {
-    const { by, tapes, order, choiceOf } = this.#making;
+    const { by, tapes, order, partOf } = this.#making;
     const sources = new Map<DerivedSource, OpenedTape>();
     for (const tape of tapes) sources.set(await this.#source(tape), tape);
     const size = [...sources.keys()].reduce((sum, source) => sum + source.size, 0);
@@ -135,9 +143,9 @@ class TapeMaking {
       onError: (error, source) => this.#report(error, sources.get(source)!),
       onProgress: (bytes) => progress.at(bytes),
     }).finally(() => progress.clear());
-    await this.#note(derived, sources, choiceOf === undefined);
+    await this.#note(derived, sources, partOf === undefined);
     return {
-      metadata: metadataOf(derived, tapes, this.#making.values.name),
+      metadata: derivedMetadata(derived, tapes, this.#making.values.name),
       exitCode: this.#losses.length > 0 ? 3 : 0,
       tell: (path) => this.#tell(path, derived, size),
     };
@@ -145,7 +153,7 @@ class TapeMaking {
 
   async #source(tape: OpenedTape): Promise<DerivedSource> {
     const { store, key, init } = tape;
-    const { order = "given", tapes, choiceOf, query } = this.#making;
+    const { order = "given", tapes, partOf, query } = this.#making;
     const size = await naming(tape, async () => await store.size(key)) ?? 0;
     const isBehind = order === "given" && tapes.length > 1;
     return {
@@ -155,7 +163,7 @@ class TapeMaking {
       init,
       maxLineBytes: lineLimitOf(init),
       name: init.tape_id,
-      choice: choiceOf?.(tape),
+      ...partOf?.(tape),
       query,
       durationMs: isBehind ? (await readTapeEnd(store, key, size)).stats.duration_ms ?? 0 : undefined,
     };
@@ -181,9 +189,10 @@ class TapeMaking {
     if (wrongCorrelations > 0) {
       losses.push(`${plural(wrongCorrelations, "correlation")} left out that contradict the frames they name`);
     }
-    if (leftCorrelations > 0) {
-      const text = `${plural(leftCorrelations, "correlation")} left out that name a frame which is not there`;
-      (isAll ? losses : notes).push(text);
+    // Where all was asked for, even those count of which nothing is there.
+    const left = leftCorrelations + (isAll ? derived.otherCorrelations : 0);
+    if (left > 0) {
+      (isAll ? losses : notes).push(`${plural(left, "correlation")} left out of which one side is not there`);
     }
     for (const { source, error } of unfinished) {
       const { path } = sources.get(source)!;
@@ -241,25 +250,27 @@ class TapeMaking {
 }
 
 /** What stands beside the tape: what is known of its session stays, where there is only one. */
-export function metadataOf(derived: Derived, tapes: readonly OpenedTape[], name: string | undefined): TapeMetadata {
-  const { init, stats, performance, end } = derived;
+export function derivedMetadata(
+  { init, stats, performance, end }: Pick<Derived, "init" | "stats" | "performance" | "end">,
+  tapes: readonly OpenedTape[],
+  name: string | undefined,
+): TapeMetadata {
   const now = new Date().toISOString();
-  const [first] = tapes;
-  const { description, tags, transport, environment } = tapes.length === 1 ? first!.metadata ?? {} : {};
+  const known = tapes.length === 1 ? tapes[0]!.metadata ?? {} : {};
+  const { description, tags, transport, environment, client_info, server_info, protocol_version } =
+    known as TapeMetadata;
+  const kept = { description, tags, transport, environment, client_info, server_info, protocol_version };
   return {
     tape_id: init.tape_id,
     ...(name === undefined ? {} : { name }),
-    ...(description == null ? {} : { description }),
-    ...(tags == null ? {} : { tags }),
+    ...Object.fromEntries(Object.entries(kept).filter(([, value]) => value != null)),
     created_at: init.created_at,
     updated_at: now,
     finalized_at: now,
     status: "finalized",
     ...(end === undefined ? {} : { end }),
-    ...(transport == null ? {} : { transport }),
-    ...(environment == null ? {} : { environment }),
+    derived_from: init.derived_from,
     stats,
     performance,
-    derived_from: init.derived_from,
   };
 }

@@ -29,10 +29,8 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   });
   const count = numberOption("-n", values.count, "0 or more frames", (n) => Number.isInteger(n) && n >= 0) ?? 10;
   const tapes = await openTapes([optionalArgument("head", positionals) ?? "latest"], values, io);
-  return await makeTape(
-    { by: "head", values, tapes, query: `${count} frames`, choiceOf: () => firstFrames(count) },
-    io,
-  );
+  const partOf = () => ({ choice: firstFrames(count) });
+  return await makeTape({ by: "head", values, tapes, query: `${count} frames`, partOf }, io);
 }
 
 /** `tapeline head` */

@@ -1,5 +1,5 @@
-import type { FrameFlags } from "../../records/record.ts";
-import { isTapeRecord } from "../../records/record-guard.ts";
+import type { FrameFlags } from "../../../records/record.ts";
+import { isTapeRecord } from "../../../records/record-guard.ts";
 
 const encoder = new TextEncoder();
 const FRAME = encoder.encode('{"type":"frame","seq":');

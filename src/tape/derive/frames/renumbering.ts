@@ -5,8 +5,8 @@ import type {
   GapRecord,
   RecordOrigin,
   TapeRecord,
-} from "../../records/record.ts";
-import { gapRange } from "../verify/verify-order.ts";
+} from "../../../records/record.ts";
+import { gapRange } from "../../verify/verify-order.ts";
 import { FrameNumbers } from "./frame-numbers.ts";
 
 /** The numbers and times of a tape that is made of others, shared by all of its sources. */
@@ -17,8 +17,10 @@ export class Renumbering {
   lastTs = 0;
   /** Frames whose times went back, and were set to that of the frame before. */
   retimedFrames = 0;
-  /** Correlations that name a frame which is not on the tape. */
+  /** Correlations of which one side is on the tape and the other is not. */
   leftCorrelations = 0;
+  /** Correlations of which neither is. */
+  otherCorrelations = 0;
   /** Correlations that contradict the frames they name. */
   wrongCorrelations = 0;
 }
@@ -131,7 +133,8 @@ export class SourceRenumbering {
     const request = this.#numbers.get(request_seq);
     const response = response_seq == null ? undefined : this.#numbers.get(response_seq);
     if (request === undefined || response_seq != null && response === undefined) {
-      this.all.leftCorrelations++;
+      if (request ?? response) this.all.leftCorrelations++;
+      else this.all.otherCorrelations++;
       return undefined;
     }
     if (response !== undefined) {

@@ -1,4 +1,4 @@
-import { OldestFirst } from "../../oldest-first.ts";
+import { OldestFirst } from "../../../oldest-first.ts";
 
 /** So many of the latest frames are remembered, and so many older requests that nothing is known of yet. */
 const REMEMBERED = 65_536;

@@ -1,7 +1,7 @@
-import { scanJsonLine } from "../../json/json-scan.ts";
-import type { CountedRecord } from "../../records/running-stats.ts";
-import type { FrameFlags } from "../../records/record.ts";
-import { decodeUtf8 } from "../../utf8.ts";
+import { scanJsonLine } from "../../../json/json-scan.ts";
+import type { CountedRecord } from "../../../records/running-stats.ts";
+import type { FrameFlags } from "../../../records/record.ts";
+import { decodeUtf8 } from "../../../utf8.ts";
 import type { FrameHead } from "./frame-head.ts";
 import type { SourceRenumbering } from "./renumbering.ts";
 

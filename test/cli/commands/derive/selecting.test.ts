@@ -1,0 +1,175 @@
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { cut } from "../../../../src/cli/commands/derive/cut.ts";
+import { filter } from "../../../../src/cli/commands/derive/filter.ts";
+import { split } from "../../../../src/cli/commands/derive/split.ts";
+import { grep } from "../../../../src/cli/commands/grep.ts";
+import { list } from "../../../../src/cli/commands/list.ts";
+import { verify } from "../../../../src/cli/commands/verify.ts";
+import { inScratch } from "../../../helpers/scratch.ts";
+import { putTape, Session } from "../../sample-tape.ts";
+import { runIn } from "./in-process.ts";
+
+const ask = (id: number, method: string, params?: object) => ({ jsonrpc: "2.0", id, method, params });
+const answer = (id: number, result: object = {}) => ({ jsonrpc: "2.0", id, result });
+
+/** A session with a handshake, a list of tools, three calls of which one fails, and a word on stderr. */
+function session(id: string): Session {
+  return new Session(id)
+    .client(0, ask(0, "initialize"))
+    .server(5, answer(0, { serverInfo: { name: "s", version: "1" } }))
+    .client(6, { jsonrpc: "2.0", method: "notifications/initialized" })
+    .client(10, ask(1, "tools/call", { name: "echo" }))
+    .server(20, answer(1))
+    .client(1000, ask(2, "tools/list"))
+    .record({ type: "log", ts: 1001, stream: "stderr", text: "listing" })
+    .server(1010, answer(2, { tools: [] }))
+    .client(2000, ask(3, "tools/call", { name: "search" }))
+    .server(2500, { jsonrpc: "2.0", id: 3, error: { code: -32000, message: "no" } })
+    .client(70_000, ask(4, "tools/call", { name: "echo" }))
+    .server(70_001, answer(4));
+}
+
+async function withTape(body: (path: string, folder: string) => Promise<void>): Promise<void> {
+  await inScratch(async (folder) => await body(await putTape(folder, "demo", await session("demo").text()), folder));
+}
+
+interface Line {
+  readonly type: string;
+  readonly seq?: number;
+  readonly origin?: { readonly seq: number };
+  readonly derived_from?: { readonly query: string; readonly by: string }[];
+}
+
+/** The tape on stdout, which must be whole; and what was said. */
+async function piped(
+  command: Parameters<typeof runIn>[0],
+  args: readonly string[],
+  folder: string,
+): Promise<{ seqs: number[]; types: string[]; init: Line; code: number | undefined; stderr: string }> {
+  const { code, stdout, stderr, error } = await runIn(command, args);
+  assert.is(error, undefined);
+  const lines: Line[] = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+  await mkdir(join(folder, "piped"), { recursive: true });
+  const path = join(folder, "piped", "tape.jsonl");
+  await writeFile(path, stdout);
+  const verified = await runIn(verify, [path]);
+  assert.is(verified.code, 0, verified.stdout);
+  return {
+    seqs: lines.flatMap(({ type, origin }) => type === "frame" ? [origin!.seq] : []),
+    types: lines.map(({ type }) => type).filter((type) => type !== "frame" && type !== "init" && type !== "checkpoint"),
+    init: lines[0]!,
+    code,
+    stderr,
+  };
+}
+
+test("filter takes what a query selects, an answer by what was asked", () =>
+  withTape(async (path, folder) => {
+    const calls = await piped(filter, ["tool:echo", path], folder);
+    assert.equal([calls.seqs, calls.types, calls.code, calls.stderr], [
+      [3, 4, 9, 10],
+      ["correlation", "correlation"],
+      0,
+      "",
+    ]);
+    assert.equal([calls.init.derived_from![0]!.by, calls.init.derived_from![0]!.query], ["filter", "tool:echo"]);
+    const asked = await piped(filter, ["tool:echo dir:c2s", path], folder);
+    assert.equal([asked.seqs, asked.types, asked.code], [[3, 9], [], 0]);
+    assert.is(asked.stderr, "tapeline: 2 correlations left out of which one side is not there\n");
+    const all = await piped(filter, ["", path], folder);
+    assert.equal([all.seqs.length, all.types.filter((type) => type === "log").length], [11, 1]);
+    const wrong = await runIn(filter, ["dur:>fast", path]);
+    assert.match(wrong.error!, /dur:>fast\n/);
+  }));
+
+test("--with-context takes the handshake and the list of tools as well, with their answers", () =>
+  withTape(async (path, folder) => {
+    const { seqs, types } = await piped(filter, ["--with-context", "status:error", path], folder);
+    assert.equal(seqs, [0, 1, 2, 5, 6, 8]);
+    assert.equal(types, ["correlation", "correlation"]);
+    const part = await piped(cut, ["--seq", "9..10", "--with-context", path], folder);
+    assert.equal(part.seqs, [0, 1, 2, 5, 6, 9, 10]);
+  }));
+
+test("cut takes a part by number, by time, from one frame to another, with all that stands there", () =>
+  withTape(async (path, folder) => {
+    const part = async (...args: string[]) => {
+      const { seqs, types } = await piped(cut, [...args, path], folder);
+      return [seqs, types.filter((type) => type !== "correlation")];
+    };
+    assert.equal(await part("--seq", "5..6"), [[5, 6], ["log"]]);
+    assert.equal(await part("--seq", "10.."), [[10], []]);
+    assert.equal(await part("--at", "+1s..+2.2s"), [[5, 6, 7], ["log"]]);
+    assert.equal(await part("--at", "2026-11-23T07:31Z.."), [[9, 10], []]);
+    assert.equal(await part("--from", "method:tools/list", "--to", "status:error"), [[5, 6, 7, 8], ["log"]]);
+    assert.equal(await part("--from", "id:3"), [[7, 8, 9, 10], []]);
+    assert.equal(await part("--to", "id:1"), [[0, 1, 2, 3], []]);
+    assert.equal(await part("--seq", "3..", "--to", "tool:search"), [[3, 4, 5, 6, 7], ["log"]]);
+    assert.match((await runIn(cut, [path])).error!, /^cut needs --seq, --at, --from or --to; /);
+    assert.match(
+      (await runIn(cut, ["--seq", "1 OR id:2", path])).error!,
+      /^--seq must be one range, such as 100\.\.200/,
+    );
+    assert.match((await runIn(cut, ["--seq", "x..", path])).error!, /x\.\./);
+  }));
+
+test("split puts parts into a folder, each a tape that list knows", () =>
+  withTape(async (path, folder) => {
+    for (
+      const [options, counts] of [
+        [["--time", "1m"], [9, 2]],
+        [["--size", "2k"], undefined],
+        [["--session"], [11]],
+      ] as const
+    ) {
+      const into = join(folder, options.join(""));
+      const { code, stdout } = await runIn(split, [...options, "-o", into, "--json", path]);
+      assert.is(code, 0);
+      const parts = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+      const frames: number[] = parts.map(({ stats }) => stats.frame_count);
+      if (counts !== undefined) assert.equal(frames, counts);
+      else assert.ok(parts.length > 1);
+      assert.is(frames.reduce((sum, count) => sum + count, 0), 11);
+      const listed = (await runIn(list, ["--json", "--dir", into])).stdout.trimEnd().split("\n");
+      assert.equal(listed.map((line) => JSON.parse(line).tape_id).sort(), parts.map(({ tape_id }) => tape_id));
+      for (const { tape_id, path } of parts) {
+        assert.is(path, join(into, `${tape_id}.jsonl`));
+        assert.is((await runIn(verify, [path])).code, 0);
+        assert.is(JSON.parse(await readFile(join(into, `${tape_id}.meta.json`), "utf8")).status, "finalized");
+      }
+      assert.is((await readdir(into)).length, 2 * parts.length);
+    }
+    for (const args of [[], ["--size", "0"], ["--size", "1k", "--session"], ["--time", "soon"]]) {
+      assert.ok((await runIn(split, [...args, "-o", folder, path])).error !== undefined, args.join(" "));
+    }
+    assert.match((await runIn(split, ["--session", path])).error!, /^split needs a folder, with -o; /);
+  }));
+
+test("grep prints what fits, counts it, and says which tape it is from", () =>
+  withTape(async (path, folder) => {
+    const other = await putTape(folder, "other", new Session("other").client(0, ask(1, "ping")).plainText());
+    const one = await runIn(grep, ["tool:search", path]);
+    assert.equal([one.code, one.stdout.trimEnd().split("\n").length], [0, 2]);
+    assert.match(one.stdout, /tools\/call search/);
+    const counted = await runIn(grep, ["-c", "kind:request", path, other]);
+    assert.equal([counted.code, counted.stdout], [0, `${path}:5\n${other}:1\n`]);
+    const objects = await runIn(grep, ["-c", "--json", "kind:request", path, other]);
+    assert.equal(objects.stdout.trimEnd().split("\n").map((line) => JSON.parse(line)), [
+      { tape_id: "demo", path, count: 5 },
+      { tape_id: "other", path: other, count: 1 },
+    ]);
+    const lines = await runIn(grep, ["--json", "id:3", path]);
+    assert.equal(lines.stdout.trimEnd().split("\n").map((line) => JSON.parse(line).seq), [7, 8]);
+    const both = await runIn(grep, ["method:ping", path, other]);
+    assert.ok(both.stdout.startsWith(`${other}: `));
+    const none = await runIn(grep, ["method:none", path]);
+    assert.equal([none.code, none.stdout], [1, ""]);
+    const log = await runIn(grep, ["listing", path]);
+    assert.match(log.stdout, /listing/);
+    assert.match((await runIn(grep, [])).error!, /^grep needs a query; /);
+  }));
+
+test.run();

@@ -1,0 +1,143 @@
+import fc from "fast-check";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { FrameRecord } from "../../../src/records/record.ts";
+import { messageText } from "../../../src/records/recorded-text.ts";
+import { lineLimit } from "../../../src/stores/line-limit.ts";
+import { memoryStore } from "../../../src/stores/memory.ts";
+import type { TapeStore } from "../../../src/stores/store.ts";
+import type { TapeSink } from "../../../src/streams/sink.ts";
+import { derive } from "../../../src/tape/derive/derive.ts";
+import { type Part, type SplitBy, splitTape } from "../../../src/tape/derive/split.ts";
+import { readInit } from "../../../src/tape/first-record.ts";
+import { verifyTape } from "../../../src/tape/verify/verify.ts";
+import { sessions, tapeOf } from "../../helpers/random-tape.ts";
+import { frameLine, framesOf, initLine, linesOf, putTape, recordsOf } from "../../helpers/tapes.ts";
+
+async function sourceOf(store: TapeStore, id: string) {
+  const key = `${id}.jsonl`;
+  const [init, size] = [await readInit(store, key), (await store.size(key))!];
+  return { store, key, size, init, name: id, maxLineBytes: await lineLimit(store, key) };
+}
+
+/** The ids of the parts, in the order in which they were begun. */
+async function split(store: TapeStore, id: string, by: SplitBy): Promise<string[]> {
+  const ids: string[] = [];
+  const sinks = new Map<string, TapeSink>();
+  const closed: string[] = [];
+  await splitTape({
+    source: await sourceOf(store, id),
+    by,
+    open: async (tapeId) => {
+      ids.push(tapeId);
+      const sink = await store.openSink(`${tapeId}.jsonl`);
+      sinks.set(tapeId, sink);
+      return sink;
+    },
+    close: async ({ init }: Part) => {
+      closed.push(init.tape_id);
+      await sinks.get(init.tape_id)!.close();
+    },
+    onError: (error) => {
+      throw error;
+    },
+  });
+  assert.equal([...closed].sort(), [...ids].sort());
+  return ids;
+}
+
+async function check(store: TapeStore, id: string, ids: readonly string[]): Promise<FrameRecord[][]> {
+  const parts: FrameRecord[][] = [];
+  for (const part of ids) {
+    const found: string[] = [];
+    await verifyTape(store, part, { onFinding: ({ message }) => found.push(message) });
+    assert.equal(found, []);
+    parts.push(await framesOf(store, part));
+  }
+  const source = await framesOf(store, id);
+  const bySeq = new Map(source.map((frame) => [frame.seq, frame]));
+  const seqs = parts.flat().map(({ origin }) => origin!.seq!);
+  assert.equal([...seqs].sort((a, b) => a - b), source.map(({ seq }) => seq));
+  for (const frame of parts.flat()) {
+    const { ts, env } = bySeq.get(frame.origin!.seq!)!;
+    assert.equal([frame.ts, messageText(frame)], [ts, messageText({ env })]);
+  }
+  return parts;
+}
+
+test("a tape that is split by size or by time is whole in every part, and nothing is missing", async () => {
+  const by = fc.oneof(
+    fc.record({ bytes: fc.integer({ min: 1500, max: 6000 }) }),
+    fc.record({ ms: fc.constantFrom(1, 100, 60_000, 100_000_000) }),
+  );
+  await fc.assert(
+    fc.asyncProperty(sessions, by, async (session, how) => {
+      const store = memoryStore();
+      await putTape(store, "a", tapeOf("a", session));
+      const ids = await split(store, "a", how);
+      const parts = await check(store, "a", ids);
+      const seqs = parts.flat().map(({ origin }) => origin!.seq!);
+      assert.equal(seqs, [...seqs].sort((a, b) => a - b));
+      for (const [at, id] of ids.entries()) {
+        if ("bytes" in how) assert.ok((await store.size(`${id}.jsonl`))! <= how.bytes || parts[at]!.length <= 1);
+        else assert.ok(new Set(parts[at]!.map(({ ts }) => Math.floor(ts / how.ms))).size <= 1);
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("the sessions of a merged tape are parted again, each with its correlations", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(sessions, { minLength: 2, maxLength: 3 }), async (given) => {
+      const store = memoryStore();
+      for (const [at, session] of given.entries()) await putTape(store, `t${at}`, tapeOf(`t${at}`, session));
+      const target = await store.openSink("merged.jsonl");
+      const sources = await Promise.all(given.map((_, at) => sourceOf(store, `t${at}`)));
+      await derive({ sources, order: "time", target, by: "merge", tapeId: "merged" });
+      await target.close();
+      const ids = await split(store, "merged", { sessions: true });
+      const parts = await check(store, "merged", ids);
+      const told = async (id: string) =>
+        (await recordsOf(store, id)).flatMap((record) =>
+          record.type === "correlation" ? [`${record.status} ${record.rtt_us}`] : []
+        );
+      for (const [at, id] of ids.entries()) {
+        if (parts[at]!.length === 0) continue;
+        const tapes = new Set(parts[at]!.map(({ origin }) => (origin!.origin as { tape: number }).tape));
+        assert.is(tapes.size, 1);
+        const [tape] = tapes;
+        assert.equal(
+          parts[at]!.map((frame) => messageText(frame)),
+          (await framesOf(store, `t${tape}`)).map((frame) => messageText(frame)),
+        );
+        assert.equal((await told(id)).sort(), (await told(`t${tape}`)).sort());
+      }
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test("a session begins with each initialize request of a client", async () => {
+  const store = memoryStore();
+  const call = (id: number, method: string) => `{"jsonrpc":"2.0","id":${id},"method":"${method}"}`;
+  const lines = [call(0, "initialize"), call(1, "ping"), call(0, "initialize"), call(1, "ping"), call(2, "ping")];
+  await putTape(store, "a", initLine("a") + lines.map((message, seq) => frameLine(seq, seq, message)).join(""));
+  const ids = await split(store, "a", { sessions: true });
+  assert.equal((await check(store, "a", ids)).map((frames) => frames.length), [2, 3]);
+  const [init] = await recordsOf(store, ids[1]!);
+  assert.equal((init as { derived_from?: object[] }).derived_from!.map((from) => (from as { query: string }).query), [
+    "part 2",
+  ]);
+  assert.ok((await linesOf(store, ids[1]!)).length > 4);
+});
+
+test("a tape without frames is one part", async () => {
+  const store = memoryStore();
+  await putTape(store, "a", initLine("a"));
+  for (const by of [{ bytes: 100 }, { ms: 5 }, { sessions: true as const }]) {
+    assert.is((await split(store, "a", by)).length, 1);
+  }
+});
+
+test.run();
