@@ -89,6 +89,8 @@ export { type FollowTapeOptions, TapeManager } from "./tape/manager.ts";
 export type { FollowOptions } from "./tape/read/following.ts";
 export type { RangeOptions } from "./tape/read/range.ts";
 export { type ReaderOptions, StreamingTapeReader } from "./tape/read/reader.ts";
+export { deriveTape, type DeriveTapeOptions, type DeriveTapeResult } from "./tape/derive/derive-tape.ts";
+export { renumber, type RenumberOptions } from "./tape/derive/renumber.ts";
 export type { CopyResult } from "./tape/repair/repair-report.ts";
 export { type RepairOptions, type RepairResult, repairTape } from "./tape/repair/repair.ts";
 export { type RecordCounts, type VerifyOptions, type VerifyResult, verifyTape } from "./tape/verify/verify.ts";

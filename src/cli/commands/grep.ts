@@ -1,5 +1,7 @@
 import type { TapeLine } from "../../lines/line.ts";
+import { recordOn } from "../../lines/parse-line.ts";
 import { parseQuery, type Query } from "../../query/query.ts";
+import { lineTest } from "../../tape/derive/choice/line-test.ts";
 import { type OpenedTape, openTape, tapeFolder } from "../arguments/tape-argument.ts";
 import { parseOptions, styleOption } from "../arguments/options.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
@@ -7,9 +9,9 @@ import { type Command, type CommandIo, UsageError } from "../command.ts";
 import { type Program, programOf } from "../program.ts";
 import { describeRecord, isNoteworthy, lineWidth } from "../report/describe-record.ts";
 import { Calls } from "../summary/calls.ts";
+import { ChosenOperations, Operations } from "../summary/operations.ts";
 import { Progress } from "../terminal/progress.ts";
 import { asciiJson, escapeControls, harmlessJson, type Style } from "../terminal/text.ts";
-import { lineTest } from "./derive/query-tests.ts";
 
 const HELP = `Prints what a query selects from tapes, a line each.
 
@@ -52,7 +54,8 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   });
   const [text, ...names] = positionals;
   if (text === undefined) throw new UsageError('grep needs a query; see "tapeline grep --help"');
-  const query = parseQuery(values.context === true ? `op:(${String(parseQuery(text))})` : text);
+  if (values.count === true && values.context === true) throw new UsageError("-c and -C exclude each other");
+  const query = parseQuery(text);
   const style = styleOption(values.color, io);
   const folder = tapeFolder(values.dir, io.env);
   const tapes: OpenedTape[] = [];
@@ -62,7 +65,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     const search = new Search(tape, query, io, tapes.length > 1);
     const found = values.count === true
       ? await search.count(values.json === true)
-      : await search.print(values.json === true, style);
+      : await search.print(values.json === true, values.context === true, style);
     hits += found.hits;
     code = Math.max(code, found.code);
   }
@@ -79,6 +82,7 @@ class Search {
   readonly #tape: OpenedTape;
   readonly #io: CommandIo;
   readonly #reading: TapeReading;
+  readonly #query: Query;
   readonly #isSelected: (line: TapeLine) => boolean;
   readonly #isNamed: boolean;
 
@@ -88,6 +92,7 @@ class Search {
     this.#io = io;
     this.#isNamed = isNamed;
     this.#reading = new TapeReading(tape, io);
+    this.#query = query;
     this.#isSelected = lineTest(query);
   }
 
@@ -102,26 +107,46 @@ class Search {
     return { hits, code: await this.#reading.finish() };
   }
 
-  async print(isJson: boolean, style: Style): Promise<Found> {
+  /** @param withContext whether the whole operation around each hit is printed */
+  async print(isJson: boolean, withContext: boolean, style: Style): Promise<Found> {
     const { stdout, isTty } = this.#io;
     const calls = new Calls();
     const name = this.#isNamed ? style.dim(`${escapeControls(this.#tape.path)}: `) : "";
+    const chosen = withContext ? await this.#operations() : undefined;
+    const operations = new Operations();
     let hits = 0;
     for await (const line of this.#lines()) {
-      const isSelected = this.#isSelected(line) && isAskedFor(line);
+      let isSelected = this.#isSelected(line) && isAskedFor(line);
       if (isSelected) hits++;
+      // Of an answer it is told what was asked.
+      const isNeeded = isSelected || line.type === undefined || isFrame(line) && (!isJson || withContext);
+      const record = isNeeded ? this.#reading.parse(line) : undefined;
+      if (record === undefined) continue;
+      if (chosen !== undefined && record.type === "frame") {
+        isSelected = chosen.has(operations.requestsOf(record)) || isSelected;
+      }
       if (isJson) {
         if (isSelected) await stdout.write(`${isTty ? harmlessJson(line.text()) : line.text()}\n`);
         continue;
       }
-      // Of an answer it is told what was asked.
-      if (!isSelected && !isFrame(line) && line.type !== undefined) continue;
-      const record = this.#reading.parse(line);
-      if (record === undefined) continue;
       const told = describeRecord(line, record, calls, style, lineWidth(this.#io, undefined));
       if (isSelected && isNoteworthy(record)) await stdout.write(`${name}${told}\n`);
     }
     return { hits, code: await this.#reading.finish() };
+  }
+
+  /** What is hit may come behind what belongs to it: so the tape is read once before. */
+  async #operations(): Promise<ChosenOperations> {
+    const { store, key } = this.#tape;
+    const isSelected = lineTest(this.#query);
+    const chosen = new ChosenOperations();
+    for await (const line of this.#reading.linesBetween(0, await store.size(key) ?? 0)) {
+      const isHit = isSelected(line);
+      if (line.type !== "frame") continue;
+      const record = recordOn(line);
+      if (record?.type === "frame") chosen.see(record, isHit);
+    }
+    return chosen;
   }
 
   async *#lines(): AsyncGenerator<TapeLine> {

@@ -2,7 +2,7 @@ import type { TapeError } from "../../errors.ts";
 import type { CompleteTapeStats, SessionEnd, TapePerformance } from "../../records/metadata.ts";
 import type { InitRecord } from "../../records/record.ts";
 import { newTapeId } from "../../records/tape-id.ts";
-import { ALL, type Candidate, type Choice, type LineChoice } from "./choice.ts";
+import { ALL, type Candidate, type Choice, type LineChoice } from "./choice/choice.ts";
 import { DerivedOutput, type LineTarget } from "./derived-output.ts";
 import { type InitSource, type SourceOrder, startOf } from "./derived-init.ts";
 import { FrameHead } from "./frames/frame-head.ts";

@@ -4,8 +4,9 @@ import { placeOf, type TapeLine } from "../../lines/line.ts";
 import type { GapRecord, TapeRecord } from "../../records/record.ts";
 import { framesText } from "../verify/verify-finding.ts";
 import { gapRange } from "../verify/verify-order.ts";
-import { type Choice, LineCandidate, type LineChoice } from "./choice.ts";
+import { ALL, type Choice, LineCandidate, type LineChoice } from "./choice/choice.ts";
 import type { DerivedOutput } from "./derived-output.ts";
+import { CorrelationRewriter } from "./frames/correlation-rewriter.ts";
 import type { FrameHead } from "./frames/frame-head.ts";
 import type { FrameRewriter } from "./frames/frame-rewriter.ts";
 import type { SourceRenumbering } from "./frames/renumbering.ts";
@@ -40,6 +41,7 @@ const LF = 0x0a;
 /** Copies what is chosen of one tape, line by line, to the tape that is made. */
 export class SourceCopy {
   readonly #options: CopyOptions;
+  readonly #correlations = new CorrelationRewriter();
   #to: CopyTarget;
   #hasInit = false;
   /** The highest number that a frame had, or that a gap record says one had. */
@@ -69,11 +71,17 @@ export class SourceCopy {
 
   /** Takes the next line, or leaves it. A promise where it has to be waited. */
   line(line: TapeLine): Promise<void> | undefined {
-    const { head, rewriter, lines, route } = this.#options;
+    const { head, rewriter, choice, lines, keeps, route } = this.#options;
     if (lines !== undefined) this.#isAccepted = lines.accepts(line);
     const { bytes } = line;
-    if (!line.terminated || !head.read(bytes)) return this.#apart(line);
+    if (!line.terminated) return this.#apart(line);
+    if (line.type === "correlation" && route === undefined) return this.#correlation(line, bytes);
+    if (!head.read(bytes)) return this.#apart(line);
     const { seq, ts } = head;
+    if (choice === ALL && keeps === undefined && route === undefined) {
+      if (!this.#isAccepted) return this.#seen(seq, ts);
+      return rewriter.take(bytes, false) ? this.#place(seq, ts) : this.#apart(line);
+    }
     const dir = head.isFromClient ? "client_to_server" : "server_to_client";
     const candidate = new LineCandidate("frame", seq, ts, dir, line);
     let isTaken: boolean;
@@ -83,13 +91,17 @@ export class SourceCopy {
       if (candidate.isDamaged) return this.#apart(line);
       throw error;
     }
-    if (!isTaken) {
-      this.#seen(seq, ts);
-      return undefined;
-    }
+    if (!isTaken) return this.#seen(seq, ts);
     if (!rewriter.take(bytes, candidate.isParsed)) return this.#apart(line);
     if (route !== undefined) return this.#routed(candidate, seq, ts);
     return this.#place(seq, ts);
+  }
+
+  #correlation(line: TapeLine, bytes: Uint8Array): Promise<void> | undefined {
+    const { numbers, output } = this.#to;
+    const rewritten = this.#correlations.rewrite(bytes, numbers);
+    if (rewritten === undefined) return this.#apart(line);
+    return rewritten === "dropped" ? undefined : output.line(rewritten.line, rewritten.counted);
   }
 
   #place(seq: number, ts: number): Promise<void> | undefined {
@@ -199,7 +211,7 @@ export class SourceCopy {
   }
 
   /** Notes a frame that is there, and those that should have been before it. */
-  #seen(seq: number, ts: number): void {
+  #seen(seq: number, ts: number): undefined {
     const count = seq - this.#highest - 1;
     if (count > this.#unnumbered) this.#bridge(this.#highest + 1, seq - 1, ts);
     this.#highest = Math.max(this.#highest, seq);

@@ -4,7 +4,7 @@ import { batchMessages, messageHeader, originScope, startsSession } from "../../
 import type { CorrelationRecord, FrameRecord, InitRecord, RecordOrigin } from "../../records/record.ts";
 import { exactMessage } from "../../records/recorded-text.ts";
 import { newTapeId } from "../../records/tape-id.ts";
-import { ALL, type Candidate } from "./choice.ts";
+import { ALL, type Candidate } from "./choice/choice.ts";
 import { DerivedOutput, type LineTarget } from "./derived-output.ts";
 import { startOf } from "./derived-init.ts";
 import type { DerivedSource } from "./derive.ts";

@@ -10,7 +10,7 @@ import type { FrameRecord, TapeRecord } from "../../../src/records/record.ts";
 import { StreamingTapeReader } from "../../../src/tape/read/reader.ts";
 import { verifyTape } from "../../../src/tape/verify/verify.ts";
 import { readInit } from "../../../src/tape/first-record.ts";
-import type { Choice } from "../../../src/tape/derive/choice.ts";
+import type { Choice } from "../../../src/tape/derive/choice/choice.ts";
 import { type Derivation, derive, type Derived } from "../../../src/tape/derive/derive.ts";
 import { collect } from "../../helpers/streams.ts";
 import { frameLine, framesOf, initLine, linesOf, putTape, recordsOf } from "../../helpers/tapes.ts";

@@ -3,6 +3,7 @@ import type { TapeMetadata } from "../../../records/metadata.ts";
 import { newTapeId } from "../../../records/tape-id.ts";
 import { lineLimitOf } from "../../../stores/line-limit.ts";
 import { derive, type Derived, type DerivedSource } from "../../../tape/derive/derive.ts";
+import { derivedMetadata } from "../../../tape/derive/derived-metadata.ts";
 import type { SourceOrder } from "../../../tape/derive/derived-init.ts";
 import { readTapeEnd } from "../../../tape/read/tape-end.ts";
 import { naming, type OpenedTape, openTape, tapeFolder } from "../../arguments/tape-argument.ts";
@@ -145,7 +146,7 @@ class TapeMaking {
     }).finally(() => progress.clear());
     await this.#note(derived, sources, partOf === undefined);
     return {
-      metadata: derivedMetadata(derived, tapes, this.#making.values.name),
+      metadata: derivedMetadata(derived, tapes.length === 1 ? tapes[0]!.metadata : undefined, this.#making.values.name),
       exitCode: this.#losses.length > 0 ? 3 : 0,
       tell: (path) => this.#tell(path, derived, size),
     };
@@ -247,30 +248,4 @@ class TapeMaking {
       is_complete: this.#losses.length === 0 && !derived.isInterrupted,
     };
   }
-}
-
-/** What stands beside the tape: what is known of its session stays, where there is only one. */
-export function derivedMetadata(
-  { init, stats, performance, end }: Pick<Derived, "init" | "stats" | "performance" | "end">,
-  tapes: readonly OpenedTape[],
-  name: string | undefined,
-): TapeMetadata {
-  const now = new Date().toISOString();
-  const known = tapes.length === 1 ? tapes[0]!.metadata ?? {} : {};
-  const { description, tags, transport, environment, client_info, server_info, protocol_version } =
-    known as TapeMetadata;
-  const kept = { description, tags, transport, environment, client_info, server_info, protocol_version };
-  return {
-    tape_id: init.tape_id,
-    ...(name === undefined ? {} : { name }),
-    ...Object.fromEntries(Object.entries(kept).filter(([, value]) => value != null)),
-    created_at: init.created_at,
-    updated_at: now,
-    finalized_at: now,
-    status: "finalized",
-    ...(end === undefined ? {} : { end }),
-    derived_from: init.derived_from,
-    stats,
-    performance,
-  };
 }

@@ -1,10 +1,10 @@
 import { parseQuery } from "../../../query/query.ts";
-import { setupFrames } from "../../../tape/derive/choices.ts";
+import { setupFrames } from "../../../tape/derive/choice/choices.ts";
+import { lineTest } from "../../../tape/derive/choice/line-test.ts";
 import { optionalArgument, parseOptions } from "../../arguments/options.ts";
 import { type Command, type CommandIo, UsageError } from "../../command.ts";
 import { type Program, programOf } from "../../program.ts";
 import { CONTEXT_HELP, EXIT_HELP, makeTape, openTapes, OUTPUT_HELP, OUTPUT_OPTIONS } from "./derived-tape.ts";
-import { lineTest } from "./query-tests.ts";
 
 const HELP = `Makes a tape of what a query selects from another one.
 

@@ -1,4 +1,4 @@
-import { firstFrames } from "../../../tape/derive/choices.ts";
+import { firstFrames } from "../../../tape/derive/choice/choices.ts";
 import { numberOption, optionalArgument, parseOptions } from "../../arguments/options.ts";
 import type { Command, CommandIo } from "../../command.ts";
 import { type Program, programOf } from "../../program.ts";

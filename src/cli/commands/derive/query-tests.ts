@@ -1,21 +1,6 @@
-import type { TapeLine } from "../../../lines/line.ts";
 import type { InitRecord } from "../../../records/record.ts";
 import { parseQuery, type Query } from "../../../query/query.ts";
-import { specOf } from "../../../streams/stage.ts";
-import type { LineTest } from "../../../tape/derive/choices.ts";
 import { UsageError } from "../../command.ts";
-
-/** Says of each line of a tape whether a query selects it, or needs it for what it has selected. All must be shown, in order. */
-export function lineTest(query: Query): LineTest {
-  const spec = specOf(query.stage());
-  let isSelected = false;
-  const emit = Object.assign(() => void (isSelected = true), { terminate() {} });
-  return (line: TapeLine) => {
-    isSelected = false;
-    spec.transform(line, emit);
-    return isSelected;
-  };
-}
 
 /** A range as it stands behind the colon of a term: no more than one word. */
 const ONE_WORD = /^[^\s()"]+$/;

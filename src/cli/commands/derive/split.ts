@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { TapeError } from "../../../errors.ts";
 import { readDuration, readSize } from "../../../query/syntax/amounts.ts";
 import { lineLimitOf } from "../../../stores/line-limit.ts";
+import { derivedMetadata } from "../../../tape/derive/derived-metadata.ts";
 import { type Part, type SplitBy, splitTape } from "../../../tape/derive/split.ts";
 import { homePath } from "../../arguments/home-path.ts";
 import { optionalArgument, parseOptions } from "../../arguments/options.ts";
@@ -13,7 +14,7 @@ import { Interrupted } from "../../terminal/process-io.ts";
 import { Progress } from "../../terminal/progress.ts";
 import { asciiJson, escapeControls } from "../../terminal/text.ts";
 import { formatBytes, plural } from "../../terminal/units.ts";
-import { derivedMetadata, openTapes } from "./derived-tape.ts";
+import { openTapes } from "./derived-tape.ts";
 import { openOutput, type TapeOutput } from "./output.ts";
 
 const HELP = `Splits a tape into several, each in a file of its own.
@@ -145,7 +146,7 @@ class Splitter {
     const output = this.#open.get(init.tape_id)!;
     const counted = stats.snapshot(size);
     const derived = { init, stats: counted, performance: stats.performance(), end: sessionEnd };
-    await output.finish(derivedMetadata(derived, [this.#tape], undefined));
+    await output.finish(derivedMetadata(derived, this.#tape.metadata, undefined));
     this.#open.delete(init.tape_id);
     this.#parts++;
     this.#left += all.leftCorrelations;

@@ -111,7 +111,12 @@ export class FrameHead {
   #readFlags(): boolean {
     const bytes = this.#bytes;
     const start = this.#at - 1;
-    let known = this.#knownFlags.find((each) => standsAt(bytes, start, each.bytes));
+    let known: KnownFlags | undefined;
+    for (const each of this.#knownFlags) {
+      if (!standsAt(bytes, start, each.bytes)) continue;
+      known = each;
+      break;
+    }
     if (known === undefined) {
       const end = bytes.indexOf(CLOSE, start) + 1;
       if (end === 0 || end - start > MAX_FLAGS_BYTES) return false;

@@ -1,7 +1,10 @@
 import { OldestFirst } from "../../../oldest-first.ts";
 
-/** So many of the latest frames are remembered, and so many older requests that nothing is known of yet. */
-const REMEMBERED = 65_536;
+/** So many of the latest frames are remembered. */
+const REMEMBERED = 16_384;
+/** And so many older requests of which no answer is known yet. */
+const REMEMBERED_OPEN = 65_536;
+const FIRST_ROOM = 256;
 
 /** A frame of a source, as it stands on the tape that is made. */
 export interface NumberedFrame {
@@ -17,12 +20,12 @@ const IS_CLIENT = 2;
 const IS_OPEN = 4;
 const IS_MISSING = 8;
 
-/** Which number each frame of one source got, in bounded memory: 3 MB at most, and less of a short tape. */
+/** Which number each frame of one source got, in bounded memory: half a megabyte, and less of a short tape. */
 export class FrameNumbers {
-  readonly #from: number[] = [];
-  readonly #to: number[] = [];
-  readonly #times: number[] = [];
-  readonly #marks: number[] = [];
+  #from = new Float64Array(FIRST_ROOM);
+  #to = new Float64Array(FIRST_ROOM);
+  #times = new Float64Array(FIRST_ROOM);
+  #marks = new Uint8Array(FIRST_ROOM);
   /** Requests that would have been forgotten. */
   readonly #open = new OldestFirst<number, NumberedFrame>();
 
@@ -57,21 +60,28 @@ export class FrameNumbers {
 
   #put(from: number, to: number, ts: number, marks: number): void {
     const at = from % REMEMBERED;
-    // Most tapes are numbered from 0 on: the lists then grow by one at a time.
-    while (this.#marks.length <= at) {
-      this.#from.push(-1);
-      this.#to.push(0);
-      this.#times.push(0);
-      this.#marks.push(0);
-    }
+    if (at >= this.#marks.length) this.#grow(at + 1);
     if ((this.#marks[at]! & IS_OPEN) !== 0 && this.#from[at] !== from) {
       this.#open.set(this.#from[at]!, this.#frameAt(at));
-      if (this.#open.size > REMEMBERED) this.#open.delete(this.#open.oldest()![0]);
+      if (this.#open.size > REMEMBERED_OPEN) this.#open.delete(this.#open.oldest()![0]);
     }
     this.#from[at] = from;
     this.#to[at] = to;
     this.#times[at] = ts;
     this.#marks[at] = marks;
+  }
+
+  #grow(length: number): void {
+    const room = Math.min(REMEMBERED, Math.max(2 * this.#marks.length, length));
+    const larger = (old: Float64Array<ArrayBuffer>) => {
+      const grown = new Float64Array(room);
+      grown.set(old);
+      return grown;
+    };
+    [this.#from, this.#to, this.#times] = [larger(this.#from), larger(this.#to), larger(this.#times)];
+    const marks = new Uint8Array(room);
+    marks.set(this.#marks);
+    this.#marks = marks;
   }
 
   #frameAt(at: number): NumberedFrame {

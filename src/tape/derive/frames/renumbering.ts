@@ -7,7 +7,7 @@ import type {
   TapeRecord,
 } from "../../../records/record.ts";
 import { gapRange } from "../../verify/verify-order.ts";
-import { FrameNumbers } from "./frame-numbers.ts";
+import { FrameNumbers, type NumberedFrame } from "./frame-numbers.ts";
 
 /** The numbers and times of a tape that is made of others, shared by all of its sources. */
 export class Renumbering {
@@ -23,6 +23,12 @@ export class Renumbering {
   otherCorrelations = 0;
   /** Correlations that contradict the frames they name. */
   wrongCorrelations = 0;
+}
+
+/** The frames of a correlation, as they stand on the tape that is made. */
+export interface PlacedPair {
+  readonly request: NumberedFrame;
+  readonly response: NumberedFrame | undefined;
 }
 
 /** Where a source stands among others. */
@@ -128,11 +134,11 @@ export class SourceRenumbering {
     };
   }
 
-  #correlation(record: CorrelationRecord): CorrelationRecord | undefined {
-    const { id, request_seq, response_seq, request_ts, response_ts, continues } = record;
+  /** What the frames of a correlation are here; undefined, and counted, where it has no place here. */
+  pair(request_seq: number, response_seq: number | undefined): PlacedPair | undefined {
     const request = this.#numbers.get(request_seq);
-    const response = response_seq == null ? undefined : this.#numbers.get(response_seq);
-    if (request === undefined || response_seq != null && response === undefined) {
+    const response = response_seq === undefined ? undefined : this.#numbers.get(response_seq);
+    if (request === undefined || response_seq !== undefined && response === undefined) {
       if (request ?? response) this.all.leftCorrelations++;
       else this.all.otherCorrelations++;
       return undefined;
@@ -145,6 +151,14 @@ export class SourceRenumbering {
       }
       this.#numbers.settle(request_seq);
     }
+    return { request, response };
+  }
+
+  #correlation(record: CorrelationRecord): CorrelationRecord | undefined {
+    const { id, request_seq, response_seq, request_ts, response_ts, continues } = record;
+    const pair = this.pair(request_seq, response_seq ?? undefined);
+    if (pair === undefined) return undefined;
+    const { request, response } = pair;
     const placed: CorrelationRecord = { ...record, request_seq: request.seq };
     if (PAIR_ID.test(id)) placed.id = `corr-${request.seq}-${response?.seq ?? "none"}`;
     if (response !== undefined) placed.response_seq = response.seq;

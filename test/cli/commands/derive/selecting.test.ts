@@ -172,4 +172,38 @@ test("grep prints what fits, counts it, and says which tape it is from", () =>
     assert.match((await runIn(grep, [])).error!, /^grep needs a query; /);
   }));
 
+test("grep -C prints the whole operation around what fits: request, progress, answer, and what goes on from it", () =>
+  inScratch(async (folder) => {
+    const call = (id: number, token: number, more: object = {}) =>
+      ask(id, "tools/call", { name: "t", _meta: { progressToken: token }, ...more });
+    const path = await putTape(
+      folder,
+      "ops",
+      await new Session("ops")
+        .client(0, call(1, 11))
+        .client(1, call(2, 12))
+        .server(2, { jsonrpc: "2.0", method: "notifications/progress", params: { progressToken: 12, progress: 1 } })
+        .server(3, { jsonrpc: "2.0", method: "notifications/progress", params: { progressToken: 11, progress: 1 } })
+        .server(4, answer(1, { text: "one" }))
+        .client(5, { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 2 } })
+        .server(6, answer(2, { resultType: "input_required", requestState: "s" }))
+        .client(7, ask(3, "tools/call", { name: "t", requestState: "s", inputResponses: {} }))
+        .server(8, answer(3, { text: "three" }))
+        .client(9, ask(4, "ping"))
+        .text(),
+    );
+    const seqs = async (query: string) => {
+      const { code, stdout } = await runIn(grep, ["-C", "--json", query, path]);
+      assert.is(code, 0);
+      return stdout.trimEnd().split("\n").map((line) => JSON.parse(line).seq);
+    };
+    assert.equal(await seqs("result.text:one"), [0, 3, 4]);
+    assert.equal(await seqs("result.text:three"), [1, 2, 5, 6, 7, 8]);
+    assert.equal(await seqs("seq:2"), [1, 2, 5, 6, 7, 8]);
+    assert.equal(await seqs("method:ping"), [9]);
+    const lines = (await runIn(grep, ["-C", "result.text:one", path])).stdout.trimEnd().split("\n");
+    assert.is(lines.length, 3);
+    assert.is((await runIn(grep, ["-c", "-C", "x", path])).error, "-c and -C exclude each other");
+  }));
+
 test.run();

@@ -1,9 +1,15 @@
-import type { TapeLine } from "../../lines/line.ts";
-import { batchMessages, isSetupMethod, type MessageHeader, messageHeader, originScope } from "../../records/jsonrpc.ts";
-import type { FrameRecord, GapRecord } from "../../records/record.ts";
-import { exactMessage } from "../../records/recorded-text.ts";
-import { gapRange } from "../verify/verify-order.ts";
+import {
+  batchMessages,
+  isSetupMethod,
+  type MessageHeader,
+  messageHeader,
+  originScope,
+} from "../../../records/jsonrpc.ts";
+import type { FrameRecord, GapRecord } from "../../../records/record.ts";
+import { exactMessage } from "../../../records/recorded-text.ts";
+import { gapRange } from "../../verify/verify-order.ts";
 import type { Candidate, Choice, LineChoice } from "./choice.ts";
+import type { LineTest } from "./line-test.ts";
 
 /** The first frames, and what stands between them and before the next one. */
 export function firstFrames(count: number): Choice {
@@ -40,9 +46,6 @@ export function framesInside({ seq: isSeqInside = () => true, ts: isTsInside }: 
     },
   };
 }
-
-/** Says of a line whether a query, or whatever else, fits it. */
-export type LineTest = (line: TapeLine) => boolean;
 
 /**
  * What stands between two frames, both of them included: the first that fits `starts`, and the first behind it, or it itself,

@@ -1,6 +1,6 @@
-import type { TapeLine } from "../../lines/line.ts";
-import { parseLine } from "../../lines/parse-line.ts";
-import type { Direction, FrameRecord, TapeRecord } from "../../records/record.ts";
+import type { TapeLine } from "../../../lines/line.ts";
+import { parseLine } from "../../../lines/parse-line.ts";
+import type { Direction, FrameRecord, TapeRecord } from "../../../records/record.ts";
 
 /** A record that may be taken. What it says before its message is known; the rest is parsed for who asks. */
 export interface Candidate {

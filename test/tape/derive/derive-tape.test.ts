@@ -1,0 +1,112 @@
+import fc from "fast-check";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { FrameRecord, TapeRecord } from "../../../src/records/record.ts";
+import { memoryStore } from "../../../src/stores/memory.ts";
+import type { TapeStore } from "../../../src/stores/store.ts";
+import { pipe } from "../../../src/streams/pipe.ts";
+import { deriveTape } from "../../../src/tape/derive/derive-tape.ts";
+import { renumber } from "../../../src/tape/derive/renumber.ts";
+import { verifyTape } from "../../../src/tape/verify/verify.ts";
+import { checkpointInjector } from "../../../src/transforms/checkpoint-injector.ts";
+import { encodeRecord } from "../../../src/transforms/encode-record.ts";
+import { filter } from "../../../src/transforms/filter.ts";
+import { lineSplit } from "../../../src/transforms/line-split.ts";
+import { parseRecord } from "../../../src/transforms/parse-record.ts";
+import { sessions, tapeOf } from "../../helpers/random-tape.ts";
+import { frameLine, framesOf, initLine, metadataOf, putTape, recordsOf } from "../../helpers/tapes.ts";
+import { rejection } from "../../helpers/within.ts";
+
+const ULID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
+
+async function storeOf(): Promise<TapeStore> {
+  const store = memoryStore();
+  const ask = (id: number, method: string) => `{"jsonrpc":"2.0","id":${id},"method":"${method}"}`;
+  const lines = [ask(0, "initialize"), ask(1, "ping"), ask(2, "tools/list"), ask(3, "ping")];
+  await putTape(store, "a", initLine("a") + lines.map((message, seq) => frameLine(seq, seq, message)).join(""));
+  await putTape(store, "b", initLine("b") + frameLine(0, 2, ask(0, "ping")));
+  return store;
+}
+
+async function isIntact(store: TapeStore, id: string): Promise<boolean> {
+  const { isIntact, isFinalized, noticeCount } = await verifyTape(store, id);
+  return isIntact && isFinalized && noticeCount === 0;
+}
+
+test("deriveTape() makes a whole tape of what a query or a function selects, with metadata", async () => {
+  const store = await storeOf();
+  await store.put(
+    "a.meta.json",
+    new TextEncoder().encode('{"tape_id":"a","name":"n","tags":["t"],"stats":{"frame_count":9}}'),
+  );
+  const { tapeId, metadata } = await deriveTape(store, "a", { select: "method:ping", name: "pings" });
+  assert.match(tapeId, ULID);
+  assert.equal((await framesOf(store, tapeId)).map(({ seq, origin }) => [seq, origin]), [[0, { seq: 1 }], [1, {
+    seq: 3,
+  }]]);
+  assert.ok(await isIntact(store, tapeId));
+  assert.equal(await metadataOf(store, tapeId), metadata);
+  assert.equal([metadata.name, metadata.tags, metadata.stats!.frame_count], ["pings", ["t"], 2]);
+  const odd = (record: TapeRecord) => (record as FrameRecord).seq % 2 === 0;
+  const second = await deriveTape(store, "a", { select: odd, to: "second" });
+  assert.equal((await framesOf(store, "second")).map(({ origin }) => origin!.seq), [0, 2]);
+  assert.equal([second.tapeId, second.metadata.name], ["second", undefined]);
+});
+
+test("deriveTape() takes several tapes, by time or as they are given, and keeps what sets a session up", async () => {
+  const store = await storeOf();
+  const originsOf = async (id: string) => (await framesOf(store, id)).map(({ origin }) => [origin!.tape, origin!.seq]);
+  const merged = await deriveTape(store, ["a", "b"], { order: "time", select: "method:ping", withContext: true });
+  assert.equal(await originsOf(merged.tapeId), [[0, 0], [0, 1], [0, 2], [1, 0], [0, 3]]);
+  assert.ok(await isIntact(store, merged.tapeId));
+  const joined = await deriveTape(store, ["b", "a"]);
+  assert.equal(await originsOf(joined.tapeId), [[0, 0], [1, 0], [1, 1], [1, 2], [1, 3]]);
+  const [init] = await recordsOf(store, joined.tapeId);
+  assert.ok(init?.type === "init" && init.derived_from!.every(({ by }) => by === "concat"));
+});
+
+test("deriveTape() refuses what cannot be, and leaves nothing behind", async () => {
+  const store = await storeOf();
+  await rejection(deriveTape(store, "none"), "tape_not_found");
+  for (
+    const work of [
+      () => deriveTape(store, []),
+      () => deriveTape(store, "a", { to: "b" }),
+      () => deriveTape(store, "a", { select: "dur:>x" }),
+      () => deriveTape(store, "a", { order: "size" as "time" }),
+      () => deriveTape(store, "a", { filter: "x" } as object),
+    ]
+  ) await rejection(work(), "invalid_argument");
+  const failing = deriveTape(store, "a", {
+    to: "out",
+    select: () => {
+      throw new Error("mine");
+    },
+  });
+  assert.is(await failing.catch((error: Error) => error.message), "mine");
+  assert.is(await store.size("out.jsonl"), undefined);
+  assert.equal((await framesOf(store, "b")).length, 1);
+});
+
+test("renumber() makes a whole tape of records that were chosen by whatever stage", async () => {
+  await fc.assert(
+    fc.asyncProperty(sessions, fc.array(fc.boolean(), { minLength: 1 }), async (session, picks) => {
+      const store = memoryStore();
+      await putTape(store, "a", tapeOf("a", session));
+      const picked = filter((record: TapeRecord) => record.type !== "frame" || picks[record.seq % picks.length]!);
+      const source = pipe(store.openSource("a.jsonl"), lineSplit(), parseRecord(), picked, renumber({ tapeId: "out" }));
+      await pipe(source, checkpointInjector(), encodeRecord(), await store.openSink("out.jsonl"));
+      assert.ok(await isIntact(store, "out"));
+      await deriveTape(store, "a", {
+        to: "other",
+        select: (record) => record.type !== "frame" || picks[record.seq % picks.length]!,
+      });
+      const plain = async (id: string) =>
+        (await recordsOf(store, id)).filter(({ type }) => type !== "init" && type !== "checkpoint");
+      assert.equal(await plain("out"), await plain("other"));
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test.run();
