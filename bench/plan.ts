@@ -1,7 +1,7 @@
 import type { RuntimeName } from "../test/helpers/runtime.ts";
 
 /** What can be measured; each has a file of its own. */
-export const groupNames = ["read", "write", "follow", "proxy", "memory", "start", "info", "derive"] as const;
+export const groupNames = ["read", "write", "follow", "proxy", "memory", "start", "info", "derive", "query"] as const;
 
 /** One of {@linkcode groupNames}. */
 export type GroupName = (typeof groupNames)[number];
@@ -16,6 +16,7 @@ export const workloads: Readonly<Record<GroupName, readonly string[]>> = {
   start: ["command line"],
   info: ["a million frames"],
   derive: ["450 B"],
+  query: ["450 B", "2 KB"],
 };
 
 /**
@@ -31,6 +32,7 @@ export const measuresPrograms: Readonly<Record<GroupName, boolean>> = {
   start: true,
   info: true,
   derive: true,
+  query: false,
 };
 
 /** How to start a runtime with a script: the program and what stands before the script's path. */

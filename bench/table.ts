@@ -10,6 +10,7 @@ export const ratios: Readonly<Record<GroupName, string>> = {
   start: "time as a multiple of the empty program's",
   info: "speed as a multiple of the hand loop's",
   derive: "speed as a multiple of the hand loop's",
+  query: "speed as a multiple of the parse loop's",
 };
 
 /** What one runtime reached. */

@@ -13,6 +13,8 @@ export interface MessageOptions {
   readonly notificationsOnly?: boolean | undefined;
   /** The text of every so many results has 1 MB. */
   readonly hugeEvery?: number | undefined;
+  /** Every so many calls are of another tool, `rare`, with the word `needle` in its arguments. */
+  readonly rareEvery?: number | undefined;
 }
 
 /** A tape that lies in a file. */
@@ -50,7 +52,7 @@ const HUGE_BYTES = 1024 * 1024;
 
 /** Messages of an MCP session without end: of five, two are requests, two results, and one a notification. */
 export function* messages(options: MessageOptions): Generator<MessageEnvelope, never, undefined> {
-  const { lineBytes, isAscii = true, notificationsOnly = false, hugeEvery = Infinity } = options;
+  const { lineBytes, isAscii = true, notificationsOnly = false, hugeEvery = Infinity, rareEvery = Infinity } = options;
   const random = mulberry32(0x7a9e);
   const words = isAscii ? ASCII : OTHER;
   const bytesPerWord = words.reduce((sum, word) => sum + Buffer.byteLength(JSON.stringify(word)) - 1, 0) / words.length;
@@ -69,8 +71,14 @@ export function* messages(options: MessageOptions): Generator<MessageEnvelope, n
       id,
       method: "tools/call",
       params: {
-        name: "search",
-        arguments: { query: text(), limit: Math.floor(random() * 100), ratio: random(), tags: ["a", "b"], deep: true },
+        name: id % rareEvery === 0 ? "rare" : "search",
+        arguments: {
+          query: id % rareEvery === 0 ? `${text()} needle` : text(),
+          limit: Math.floor(random() * 100),
+          ratio: random(),
+          tags: ["a", "b"],
+          deep: true,
+        },
         _meta: { progressToken: id },
       },
     },

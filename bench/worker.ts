@@ -11,6 +11,7 @@ const groups: Readonly<Record<GroupName, () => Promise<{ measure(job: Job): Prom
   start: () => import("./start.ts"),
   info: () => import("./info.ts"),
   derive: () => import("./derive.ts"),
+  query: () => import("./query.ts"),
 };
 
 const job: Job = JSON.parse(process.argv[2]!);

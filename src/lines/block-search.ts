@@ -2,19 +2,30 @@ import { indexOfNewline } from "./newline.ts";
 
 /** What runtimes with a `Buffer` can do with bytes beside what the standard says. */
 interface BufferPrototype {
-  indexOf(this: Uint8Array, word: string, from: number): number;
+  indexOf(this: Uint8Array, word: string | Uint8Array, from: number): number;
   latin1Slice(this: Uint8Array, start: number, end: number): string;
 }
 
 const { Buffer, Deno } = globalThis as { Buffer?: { prototype: BufferPrototype }; Deno?: unknown };
+const searchesBytes = Buffer !== undefined && Deno === undefined;
 const decoder = new TextDecoder("latin1");
+const encoder = new TextEncoder();
 
-/** Finds line ends and words of ASCII in a block of bytes. */
+/** A text to be found in bytes, ready for the search of this runtime. */
+export type SearchWord = string | Uint8Array;
+
+/** Makes a word of a text, of which the UTF-8 is looked for. */
+export function searchWord(text: string): SearchWord {
+  const bytes = encoder.encode(text);
+  return searchesBytes ? bytes : bytesAsText(bytes);
+}
+
+/** Finds line ends and words in a block of bytes. */
 export interface BlockSearch {
   /** Where the next `\n` stands, from `from` on; -1 if there is none. */
   newline(from: number): number;
-  /** The same of a word. */
-  word(word: string, from: number): number;
+  /** The same of a word: of a text of ASCII, or of what {@linkcode searchWord} has made. */
+  word(word: SearchWord, from: number): number;
 }
 
 /**
@@ -22,12 +33,17 @@ export interface BlockSearch {
  * half a microsecond and words are looked for one byte at a time, so that it is quicker to make a text of the block first.
  */
 export function blockSearch(block: Uint8Array): BlockSearch {
-  if (Buffer !== undefined && Deno === undefined) {
+  if (searchesBytes) {
     return {
       newline: (from) => indexOfNewline(block, from),
-      word: (word, from) => Buffer.prototype.indexOf.call(block, word, from),
+      word: (word, from) => Buffer!.prototype.indexOf.call(block, word, from),
     };
   }
-  const text = Buffer?.prototype.latin1Slice.call(block, 0, block.length) ?? decoder.decode(block);
-  return { newline: (from) => text.indexOf("\n", from), word: (word, from) => text.indexOf(word, from) };
+  const text = bytesAsText(block);
+  return { newline: (from) => text.indexOf("\n", from), word: (word, from) => text.indexOf(word as string, from) };
+}
+
+/** A character for each byte. */
+function bytesAsText(bytes: Uint8Array): string {
+  return Buffer?.prototype.latin1Slice.call(bytes, 0, bytes.length) ?? decoder.decode(bytes);
 }

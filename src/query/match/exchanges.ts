@@ -1,6 +1,9 @@
 import { OldestFirst } from "../../oldest-first.ts";
+import { CANCELLED, cancelledRequestKey } from "../../records/jsonrpc.ts";
 import type { Direction, FrameRecord } from "../../records/record.ts";
-import type { Asked } from "../terms/subject.ts";
+import type { Asked, Subject } from "../terms/subject.ts";
+import { NO } from "../terms/truth.ts";
+import type { Plan } from "./plan.ts";
 
 /** So many requests wait for their answers; beyond that the oldest is forgotten. */
 const MAX_OPEN = 65_536;
@@ -10,49 +13,105 @@ const MAX_OPEN = 65_536;
  * where it does not, an answer belongs to the last request of its id, of the other side, and over HTTP in the same exchange.
  */
 export class Exchanges {
+  readonly #plan: Plan;
   readonly #bySeq = new OldestFirst<number, Asked>();
   readonly #byName = new OldestFirst<string, Asked>();
 
-  /** Whether there are requests that are known by their ids. */
-  get hasNames(): boolean {
-    return this.#byName.size > 0;
+  constructor(plan: Plan) {
+    this.#plan = plan;
   }
 
-  /** A request was seen of which the tape says by what number its answer will know it. */
-  add(seq: number, request: Asked): void {
-    this.#bySeq.set(seq, request);
-    if (this.#bySeq.size > MAX_OPEN) this.#bySeq.delete(this.#bySeq.oldest()![0]);
+  /** Whether no request waits. */
+  get isEmpty(): boolean {
+    return this.#byName.size === 0 && this.#bySeq.size === 0;
   }
 
-  /** A request was seen that is known by this name. */
-  addNamed(name: string, request: Asked): void {
-    this.#byName.set(name, request);
-    if (this.#byName.size > MAX_OPEN) this.#byName.delete(this.#byName.oldest()![0]);
+  /** Whether the request of that number may be known here. */
+  mayKnow(requestSeq: number): boolean {
+    return this.#byName.size > 0 || this.#bySeq.size > 0 && this.#bySeq.get(requestSeq) !== undefined;
   }
 
-  /** The request that is answered now: that of this number, or else of one of these names. */
-  answer(seq: number | undefined, ...names: readonly (string | undefined)[]): Asked | undefined {
+  /**
+   * Notes a request by its number, or finds that of an answer, of which the first bytes were read. False if the answer may be
+   * to a request that is known by its id only.
+   */
+  note(subject: Subject, requestSeq: number): boolean {
+    if (subject.kind === "request") {
+      if (this.#matters(subject)) this.#add(this.#bySeq, requestSeq, askedBy(subject));
+    } else if (subject.kind === "response") {
+      const request = subject.request = this.#bySeq.size === 0 ? undefined : this.#bySeq.get(requestSeq);
+      if (request === undefined) return this.#byName.size === 0;
+      this.#bySeq.delete(requestSeq);
+    }
+    return true;
+  }
+
+  /**
+   * The same of a message that was parsed.
+   *
+   * @param isBatch whether it stands in a batch: what the frame tells is not about it then
+   */
+  noteParsed(subject: Subject, frame: FrameRecord, isBatch: boolean): void {
+    const { kind, idKey = "null", message } = subject;
+    const told = isBatch ? undefined : frame.correlation_id ?? undefined;
+    const seq = told === undefined ? undefined : numberOf(told);
+    if (kind === "request") {
+      const name = nameOf(frame, frame.dir, idKey);
+      if (!this.#matters(subject)) {
+        // It takes the place of an earlier one of its id all the same.
+        if (told === undefined) this.#byName.delete(name);
+        return;
+      }
+      const request = askedBy(subject);
+      if (seq !== undefined) this.#add(this.#bySeq, seq, request);
+      else this.#add(this.#byName, told === undefined ? name : `#${told}`, request);
+      if (told !== undefined && this.#plan.knowsCancelled) this.#add(this.#byName, name, request);
+    } else if (kind === "response") {
+      const asker = frame.dir === "client_to_server" ? "server_to_client" : "client_to_server";
+      subject.request = this.#answer(seq, told, nameOf(frame, asker, idKey));
+    } else if (kind === "notification" && subject.method === CANCELLED) {
+      const cancelled = cancelledRequestKey(message);
+      const request = cancelled === undefined ? undefined : this.#byName.get(nameOf(frame, frame.dir, cancelled));
+      if (request !== undefined) request.isCancelled = true;
+    }
+  }
+
+  /** Whether anything can come of knowing a request. */
+  #matters(subject: Subject): boolean {
+    return this.#plan.answersTo(subject) !== NO;
+  }
+
+  #add<K>(open: OldestFirst<K, Asked>, name: K, request: Asked): void {
+    open.set(name, request);
+    if (open.size > MAX_OPEN) open.delete(open.oldest()![0]);
+  }
+
+  #answer(seq: number | undefined, told: string | undefined, name: string): Asked | undefined {
     let request = seq === undefined ? undefined : this.#bySeq.get(seq);
     if (request !== undefined) this.#bySeq.delete(seq!);
-    for (const name of names) {
-      const known = name === undefined ? undefined : this.#byName.get(name);
+    for (const each of told === undefined ? [name] : [`#${told}`, name]) {
+      const known = this.#byName.get(each);
       request ??= known;
       // A request may have several names.
-      if (known !== undefined && known === request) this.#byName.delete(name!);
+      if (known !== undefined && known === request) this.#byName.delete(each);
     }
     return request;
   }
+}
 
-  /** The sender of a request wants no answer any more. */
-  cancel(name: string): void {
-    const request = this.#byName.get(name);
-    if (request !== undefined) request.isCancelled = true;
-  }
+function askedBy({ seq, ts, us, dir, method, tool }: Subject): Asked {
+  return { seq: seq!, ts: ts!, us, dir: dir!, method, tool, isCancelled: false };
 }
 
 /** The name of a request of that sender, by its id. */
-export function nameOf({ transport }: FrameRecord, sender: Direction, idKey: string): string {
+function nameOf({ transport }: FrameRecord, sender: Direction, idKey: string): string {
   const http = transport?.http;
   const scope = http == null ? "" : JSON.stringify([http.connection, http.exchange]);
   return `${scope}${sender === "client_to_server" ? "c" : "s"}${idKey}`;
+}
+
+/** The number of the request in a correlation id as this library makes them: 17 in `corr-17`. */
+function numberOf(correlationId: string): number | undefined {
+  const number = /^corr-(0|[1-9]\d{0,14})$/.exec(correlationId)?.[1];
+  return number === undefined ? undefined : Number(number);
 }

@@ -1,6 +1,6 @@
 import { ByteCursor, wordOf } from "../../lines/byte-cursor.ts";
 import { TOOL_CALL } from "../../records/jsonrpc.ts";
-import { FIRST_BYTES, type Subject } from "../terms/subject.ts";
+import { FIRST_BYTES, HEADER, type Subject } from "../terms/subject.ts";
 import { WordCache } from "./word-cache.ts";
 
 const FRAME = wordOf('{"type":"frame","seq":');
@@ -36,77 +36,99 @@ export class FramePeek {
   readonly #cursor = new ByteCursor();
   readonly #words = new WordCache();
 
-  /** Notes in `subject` what the line from `start` to `end` says; false if it is spelled in another way. */
-  read(subject: Subject, bytes: Uint8Array, start: number, end: number): boolean {
+  /** Notes in `subject` the header of the line that starts at `start`; false if it is none, or spelled in another way. */
+  readHeader(subject: Subject, bytes: Uint8Array, start: number): boolean {
     const cursor = this.#cursor;
     cursor.enter(bytes);
     cursor.at = start;
-    let seq: number;
-    if (!cursor.skip(FRAME) || (seq = cursor.count()) < 0 || !cursor.skip(TS) || cursor.count() < 0) return false;
-    if (!cursor.skip(bytes[cursor.at + SENDER_AT] === SENDER_CLIENT ? CLIENT : SERVER)) return false;
-    let us: number | undefined;
-    if (cursor.skip(TS_US) && (us = cursor.count()) < 0) return false;
+    if (!cursor.skip(FRAME)) return false;
+    const seq = cursor.count();
+    if (seq < 0 || !cursor.skip(TS)) return false;
+    const ts = cursor.count();
+    if (ts < 0) return false;
+    const isClient = bytes[cursor.at + SENDER_AT] === SENDER_CLIENT;
+    if (!cursor.skip(isClient ? CLIENT : SERVER)) return false;
+    subject.level = HEADER;
+    subject.type = "frame";
+    subject.seq = seq;
+    subject.ts = ts;
+    subject.dir = isClient ? "client_to_server" : "server_to_client";
+    return true;
+  }
+
+  /**
+   * Goes on up to where the message begins, and finds out whether it is a request, an answer or a notification. False if it is
+   * something else, or spelled in another way.
+   */
+  readKind(subject: Subject): boolean {
+    const cursor = this.#cursor;
+    subject.us = undefined;
+    if (cursor.skip(TS_US) && (subject.us = cursor.count()) < 0) return false;
     let correlation = -1;
-    if (cursor.skip(CORRELATION_ID) && ((correlation = cursor.count()) < 0 || bytes[cursor.at++] !== QUOTE)) {
-      return false;
+    if (cursor.skip(CORRELATION_ID)) {
+      correlation = cursor.count();
+      if (correlation < 0 || cursor.bytes[cursor.at++] !== QUOTE) return false;
     }
     subject.isError = subject.isToolError = false;
-    subject.method = subject.tool = subject.idKey = undefined;
+    this.requestSeq = correlation;
     // The number in it says what the message is; the flags, which must be those of such a message, come next.
     if (correlation < 0) {
-      if (!cursor.skip(NOTIFICATION)) return false;
       subject.kind = "notification";
-    } else if (correlation === seq) {
-      if (!cursor.skip(REQUEST)) return false;
-      subject.kind = "request";
-    } else {
-      subject.kind = "response";
-      subject.isError = cursor.skip(ERROR);
-      subject.isToolError = !subject.isError && cursor.skip(TOOL_ERROR);
+      return cursor.skip(NOTIFICATION) && cursor.skip(MESSAGE);
     }
-    if (!cursor.skip(MESSAGE)) return false;
-    this.requestSeq = correlation;
-    subject.us = us;
-    subject.isIdKnown = subject.kind === "notification";
-    subject.isToolKnown = true;
-    // Behind a line that somebody has cut out of something else there may stand anything.
-    if (!this.#message(subject) || cursor.at > end) return false;
-    subject.level = FIRST_BYTES;
-    return true;
+    if (correlation === subject.seq) {
+      subject.kind = "request";
+      return cursor.skip(REQUEST) && cursor.skip(MESSAGE);
+    }
+    subject.kind = "response";
+    subject.isError = cursor.skip(ERROR);
+    if (!subject.isError) subject.isToolError = cursor.skip(TOOL_ERROR);
+    return cursor.skip(MESSAGE);
   }
 
-  #message(subject: Subject): boolean {
+  /**
+   * Goes on with the first members of the message, up to `end` at most. False if they are spelled in another way.
+   *
+   * @param wantsId whether the id is needed
+   */
+  readMessage(subject: Subject, wantsId: boolean, end: number): boolean {
     const cursor = this.#cursor;
     const { bytes } = cursor;
+    subject.method =
+      subject.tool =
+      subject.idKey =
+      subject.request =
+        undefined;
+    subject.isIdKnown = subject.kind === "notification";
+    subject.isToolKnown = true;
     cursor.skip(VERSION);
-    if (cursor.skip(ID)) {
-      if (!this.#id(subject) || bytes[cursor.at++] !== COMMA) return false;
+    if (cursor.skip(ID) && (!this.#id(subject, wantsId) || bytes[cursor.at++] !== COMMA)) return false;
+    if (subject.kind !== "response") {
+      if (!cursor.skip(METHOD)) return false;
+      const method = this.#string();
+      if (method === undefined) return false;
+      subject.method = method;
+      if (wantsId && !subject.isIdKnown && cursor.skip(NEXT_ID) && !this.#id(subject, true)) return false;
+      if (method === TOOL_CALL && subject.kind === "request") {
+        subject.tool = cursor.skip(TOOL_NAME) ? this.#string() : undefined;
+        subject.isToolKnown = subject.tool !== undefined;
+      }
     }
-    if (subject.kind === "response") return true;
-    if (!cursor.skip(METHOD)) return false;
-    const method = this.#string();
-    if (method === undefined) return false;
-    subject.method = method;
-    if (!subject.isIdKnown && cursor.skip(NEXT_ID) && !this.#id(subject)) return false;
-    if (method !== TOOL_CALL || subject.kind !== "request") return true;
-    subject.tool = cursor.skip(TOOL_NAME) ? this.#string() : undefined;
-    subject.isToolKnown = subject.tool !== undefined;
-    return true;
+    subject.level = FIRST_BYTES;
+    // Behind a line that somebody has cut out of something else there may stand anything.
+    return cursor.at <= end;
   }
 
-  #id(subject: Subject): boolean {
+  #id(subject: Subject, isWanted: boolean): boolean {
     const cursor = this.#cursor;
     const start = cursor.at;
     const isText = cursor.bytes[start] === QUOTE;
     if (isText) {
       cursor.at++;
       if (!cursor.skipText()) return false;
-      subject.idKey = this.#words.text(cursor.bytes, start, cursor.at);
-    } else {
-      const id = cursor.count();
-      if (id < 0) return false;
-      subject.idKey = String(id);
-    }
+    } else if (cursor.count() < 0) return false;
+    if (!isWanted) return true;
+    subject.idKey = this.#words.text(cursor.bytes, start, cursor.at);
     subject.isIdKnown = true;
     return true;
   }

@@ -1,20 +1,27 @@
 import { readParts } from "../../lines/line-parts.ts";
-import { handOn, type LineLook, lookAt, type TapeLine } from "../../lines/line.ts";
+import { handOn, type LineLook, type Loan, lookAt, type TapeLine } from "../../lines/line.ts";
 import { parseLine } from "../../lines/parse-line.ts";
 import { OldestFirst } from "../../oldest-first.ts";
-import { CANCELLED, cancelledRequestKey } from "../../records/jsonrpc.ts";
+import { CANCELLED } from "../../records/jsonrpc.ts";
 import type { FrameRecord, TapeRecord } from "../../records/record.ts";
-import { Exchanges, nameOf } from "./exchanges.ts";
+import { Exchanges } from "./exchanges.ts";
+import { CorrelationPeek } from "./correlation-peek.ts";
 import { FramePeek } from "./frame-peek.ts";
+import { LineSearch } from "./line-search.ts";
 import type { Plan, SelectOptions } from "./plan.ts";
-import { type Asked, messagesOf, Subject } from "../terms/subject.ts";
+import { messagesOf, Subject } from "../terms/subject.ts";
 import { MAYBE, NO, YES } from "../terms/truth.ts";
 
 /** So many frames that were let through wait for the records that tell of their exchanges. */
 const MAX_PASSED = 65_536;
-const CORRELATION_START = /^\{"type":"correlation","id":"corr-(\d{1,15})-(\d{1,15}|none)"/;
-/** As much of a correlation as its numbers can reach. */
-const CORRELATION_BYTES = 72;
+/** Where the first letter of a type stands in a line that this library has written: behind `{"type":"`. */
+const INITIAL_AT = 9;
+const INITIAL_C = 0x63;
+const INITIAL_F = 0x66;
+const INITIAL_L = 0x6c;
+
+/** What becomes of a line, as far as its first bytes tell. */
+type Verdict = "drop" | "take" | "parse" | "parse what was noted" | "only note" | "other";
 
 /**
  * Decides on the lines of a tape, one after the other in their order, and looks at no more of each than it takes: first at its
@@ -24,57 +31,108 @@ export class LineMatcher {
   readonly #plan: Plan;
   readonly #subject = new Subject();
   readonly #peek = new FramePeek();
-  readonly #exchanges = new Exchanges();
+  readonly #exchanges: Exchanges;
   /** `seq` of frames that were let through. */
   readonly #passed = new OldestFirst<number, true>();
-  readonly #look: LineLook<boolean>;
+  readonly #pair = new CorrelationPeek();
+  readonly #search: LineSearch | undefined;
+  readonly #look: LineLook<Verdict>;
+  readonly #lookAtPair: LineLook<boolean>;
+  readonly #lookForNeedle: LineLook<boolean>;
 
   constructor(plan: Plan, { startedAt }: SelectOptions = {}) {
     this.#plan = plan;
+    this.#exchanges = new Exchanges(plan);
     this.#subject.startedAt = startedAt;
-    this.#look = (block, start, end) => this.#peek.read(this.#subject, block, start, end);
+    this.#search = plan.needles && new LineSearch(plan.needles.words);
+    this.#look = (block, start, end, loan) => this.#decide(block, start, end, loan);
+    this.#lookAtPair = (block, start, end) => this.#pair.read(block, start, end);
+    this.#lookForNeedle = (block, start, end, loan) => this.#search!.isOn(block, start, end, loan);
   }
 
   /** Whether the line is selected, or needed with what is. */
   takes(line: TapeLine): boolean {
-    this.#subject.ofLine(line);
-    switch (line.type) {
-      case "frame":
-        return this.#takesFrame(line);
-      case undefined:
-        return this.#takesDamaged(line);
-      default:
-        return this.#takesOther(line, line.type);
+    const subject = this.#subject;
+    subject.request = subject.record = undefined;
+    subject.line = line;
+    switch (lookAt(line, this.#look)) {
+      case "drop":
+        return false;
+      case "take":
+        this.#pass(subject.seq);
+        return true;
+      case "parse":
+        return this.#takesParsed(line, false, false);
+      case "parse what was noted":
+        return this.#takesParsed(line, false, true);
+      case "only note":
+        return this.#takesParsed(line, true, false);
+      case "other":
+        subject.ofLine(line);
+        return line.type === "frame"
+          ? this.#takesForeign(line)
+          : line.type === undefined
+          ? this.#takesDamaged(line)
+          : this.#takesOther(line, line.type);
     }
   }
 
-  #takesFrame(line: TapeLine): boolean {
-    const { evaluate, knowsExchange } = this.#plan;
+  /** Decides on a frame by its first bytes, where it is spelled as this library spells them. */
+  #decide(block: Uint8Array, start: number, end: number, loan: Loan | undefined): Verdict {
+    const { evaluate, knowsExchange, needles, needsRequest, wantsId } = this.#plan;
     const subject = this.#subject;
-    let truth = evaluate(subject);
-    if (truth === MAYBE || knowsExchange) {
-      if (!lookAt(line, this.#look) || this.#needsAll(subject)) return this.#takesParsed(line, truth === NO);
-      if (knowsExchange && !this.#follow(this.#peek.requestSeq)) return this.#takesParsed(line, truth === NO);
-      if (truth === MAYBE) truth = evaluate(subject);
-      if (truth === MAYBE) return this.#takesParsed(line, false, true);
+    const peek = this.#peek;
+    // Of a line without a needle, all that can matter is the exchange it belongs to.
+    const hasNeedle = needles === undefined || needles.isPeeked || this.#search!.isOn(block, start, end, loan);
+    if (!hasNeedle && !knowsExchange && isEvent(block, start)) return "drop";
+    if (!peek.readHeader(subject, block, start)) return this.#isDropped(block, start) ? "drop" : "other";
+    let truth = hasNeedle ? evaluate(subject) : NO;
+    if (truth !== MAYBE && !knowsExchange) return truth === YES ? "take" : "drop";
+    const inFull = truth === NO ? "only note" : "parse";
+    if (!peek.readKind(subject)) return inFull;
+    const { kind } = subject;
+    if (needsRequest && kind === "response" && !this.#exchanges.mayKnow(peek.requestSeq)) return "drop";
+    if (!peek.readMessage(subject, wantsId, end) || this.#needsAll(subject)) return inFull;
+    if (knowsExchange && !this.#exchanges.note(subject, peek.requestSeq)) return inFull;
+    if (truth === MAYBE) truth = evaluate(subject);
+    return truth === YES ? "take" : truth === NO ? "drop" : "parse what was noted";
+  }
+
+  /** Whether a line is one of those records that nobody needs. */
+  #isDropped(block: Uint8Array, start: number): boolean {
+    if (block[start + INITIAL_AT] !== INITIAL_C || this.#passed.size > 0) return false;
+    const { types, predicate } = this.#plan;
+    if (predicate !== undefined || types.has("correlation") || types.has("checkpoint")) return false;
+    return this.#pair.isCorrelationOrCheckpoint(block, start);
+  }
+
+  /** Decides on a frame that somebody else has spelled. */
+  #takesForeign(line: TapeLine): boolean {
+    const { evaluate, knowsExchange, needles } = this.#plan;
+    const hasNeedle = needles === undefined || lookAt(line, this.#lookForNeedle);
+    // The answer of a tool does not name it.
+    if (!hasNeedle && needles.isPeeked && this.#exchanges.isEmpty) return false;
+    const truth = hasNeedle ? evaluate(this.#subject) : needles.isPeeked ? MAYBE : NO;
+    if (truth !== MAYBE && !knowsExchange) {
+      if (truth === YES) this.#pass(this.#subject.seq);
+      return truth === YES;
     }
-    if (truth === YES) this.#pass(subject.seq);
-    return truth === YES;
+    return this.#takesParsed(line, truth === NO, false);
   }
 
   /** Whether a message must be parsed for what an answer will be asked. */
-  #needsAll({ kind, isToolKnown, method }: Subject): boolean {
-    const { knowsExchange, knowsCancelled } = this.#plan;
-    return kind === "request"
-      ? knowsCancelled || knowsExchange && !isToolKnown
-      : knowsCancelled && method === CANCELLED;
+  #needsAll(subject: Subject): boolean {
+    const { knowsExchange, knowsCancelled, answersTo } = this.#plan;
+    const { kind, isToolKnown, method } = subject;
+    if (kind !== "request") return knowsCancelled && method === CANCELLED;
+    return knowsCancelled || knowsExchange && !isToolKnown && answersTo(subject) !== NO;
   }
 
   /**
    * @param isDecided whether it is known that the frame is not selected, and only what it says of its exchange matters
    * @param isFollowed whether its exchange has been noted
    */
-  #takesParsed(line: TapeLine, isDecided: boolean, isFollowed = false): boolean {
+  #takesParsed(line: TapeLine, isDecided: boolean, isFollowed: boolean): boolean {
     let record: TapeRecord;
     try {
       record = parseLine(line);
@@ -100,7 +158,7 @@ export class LineMatcher {
     for (const [message, header] of messages) {
       subject.ofMessage(message, header);
       if (isFollowed) subject.request = known;
-      else if (knowsExchange) this.#followRecord(frame, messages.length > 1);
+      else if (knowsExchange) this.#exchanges.noteParsed(subject, frame, messages.length > 1);
       isTaken ||= evaluate(subject) === YES;
     }
     return isTaken;
@@ -109,44 +167,6 @@ export class LineMatcher {
   #takesRecord(record: TapeRecord): boolean {
     const { predicate, evaluate } = this.#plan;
     return predicate === undefined ? evaluate(this.#subject) === YES : predicate(record);
-  }
-
-  /** Notes a request by its number, or finds that of an answer; false if it may be known by its id only. */
-  #follow(requestSeq: number): boolean {
-    const subject = this.#subject;
-    if (subject.kind === "request") this.#exchanges.add(requestSeq, askedBy(subject));
-    else if (subject.kind === "response") {
-      subject.request = this.#exchanges.answer(requestSeq);
-      return subject.request !== undefined || !this.#exchanges.hasNames;
-    }
-    return true;
-  }
-
-  /** The same of a frame that was parsed. */
-  #followRecord(frame: FrameRecord, isBatch: boolean): void {
-    const subject = this.#subject;
-    const exchanges = this.#exchanges;
-    const { kind, idKey = "null", message } = subject;
-    const told = frame.correlation_id ?? undefined;
-    const seq = told === undefined ? undefined : numberOf(told);
-    if (kind === "request") {
-      const request = askedBy(subject);
-      const name = nameOf(frame, frame.dir, idKey);
-      // Of a batch only the first request is told of.
-      const isTold = !isBatch && told !== undefined;
-      if (isTold && seq !== undefined) exchanges.add(seq, request);
-      else exchanges.addNamed(isTold ? `#${told}` : name, request);
-      if (isTold && this.#plan.knowsCancelled) exchanges.addNamed(name, request);
-    } else if (kind === "response") {
-      const asker = frame.dir === "client_to_server" ? "server_to_client" : "client_to_server";
-      const name = nameOf(frame, asker, idKey);
-      subject.request = isBatch || told === undefined
-        ? exchanges.answer(undefined, name)
-        : exchanges.answer(seq, `#${told}`, name);
-    } else if (kind === "notification" && subject.method === CANCELLED) {
-      const cancelled = cancelledRequestKey(message);
-      if (cancelled !== undefined) exchanges.cancel(nameOf(frame, frame.dir, cancelled));
-    }
   }
 
   /** Of records that are no frames, the tape needs some; the others are asked for as frames are. */
@@ -161,7 +181,7 @@ export class LineMatcher {
     const isAsked = predicate !== undefined || types.has(type) || type !== "correlation" && type !== "checkpoint";
     if (!isAsked) return false;
     const truth = this.#plan.evaluate(this.#subject);
-    return truth === MAYBE ? this.#takesParsed(line, false) : truth === YES;
+    return truth === MAYBE ? this.#takesParsed(line, false, false) : truth === YES;
   }
 
   #begin(line: TapeLine): void {
@@ -185,8 +205,10 @@ export class LineMatcher {
   /** Whether a correlation tells of a frame that was let through. */
   #isOfPassed(line: TapeLine): boolean {
     if (this.#passed.size === 0) return false;
-    const numbers = lookAt(line, readNumbers) ?? parsedNumbers(line);
-    return numbers.filter((seq) => this.#passed.delete(seq)).length > 0;
+    const pair = this.#pair;
+    if (!lookAt(line, this.#lookAtPair)) readPair(line, pair);
+    const isOfRequest = this.#passed.delete(pair.requestSeq);
+    return this.#passed.delete(pair.answerSeq) || isOfRequest;
   }
 
   /** What stands on a line that is no record as a whole. */
@@ -202,27 +224,21 @@ export class LineMatcher {
   }
 }
 
-function askedBy({ seq, ts, us, dir, method, tool }: Subject): Asked {
-  return { seq: seq!, ts: ts!, us, dir: dir!, method, tool, isCancelled: false };
+/** Whether a frame or a log stands there, or something else that no tape needs. */
+function isEvent(block: Uint8Array, start: number): boolean {
+  const initial = block[start + INITIAL_AT];
+  return (initial === INITIAL_F || initial === INITIAL_L) && block[start + 1] === 0x22 && block[start + 8] === 0x22;
 }
 
-/** The number of the request in a correlation id as this library makes them: 17 in `corr-17`. */
-function numberOf(correlationId: string): number | undefined {
-  const number = /^corr-(0|[1-9]\d{0,14})$/.exec(correlationId)?.[1];
-  return number === undefined ? undefined : Number(number);
-}
-
-function readNumbers(block: Uint8Array, start: number, end: number): readonly number[] | undefined {
-  const text = String.fromCharCode(...block.subarray(start, Math.min(end, start + CORRELATION_BYTES)));
-  const found = CORRELATION_START.exec(text);
-  return found === null ? undefined : [Number(found[1]), Number(found[2])];
-}
-
-function parsedNumbers(line: TapeLine): readonly number[] {
+/** Reads which frames a correlation is about, where it is spelled in another way. */
+function readPair(line: TapeLine, pair: CorrelationPeek): void {
+  pair.requestSeq = pair.answerSeq = -1;
   try {
     const record = parseLine(line);
-    return record.type === "correlation" ? [record.request_seq, record.response_seq ?? -1] : [];
+    if (record.type !== "correlation") return;
+    pair.requestSeq = record.request_seq;
+    pair.answerSeq = record.response_seq ?? -1;
   } catch {
-    return [];
+    // What is no record tells of no frame.
   }
 }

@@ -1,8 +1,9 @@
 import type { TapeRecord } from "../../records/record.ts";
-import type { Expression, NamedTerm } from "../syntax/expression.ts";
+import type { Expression, NamedTerm, Term, TermName } from "../syntax/expression.ts";
 import { compile } from "../terms/compile.ts";
-import { ALL } from "../terms/subject.ts";
-import { type Evaluate, MAYBE, truthOf } from "../terms/truth.ts";
+import { ALL, Subject } from "../terms/subject.ts";
+import { type Evaluate, MAYBE, NO, truthOf } from "../terms/truth.ts";
+import { type Needles, needlesOf } from "./needles.ts";
 
 /** Options of {@linkcode select} and of a query's stage. */
 export interface SelectOptions {
@@ -20,11 +21,24 @@ export interface Plan {
   readonly predicate: ((record: TapeRecord) => boolean) | undefined;
   /** Whether an answer must know its request. */
   readonly knowsExchange: boolean;
+  /** Whether an answer can only fit if its request is known. */
+  readonly needsRequest: boolean;
+  /** As much as a request, of which the first bytes are known, tells of whether an answer to it can fit. */
+  readonly answersTo: Evaluate;
   /** Whether it must be known which requests were cancelled. */
   readonly knowsCancelled: boolean;
+  /** Whether ids are asked for. */
+  readonly wantsId: boolean;
   /** The types of records that the query asks for by name. */
   readonly types: ReadonlySet<string>;
+  /** What stands on every line that fits. */
+  readonly needles: Needles | undefined;
 }
+
+const maybe: Evaluate = () => MAYBE;
+const no: Evaluate = () => NO;
+/** Terms that an answer is asked of its request. */
+const OF_REQUEST: ReadonlySet<string> = new Set(["method", "tool", "dur", "request"]);
 
 /** The plan of a query. */
 export function planOf(expression: Expression): Plan {
@@ -34,15 +48,23 @@ export function planOf(expression: Expression): Plan {
     terms.filter((term) => term.name === name).flatMap(({ values }) =>
       values.flatMap((value) => value.is === "text" ? [value.text] : [])
     );
-  const plan = {
+  const knowsCancelled = words("status").includes("cancelled");
+  const ofUnknown = compile(expression, () => maybe, (term) => OF_REQUEST.has(nameOf(term)) ? no : maybe);
+  return {
+    evaluate: compile(expression, (part) => compile(part, () => maybe)),
     predicate: undefined,
-    knowsExchange: named.has("method") || named.has("tool") || named.has("dur") || named.has("request") ||
-      words("status").includes("cancelled"),
-    knowsCancelled: words("status").includes("cancelled"),
+    knowsExchange: knowsCancelled || [...OF_REQUEST].some((name) => named.has(name as TermName)),
+    needsRequest: ofUnknown(new Subject()) === NO,
+    answersTo: compile(
+      expression,
+      () => maybe,
+      (term) => nameOf(term) === "method" || nameOf(term) === "tool" ? undefined : maybe,
+    ),
+    knowsCancelled,
+    wantsId: named.has("id"),
     types: new Set(words("kind")),
+    needles: needlesOf(expression),
   };
-  const evaluate = compile(expression, (part) => compile(part, () => () => MAYBE));
-  return { ...plan, evaluate };
 }
 
 /** The plan of a function. */
@@ -51,9 +73,17 @@ export function planOfPredicate(predicate: (record: TapeRecord) => boolean): Pla
     evaluate: ({ level, record }) => level < ALL ? MAYBE : truthOf(predicate(record!)),
     predicate,
     knowsExchange: false,
+    needsRequest: false,
+    answersTo: maybe,
     knowsCancelled: false,
+    wantsId: false,
     types: new Set(),
+    needles: undefined,
   };
+}
+
+function nameOf(term: Term): string {
+  return term.is === "term" ? term.name : term.is;
 }
 
 /** All terms with a name, wherever they stand. */

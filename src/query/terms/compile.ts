@@ -1,6 +1,6 @@
 import { member } from "../../json/member.ts";
 import type { CorrelationRecord, FrameRecord } from "../../records/record.ts";
-import type { Expression, HasTerm, NamedTerm, PathTerm } from "../syntax/expression.ts";
+import type { Expression, HasTerm, NamedTerm, PathTerm, Term } from "../syntax/expression.ts";
 import { TERMS } from "../syntax/term-names.ts";
 import { someAt } from "./json-path.ts";
 import { momentTest } from "./moment-test.ts";
@@ -13,15 +13,20 @@ import { amountTest, idTest, jsonTest, textTest } from "./value-tests.ts";
  * Makes a function of a query, or of a part of one.
  *
  * @param operation what becomes of `op:(…)`
+ * @param instead what stands in the place of a term; undefined for what the term asks
  */
-export function compile(expression: Expression, operation: (part: Expression) => Evaluate): Evaluate {
+export function compile(
+  expression: Expression,
+  operation: (part: Expression) => Evaluate,
+  instead: (term: Term) => Evaluate | undefined = () => undefined,
+): Evaluate {
   switch (expression.is) {
     case "all":
-      return every(expression.of.map((part) => compile(part, operation)));
+      return every(expression.of.map((part) => compile(part, operation, instead)));
     case "any":
-      return some(expression.of.map((part) => compile(part, operation)));
+      return some(expression.of.map((part) => compile(part, operation, instead)));
     case "not": {
-      const part = compile(expression.of, operation);
+      const part = compile(expression.of, operation, instead);
       return (subject) => {
         const truth = part(subject);
         return truth === MAYBE ? MAYBE : truth === YES ? NO : YES;
@@ -29,13 +34,13 @@ export function compile(expression: Expression, operation: (part: Expression) =>
     }
     case "op":
       return operation(expression.of);
-    case "path":
-      return pathTerm(expression);
-    case "has":
-      return hasTerm(expression);
-    case "term":
-      return namedTerm(expression);
+    default:
+      return instead(expression) ?? termOf(expression);
   }
+}
+
+function termOf(term: Term): Evaluate {
+  return term.is === "path" ? pathTerm(term) : term.is === "has" ? hasTerm(term) : namedTerm(term);
 }
 
 function every(parts: readonly Evaluate[]): Evaluate {
