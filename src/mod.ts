@@ -79,6 +79,7 @@ export { stampFrames, type StampFramesOptions } from "./transforms/stamp-frames.
 export { parseQuery, type Query } from "./query/query.ts";
 export { select } from "./query/select.ts";
 export type { SelectOptions } from "./query/match/plan.ts";
+export type { Survey } from "./query/operations/survey.ts";
 export { indexer, type IndexerOptions } from "./index/indexer.ts";
 export type { IndexEntry } from "./index/index-entry.ts";
 export { methodHash, nameHash } from "./index/names.ts";

@@ -6,6 +6,8 @@ import { LineMatcher } from "./match/line-matcher.ts";
 import { type Plan, planOf, type SelectOptions } from "./match/plan.ts";
 import { messagesOf, Subject } from "./terms/subject.ts";
 import { YES } from "./terms/truth.ts";
+import { HeldLines } from "./operations/held-lines.ts";
+import { Survey } from "./operations/survey.ts";
 import type { Expression } from "./syntax/expression.ts";
 import { parseExpression } from "./syntax/parse-expression.ts";
 import { printExpression } from "./syntax/print-expression.ts";
@@ -21,6 +23,11 @@ export interface Query {
   toString(): string;
   /** A stage that lets through what fits; see {@linkcode select}. */
   stage(options?: SelectOptions): Stage<TapeLine, TapeLine>;
+  /**
+   * Where a query asks what becomes of a request later on (`op:`, `status:pending`), a tape is best read twice: all its lines are
+   * added to this, and what it has found out is handed to {@linkcode Query.stage}. Undefined where the query needs no such thing.
+   */
+  survey(options?: SelectOptions): Survey | undefined;
 }
 
 /** A query that was read. */
@@ -52,6 +59,15 @@ export class ParsedQuery implements Query {
 
   stage(options: SelectOptions = {}): Stage<TapeLine, TapeLine> {
     return selecting(this.#plan, options);
+  }
+
+  survey({ startedAt }: SelectOptions = {}): Survey | undefined {
+    return needsForesight(this.#plan) ? new Survey(this.#plan.operations, startedAt) : undefined;
+  }
+
+  /** What decides on lines one by one, and on blocks by their entries in an index; see {@linkcode LineMatcher}. */
+  matcher(options: SelectOptions = {}): LineMatcher {
+    return new LineMatcher(this.#plan, options, options.survey);
   }
 }
 
@@ -89,7 +105,9 @@ export function parseQuery(text: string): Query {
 
 /** The stage of a plan. */
 export function selecting(plan: Plan, options: SelectOptions): Stage<TapeLine, TapeLine> {
-  const matcher = new LineMatcher(plan, options);
+  const { survey, startedAt } = options;
+  if (survey === undefined && needsForesight(plan)) return holding(plan, options);
+  const matcher = new LineMatcher(plan, { startedAt }, survey);
   const spec: StageSpec<TapeLine, TapeLine> & StageTraits<TapeLine, TapeLine> = {
     transform(line, emit) {
       if (matcher.takes(line)) emit(line);
@@ -97,4 +115,21 @@ export function selecting(plan: Plan, options: SelectOptions): Stage<TapeLine, T
     [ONLY_PASSES]: true,
   };
   return stage(spec);
+}
+
+/** A stage that holds lines back until it can decide on them. */
+function holding(plan: Plan, { startedAt }: SelectOptions): Stage<TapeLine, TapeLine> {
+  const held = new HeldLines(plan.operations, plan.wantsOutcome, startedAt);
+  const matcher = new LineMatcher(plan, { startedAt }, held);
+  const decideFor = (emit: (line: TapeLine) => void) => (line: TapeLine) => {
+    if (matcher.takes(line)) emit(line);
+  };
+  return stage<TapeLine, TapeLine>({
+    transform: (line, emit) => held.add(line, decideFor(emit)),
+    flush: (emit) => held.end(decideFor(emit)),
+  });
+}
+
+function needsForesight({ operations, wantsOutcome }: Plan): boolean {
+  return operations.length > 0 || wantsOutcome;
 }

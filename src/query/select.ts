@@ -6,7 +6,7 @@ import type { Stage } from "../streams/stage.ts";
 import { planOfPredicate, type SelectOptions } from "./match/plan.ts";
 import { ParsedQuery, parseQuery, type Query, selecting } from "./query.ts";
 
-const OPTIONS: OptionNames<SelectOptions> = { startedAt: true };
+const OPTIONS: OptionNames<SelectOptions> = { startedAt: true, survey: true };
 
 /**
  * Lets the lines of a tape through that a query asks for, or a function of yours. It stands between {@linkcode lineSplit} and

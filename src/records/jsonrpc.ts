@@ -10,6 +10,9 @@ export const TOOL_CALL = "tools/call";
 /** The method by which a peer says that it wants no answer any more (MCP). */
 export const CANCELLED = "notifications/cancelled";
 
+/** The method by which a peer says how far it has come with a request (MCP). */
+export const PROGRESS = "notifications/progress";
+
 /** What a message is to JSON-RPC; `invalid` is JSON that is no message, and text that is no JSON. */
 export type MessageKind = "request" | "notification" | "response" | "batch" | "invalid";
 

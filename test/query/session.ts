@@ -13,7 +13,7 @@ const SESSION: readonly (readonly [ts: number, dir: "c2s" | "s2c", message: unkn
   /* 3 */ [1000, "c2s", {
     id: 1,
     method: "tools/call",
-    params: { name: "search", arguments: { city: "Paris", limit: 5 } },
+    params: { name: "search", arguments: { city: "Paris", limit: 5 }, _meta: { progressToken: 1 } },
   }],
   /* 4 */ [1001, "c2s", {
     id: 2,

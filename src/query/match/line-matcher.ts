@@ -3,17 +3,22 @@ import { handOn, type LineLook, type Loan, lookAt, type TapeLine } from "../../l
 import { parseLine } from "../../lines/parse-line.ts";
 import { OldestFirst } from "../../oldest-first.ts";
 import { CANCELLED } from "../../records/jsonrpc.ts";
+import type { IndexEntry } from "../../index/index-entry.ts";
+import { GAP, OTHER_RECORD } from "../../index/kinds.ts";
 import type { FrameRecord, TapeRecord } from "../../records/record.ts";
-import { Exchanges } from "./exchanges.ts";
+import { Exchanges } from "../operations/exchanges.ts";
 import { CorrelationPeek } from "./correlation-peek.ts";
+import { mayHoldCancelled } from "./decide.ts";
 import { FramePeek } from "./frame-peek.ts";
 import { LineSearch } from "./line-search.ts";
 import type { Plan, SelectOptions } from "./plan.ts";
-import { messagesOf, Subject } from "../terms/subject.ts";
+import { type Foresight, messagesOf, Subject } from "../terms/subject.ts";
 import { MAYBE, NO, YES } from "../terms/truth.ts";
 
 /** So many frames that were let through wait for the records that tell of their exchanges. */
 const MAX_PASSED = 65_536;
+/** Where more of them wait, any block may have what some wait for. */
+const MAX_LOOKED_AT = 256;
 /** Where the first letter of a type stands in a line that this library has written: behind `{"type":"`. */
 const INITIAL_AT = 9;
 const INITIAL_C = 0x63;
@@ -34,14 +39,17 @@ export class LineMatcher {
   readonly #exchanges: Exchanges;
   /** `seq` of frames that were let through. */
   readonly #passed = new OldestFirst<number, true>();
+  /** Whether the last line was a frame that was let through. */
+  #endsWithTaken = false;
   readonly #pair = new CorrelationPeek();
   readonly #search: LineSearch | undefined;
   readonly #look: LineLook<Verdict>;
   readonly #lookAtPair: LineLook<boolean>;
   readonly #lookForNeedle: LineLook<boolean>;
 
-  constructor(plan: Plan, { startedAt }: SelectOptions = {}) {
+  constructor(plan: Plan, { startedAt }: SelectOptions = {}, foresight?: Foresight) {
     this.#plan = plan;
+    this.#subject.foresight = foresight;
     this.#exchanges = new Exchanges(plan);
     this.#subject.startedAt = startedAt;
     this.#search = plan.needles && new LineSearch(plan.needles.words);
@@ -50,8 +58,35 @@ export class LineMatcher {
     this.#lookForNeedle = (block, start, end, loan) => this.#search!.isOn(block, start, end, loan);
   }
 
+  /**
+   * Whether lines of a block must be looked at: something in it may be selected, or is needed for what is, as far as its entry in
+   * an index tells. Ask in the order of the tape, between the lines before the block and those behind it.
+   */
+  mayTake(entry: IndexEntry): boolean {
+    const { mayHold, mayAsk, knowsExchange, knowsCancelled, predicate } = this.#plan;
+    if (predicate !== undefined || entry.isDamaged || entry.hasKind(GAP | OTHER_RECORD)) return true;
+    // The correlation of a frame comes behind its answer.
+    if (this.#endsWithTaken || this.#mayComplete(entry)) return true;
+    const { startedAt } = this.#subject;
+    const context = { startedAt, hasKnownAnswer: knowsExchange && this.#exchanges.mayBeAnswered(entry) };
+    if (mayHold(entry, context)) return true;
+    return knowsExchange && mayAsk(entry, context) || knowsCancelled && mayHoldCancelled(entry);
+  }
+
+  #mayComplete(entry: IndexEntry): boolean {
+    if (this.#passed.size > MAX_LOOKED_AT) return true;
+    for (const [seq] of this.#passed.entries()) if (entry.mayAnswer(seq)) return true;
+    return false;
+  }
+
   /** Whether the line is selected, or needed with what is. */
   takes(line: TapeLine): boolean {
+    const isTaken = this.#takes(line);
+    this.#endsWithTaken = isTaken && this.#subject.type === "frame";
+    return isTaken;
+  }
+
+  #takes(line: TapeLine): boolean {
     const subject = this.#subject;
     subject.request = subject.record = undefined;
     subject.line = line;
@@ -87,7 +122,12 @@ export class LineMatcher {
     if (!hasNeedle && !knowsExchange && isEvent(block, start)) return "drop";
     if (!peek.readHeader(subject, block, start)) return this.#isDropped(block, start) ? "drop" : "other";
     let truth = hasNeedle ? evaluate(subject) : NO;
-    if (truth !== MAYBE && !knowsExchange) return truth === YES ? "take" : "drop";
+    if (truth !== MAYBE && !knowsExchange) {
+      if (truth === NO) return "drop";
+      // Nothing more will be said of a notification.
+      if (!peek.readKind(subject)) subject.kind = undefined;
+      return "take";
+    }
     const inFull = truth === NO ? "only note" : "parse";
     if (!peek.readKind(subject)) return inFull;
     const { kind } = subject;
@@ -197,7 +237,7 @@ export class LineMatcher {
   }
 
   #pass(seq: number | undefined): void {
-    if (seq === undefined) return;
+    if (seq === undefined || this.#subject.kind === "notification") return;
     this.#passed.set(seq, true);
     if (this.#passed.size > MAX_PASSED) this.#passed.delete(this.#passed.oldest()![0]);
   }

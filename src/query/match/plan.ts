@@ -1,8 +1,11 @@
-import type { TapeRecord } from "../../records/record.ts";
+import type { CorrelationRecord, TapeRecord } from "../../records/record.ts";
+import { OperationPlan } from "../operations/operation.ts";
+import type { Survey } from "../operations/survey.ts";
 import type { Expression, NamedTerm, Term, TermName } from "../syntax/expression.ts";
 import { compile } from "../terms/compile.ts";
 import { ALL, Subject } from "../terms/subject.ts";
 import { type Evaluate, MAYBE, NO, truthOf } from "../terms/truth.ts";
+import { askingBlockTest, blockTest, type MayHold } from "./decide.ts";
 import { type Needles, needlesOf } from "./needles.ts";
 
 /** Options of {@linkcode select} and of a query's stage. */
@@ -12,6 +15,11 @@ export interface SelectOptions {
    * among the lines.
    */
   readonly startedAt?: number | undefined;
+  /**
+   * What {@linkcode Query.survey} has found out of the tape. Without one, where a query asks what becomes of a request later on,
+   * lines are held back until it is known: 8192 of them, and 16 MiB, at most.
+   */
+  readonly survey?: Survey | undefined;
 }
 
 /** How a query is answered: what a function makes of it, and what has to be known for that. */
@@ -31,12 +39,22 @@ export interface Plan {
   readonly wantsId: boolean;
   /** The types of records that the query asks for by name. */
   readonly types: ReadonlySet<string>;
+  /** What is asked of operations. */
+  readonly operations: readonly OperationPlan[];
+  /** Whether it must be known which requests get no answer. */
+  readonly wantsOutcome: boolean;
+  /** Whether a block of the tape may have something that fits, by its entry in an index. */
+  readonly mayHold: MayHold;
+  /** The same of requests that must be known for their answers. */
+  readonly mayAsk: MayHold;
   /** What stands on every line that fits. */
   readonly needles: Needles | undefined;
 }
 
 const maybe: Evaluate = () => MAYBE;
 const no: Evaluate = () => NO;
+/** What may become of requests that get no answer. */
+const OUTCOMES: ReadonlySet<string> = new Set(["pending", "timeout", "cancelled", "orphan"]);
 /** Terms that an answer is asked of its request. */
 const OF_REQUEST: ReadonlySet<string> = new Set(["method", "tool", "dur", "request"]);
 
@@ -50,8 +68,16 @@ export function planOf(expression: Expression): Plan {
     );
   const knowsCancelled = words("status").includes("cancelled");
   const ofUnknown = compile(expression, () => maybe, (term) => OF_REQUEST.has(nameOf(term)) ? no : maybe);
+  const operations: OperationPlan[] = [];
   return {
-    evaluate: compile(expression, (part) => compile(part, () => maybe)),
+    evaluate: compile(expression, (part) => {
+      operations.push(new OperationPlan(part));
+      return operationTerm(operations.length - 1, compile(part, () => no));
+    }),
+    operations,
+    wantsOutcome: words("status").some((word) => OUTCOMES.has(word)),
+    mayHold: blockTest(expression),
+    mayAsk: askingBlockTest(expression),
     predicate: undefined,
     knowsExchange: knowsCancelled || [...OF_REQUEST].some((name) => named.has(name as TermName)),
     needsRequest: ofUnknown(new Subject()) === NO,
@@ -78,7 +104,22 @@ export function planOfPredicate(predicate: (record: TapeRecord) => boolean): Pla
     knowsCancelled: false,
     wantsId: false,
     types: new Set(),
+    operations: [],
+    wantsOutcome: false,
+    mayHold: () => true,
+    mayAsk: () => true,
     needles: undefined,
+  };
+}
+
+/** The term `op:(…)`. A record that is looked at alone is all that is known of its operation. */
+function operationTerm(at: number, alone: Evaluate): Evaluate {
+  return (subject) => {
+    const { foresight, type, seq, level, record } = subject;
+    if (foresight === undefined) return alone(subject);
+    if (type === "frame") return truthOf(seq !== undefined && foresight.holds(at, seq));
+    if (type !== "correlation") return NO;
+    return level < ALL ? MAYBE : truthOf(foresight.holds(at, (record as CorrelationRecord).request_seq));
   };
 }
 
@@ -86,14 +127,13 @@ function nameOf(term: Term): string {
   return term.is === "term" ? term.name : term.is;
 }
 
-/** All terms with a name, wherever they stand. */
+/** All terms with a name, but for those that are asked of operations. */
 function termsOf(expression: Expression): readonly NamedTerm[] {
   switch (expression.is) {
     case "all":
     case "any":
       return expression.of.flatMap(termsOf);
     case "not":
-    case "op":
       return termsOf(expression.of);
     case "term":
       return [expression];

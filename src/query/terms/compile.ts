@@ -209,7 +209,10 @@ function statusTerm(words: ReadonlySet<string>): Evaluate {
     if (subject.type !== "frame") return NO;
     if (subject.level < FIRST_BYTES) return MAYBE;
     const { kind, isError, isToolError, request } = subject;
-    if (kind === "request") return truthOf(subject.outcome !== undefined && words.has(subject.outcome));
+    if (kind === "request") {
+      const { outcome } = subject;
+      return truthOf(outcome !== undefined && (words.has(outcome) || words.has("pending")));
+    }
     if (kind !== "response") return NO;
     const hasFailed = isError || isToolError;
     if (words.has(hasFailed ? "error" : "ok") || isError && words.has("rpc_error")) return YES;

@@ -32,6 +32,14 @@ export interface Asked {
   isCancelled: boolean;
 }
 
+/** What is known of a tape before it is all read. */
+export interface Foresight {
+  /** Whether a frame belongs to an operation that fits the `op:(…)` of that number. */
+  holds(at: number, seq: number): boolean;
+  /** What becomes of a request that gets no answer: `pending`, or what the tape says; undefined of one that gets one. */
+  outcomeOf(requestSeq: number): string | undefined;
+}
+
 /** What a query looks at: a record, as far as it is known so far. Used again for the next one. */
 export class Subject {
   level: Level = HEADER;
@@ -52,8 +60,10 @@ export class Subject {
   /** Whether an answer reports a JSON-RPC error. */
   isError = false;
   isToolError = false;
-  /** Of a request that gets no answer: what became of it, where that is known already. */
-  outcome: string | undefined;
+  /** What is known of the rest of the tape; undefined where a record is looked at alone. */
+  foresight: Foresight | undefined;
+  /** Of a request that gets no answer: what became of it. */
+  #outcome: string | undefined;
   /** When the tape began, in milliseconds since 1970; undefined where nobody knows. */
   startedAt: number | undefined;
   /** Of an answer: its request, where that is known. */
@@ -71,6 +81,7 @@ export class Subject {
     this.ts = line.ts;
     this.dir = line.dir;
     this.length = line.length;
+    this.kind = undefined;
     this.request = undefined;
     this.record = undefined;
     this.line = line;
@@ -86,10 +97,34 @@ export class Subject {
     this.setRecord(record);
   }
 
+  /** Begins with a request that gets no answer, of which only that is asked. */
+  ofUnanswered({ seq, ts, dir, method, tool }: Asked, outcome: string): void {
+    this.level = ALL;
+    this.type = "frame";
+    this.kind = "request";
+    this.seq = seq;
+    this.ts = ts;
+    this.dir = dir;
+    this.method = method;
+    this.tool = tool;
+    this.record =
+      this.line =
+      this.request =
+      this.message =
+        undefined;
+    this.#outcome = outcome;
+  }
+
+  /** Of a request that gets no answer: what becomes of it, where that is known. */
+  get outcome(): string | undefined {
+    return this.#outcome ?? (this.seq === undefined ? undefined : this.foresight?.outcomeOf(this.seq));
+  }
+
   /** The line has been parsed. */
   setRecord(record: TapeRecord): void {
     this.level = ALL;
     this.record = record;
+    this.#outcome = undefined;
     const isFrame = record.type === "frame";
     const { ts } = record as { readonly ts?: unknown };
     this.seq = isFrame ? record.seq : undefined;
