@@ -29,6 +29,7 @@ export {
 export * from "./records/messages/methods.ts";
 export { messageBytes, messageText, wireBytes } from "./records/recorded-text.ts";
 export { type LineHeader, type LinePosition, TapeLine } from "./lines/line.ts";
+export { positionOf, type RecordPosition } from "./lines/record-position.ts";
 export * from "./records/record.ts";
 export * from "./records/record-schema.ts";
 export { explainRecord, isMessageEnvelope, isTapeRecord } from "./records/record-guard.ts";

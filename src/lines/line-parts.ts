@@ -24,12 +24,16 @@ export interface StrayPart {
 /** What a line consists of. */
 export type LinePart = RecordPart | StrayPart;
 
-/** What stands on a line, in its order: nearly always one record. */
-export function readParts(line: TapeLine): readonly LinePart[] {
+/**
+ * What stands on a line, in its order: nearly always one record.
+ *
+ * @param tapeId the tape that the line is from, where it is known
+ */
+export function readParts(line: TapeLine, tapeId?: string): readonly LinePart[] {
   try {
-    return [{ line, record: parseLine(line) }];
+    return [{ line, record: parseLine(line, tapeId) }];
   } catch (error) {
-    return takeApart(line, error as TapeError);
+    return takeApart(line, error as TapeError, tapeId);
   }
 }
 
@@ -48,8 +52,8 @@ export function readParts(line: TapeLine): readonly LinePart[] {
  *
  * @param error what {@linkcode parseLine} says of the whole line
  */
-export function takeApart(line: TapeLine, error: TapeError): readonly LinePart[] {
-  const parts = new Parts(line);
+export function takeApart(line: TapeLine, error: TapeError, tapeId?: string): readonly LinePart[] {
+  const parts = new Parts(line, tapeId);
   const { bytes, length } = parts;
   // Only there can an object be of a type that is not known here.
   let isStart = true;
@@ -95,12 +99,14 @@ class Parts {
   readonly bytes: Uint8Array;
   readonly length: number;
   readonly #line: TapeLine;
+  readonly #tapeId: string | undefined;
   readonly #parts: LinePart[] = [];
   /** Where what is in no part yet begins. */
   #from = 0;
 
-  constructor(line: TapeLine) {
+  constructor(line: TapeLine, tapeId: string | undefined) {
     this.#line = line;
+    this.#tapeId = tapeId;
     this.length = line.length;
     this.bytes = new Uint8Array(line.length + 1);
     this.bytes.set(line.bytes);
@@ -111,7 +117,7 @@ class Parts {
     const { bytes, length } = this;
     // Space at the end of a line does not keep a record from ending it.
     const line = this.#line.part(start, skipSpace(bytes, end, length) === length ? length : end);
-    const record = recordOn(line);
+    const record = recordOn(line, this.#tapeId);
     if (record === undefined) return false;
     this.#addStray(start, true);
     this.#parts.push({ line, record });

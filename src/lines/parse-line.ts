@@ -1,16 +1,18 @@
 import { TapeError } from "../errors.ts";
 import { explainRecord, isParsedRecord } from "../records/record-guard.ts";
 import type { TapeRecord } from "../records/record.ts";
-import { rememberText } from "../records/recorded-text.ts";
+import { rememberLine } from "../records/recorded-text.ts";
 import { keepOne } from "./keep-one.ts";
 import { placeOf, takeOver, TapeLine } from "./line.ts";
 
 /**
  * The record on one line.
  *
+ * @param tapeId the tape that the line is from, where it is known
+ * @param number the number of the line, where it was counted by somebody else
  * @throws {TapeError} code `corrupted_record`: the line is no record
  */
-export function parseLine(line: TapeLine): TapeRecord {
+export function parseLine(line: TapeLine, tapeId?: string, number: number = line.number): TapeRecord {
   const known = takeOver(line);
   if (known !== undefined) return known;
   let value: unknown;
@@ -24,17 +26,17 @@ export function parseLine(line: TapeLine): TapeRecord {
     throw cause instanceof SyntaxError ? corrupted(line, "it is not JSON") : corrupted(line, "it is not UTF-8", cause);
   }
   if (!isParsedRecord(value)) throw corrupted(line, explainRecord(value));
-  if (value.type === "frame") rememberText(value.env, text);
+  rememberLine(value, { text, offset: line.offset, number, tapeId });
   return value;
 }
 
 /** The same for a part of a damaged line, of which nobody wants to know why it is no record; undefined for one that is none. */
-export function recordOn(line: TapeLine): TapeRecord | undefined {
+export function recordOn(line: TapeLine, tapeId?: string): TapeRecord | undefined {
   try {
     const text = line.text();
     const value: unknown = JSON.parse(text);
     if (!isParsedRecord(value)) return undefined;
-    if (value.type === "frame") rememberText(value.env, text);
+    rememberLine(value, { text, offset: line.offset, number: line.number, tapeId });
     return value;
   } catch {
     return undefined;

@@ -2,7 +2,7 @@ import { JsonText } from "../json/json-text.ts";
 import { valueSpan } from "../json/json-span.ts";
 import { VerbatimJson } from "../json/verbatim-json.ts";
 import { TapeError } from "../errors.ts";
-import type { FrameEnv, FrameRecord } from "./record.ts";
+import type { FrameEnv, FrameRecord, TapeRecord } from "./record.ts";
 import { sameJson } from "../json/same-json.ts";
 
 /** Returning another object from a constructor lets a subclass put a private field on it. */
@@ -12,26 +12,73 @@ export class Marked {
   }
 }
 
-/**
- * The line that an `env` was parsed from, kept on the object itself in a private field: nothing that lists, compares or
- * prints the object sees it, and it costs a tenth of a WeakMap entry.
- */
-class RecordedLine extends Marked {
-  #line: string;
+/** A line that a record was parsed from. */
+export interface RecordedLine {
+  readonly text: string;
+  /** Bytes from the start of the tape to its start. */
+  readonly offset: number;
+  /** Its number, from 1; 0 where nobody has counted. */
+  readonly number: number;
+  /** The id of the tape, where it is known. */
+  readonly tapeId: string | undefined;
+}
 
-  constructor(env: object, line: string) {
+/**
+ * The line of a frame, kept on its `env` in a private field: nothing that lists, compares or prints the object sees it, and
+ * it costs a tenth of a WeakMap entry. The frame itself comes in many shapes, which would cost four times as much.
+ */
+class RecordedEnv extends Marked {
+  #line: RecordedLine;
+
+  constructor(env: object, line: RecordedLine) {
     super(env);
     this.#line = line;
   }
 
-  static of(env: object): string | undefined {
+  static of(env: object): RecordedLine | undefined {
     return #line in env ? env.#line : undefined;
   }
 }
 
-/** Notes that `env` was just parsed from `line`, so that the text of its message is not lost. Once for each object. */
-export function rememberText(env: FrameEnv, line: string): void {
-  new RecordedLine(env, line);
+/** The line of a correlation. */
+class RecordedCorrelation extends Marked {
+  #line: RecordedLine;
+
+  constructor(record: object, line: RecordedLine) {
+    super(record);
+    this.#line = line;
+  }
+
+  static of(record: object): RecordedLine | undefined {
+    return #line in record ? record.#line : undefined;
+  }
+}
+
+/** The line of a record of another type. */
+class RecordedOther extends Marked {
+  #line: RecordedLine;
+
+  constructor(record: object, line: RecordedLine) {
+    super(record);
+    this.#line = line;
+  }
+
+  static of(record: object): RecordedLine | undefined {
+    return #line in record ? record.#line : undefined;
+  }
+}
+
+/** Notes which line a record was just parsed from, so that its place and the text of its message are not lost. Once for each. */
+export function rememberLine(record: TapeRecord, line: RecordedLine): void {
+  if (record.type === "frame") new RecordedEnv(record.env, line);
+  else if (record.type === "correlation") new RecordedCorrelation(record, line);
+  else new RecordedOther(record, line);
+}
+
+/** The line that a record was parsed from; undefined for one that was made. */
+export function lineOf(record: TapeRecord): RecordedLine | undefined {
+  if (record.type === "frame") return RecordedEnv.of(record.env);
+  return RecordedCorrelation.of(record) ?? RecordedOther.of(record);
 }
 
 /**
@@ -140,8 +187,8 @@ function hasInexactId(message: unknown): boolean {
 
 /** The text that was recorded, if the message is still what it says. */
 function keptText(env: FrameEnv): string | undefined {
-  const line = RecordedLine.of(env);
-  const text = line && recordedText(line);
+  const line = RecordedEnv.of(env);
+  const text = line && recordedText(line.text);
   return text !== undefined && sameJson(JSON.parse(text), env.message) ? text : undefined;
 }
 

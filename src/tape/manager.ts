@@ -19,6 +19,8 @@ const FOLLOW_OPTIONS: OptionNames<FollowTapeOptions> = {
   maxLineBytes: true,
   signal: true,
   waitForWriter: true,
+  onWaiting: true,
+  from: true,
   onInterrupted: true,
 };
 

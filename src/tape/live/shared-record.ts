@@ -22,10 +22,10 @@ class ParsedLine extends Marked {
  *
  * @throws {TapeError} code `corrupted_record`: the line is no record
  */
-export function readShared(line: TapeLine): TapeRecord {
+export function readShared(line: TapeLine, tapeId: string, number: number): TapeRecord {
   const known = ParsedLine.of(line);
   if (known !== undefined) return known;
-  const record = parseLine(line);
+  const record = parseLine(line, tapeId, number);
   freeze(record);
   new ParsedLine(line, record);
   return record;

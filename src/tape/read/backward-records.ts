@@ -79,7 +79,7 @@ export class BackwardRecords<T> implements RecordReading<T> {
   #partsOf(line: TapeLine | TapeError): (TapeRecord | TapeError)[] {
     if (line instanceof TapeError) return [line];
     const isTold = (isLoss: boolean) => isLoss || this.#tape.onError !== undefined;
-    return readParts(line).flatMap((part) => part.record ?? (isTold(part.isLoss) ? part.error : []));
+    return readParts(line, this.#tape.tapeId).flatMap((part) => part.record ?? (isTold(part.isLoss) ? part.error : []));
   }
 }
 

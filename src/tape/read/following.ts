@@ -1,11 +1,13 @@
 import type { TapeError } from "../../errors.ts";
 import type { TapeMetadata } from "../../records/metadata.ts";
 import type { TapeRecord } from "../../records/record.ts";
+import type { TapeLine } from "../../lines/line.ts";
 import { tapeKeys } from "../../records/tape-id.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import type { LineCursor, LineCursorOptions } from "./line-cursor.ts";
 import { LineIterator } from "./line-iterator.ts";
 import { readShared } from "../live/shared-record.ts";
+import { MOST_BYTES, readBytes } from "../seek/blocks.ts";
 import { WriterWatch } from "./writer-watch.ts";
 
 /** Options of {@linkcode StreamingTapeReader.follow}. */
@@ -18,6 +20,17 @@ export interface FollowOptions {
    * @default {false}
    */
   readonly waitForWriter?: boolean | undefined;
+  /**
+   * Is told that nothing is there *yet*: all that is written so far was handed out, and more is waited for. When nothing
+   * *more* comes, the following ends.
+   */
+  readonly onWaiting?: (() => void) | undefined;
+  /**
+   * Begins behind the record with this `resumeToken` of {@linkcode positionOf}, wherever the reader is.
+   *
+   * @default {where the reader is}
+   */
+  readonly from?: string | undefined;
   /** Is told when the following ends because the recording was interrupted: nobody writes the tape, and it has no end. */
   readonly onInterrupted?: (() => void) | undefined;
 }
@@ -59,7 +72,8 @@ class FollowedTape {
     this.#watch = watch;
     const signals = [options.signal, this.#stop.signal, watch?.gone].filter((each) => each !== undefined);
     this.#cursor = reader.openCursor({ follow: !isOver, signal: isOver ? undefined : AbortSignal.any(signals) });
-    this.#records = new LineIterator(() => this.#cursor, readShared, reader.onError);
+    const read = (line: TapeLine) => readShared(line, reader.tapeId, this.#cursor.lastNumber);
+    this.#records = new LineIterator(() => this.#cursor, read, reader.onError);
   }
 
   static async start(reader: FollowedReader, options: FollowOptions): Promise<FollowedTape> {
@@ -88,7 +102,7 @@ class FollowedTape {
       // A tape that was gone on with has more behind its final checkpoint.
       return (await store.size(tapeKeys(tapeId).tape) ?? 0) > this.#cursor.offset;
     }
-    if (await this.#cursor.fill()) return true;
+    if (await this.#fill()) return true;
     if (this.#isAborted || this.#reader.isClosed() || this.#watch?.gone.aborted !== true) return false;
     if (this.#isLast) {
       this.#options.onInterrupted?.();
@@ -98,6 +112,22 @@ class FollowedTape {
     this.#isLast = true;
     this.#cursor = this.#reader.openCursor({});
     return true;
+  }
+
+  async #fill(): Promise<boolean> {
+    const { onWaiting } = this.#options;
+    const filled = this.#cursor.fill();
+    if (onWaiting === undefined || this.#isLast) return await filled;
+    let isWaiting = true;
+    const isOver = () => {
+      isWaiting = false;
+    };
+    // Whoever waits for it gets its error.
+    filled.then(isOver, isOver);
+    const { store, tapeId } = this.#reader;
+    const isThere = await hasLine(store, tapeKeys(tapeId).tape, this.#cursor.offset).catch(() => true);
+    if (isWaiting && !isThere && !this.#isAborted) onWaiting();
+    return await filled;
   }
 
   /** Ends the waiting for more. */
@@ -117,6 +147,17 @@ class FollowedTape {
     this.#isAborted = true;
   };
 }
+
+/** Whether a whole line stands from `offset` on. */
+async function hasLine(store: TapeStore, key: string, offset: number): Promise<boolean> {
+  for (let at = offset;; at += MOST_BYTES) {
+    const bytes = await readBytes(store, key, at, at + MOST_BYTES);
+    if (bytes.includes(LF)) return true;
+    if (bytes.length < MOST_BYTES) return false;
+  }
+}
+
+const LF = 0x0a;
 
 const OVER: IteratorReturnResult<undefined> = { done: true, value: undefined };
 

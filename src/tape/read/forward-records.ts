@@ -12,6 +12,7 @@ import type { RecordReading } from "./range-iterator.ts";
 /** A tape that is read, and how. */
 export interface ReadTape {
   readonly store: TapeStore;
+  readonly tapeId: string;
   readonly key: string;
   readonly maxLineBytes: number;
   readonly search: TapeSearch;
@@ -23,6 +24,7 @@ export type Choice<T> = (record: TapeRecord) => T | undefined;
 
 /** Reads a range of a tape from its start to its end. */
 export class ForwardRecords<T> implements RecordReading<T> {
+  readonly #tape: ReadTape;
   readonly #cursor: LineCursor;
   readonly #records: LineIterator<T>;
   readonly #filter: RangeFilter;
@@ -33,6 +35,7 @@ export class ForwardRecords<T> implements RecordReading<T> {
 
   private constructor(tape: ReadTape, range: Range, pick: Choice<T>, rises: boolean, start: Place) {
     const { store, key, maxLineBytes, onError } = tape;
+    this.#tape = tape;
     const number = start.offset === 0 ? 1 : 0;
     this.#cursor = new LineCursor(store, key, { ...start, number, maxLineBytes, letsGo: true });
     this.#filter = new RangeFilter(range);
@@ -67,7 +70,7 @@ export class ForwardRecords<T> implements RecordReading<T> {
   }
 
   #read(line: TapeLine): T | undefined {
-    const record = parseLine(line);
+    const record = parseLine(line, this.#tape.tapeId);
     const isInside = this.#filter.accepts(record);
     this.#isOver ||= this.#rises && this.#filter.isBehind;
     return isInside ? this.#pick(record) : undefined;

@@ -100,6 +100,11 @@ export class LineCursor {
     return this.#accepted !== undefined && isSame(line, this.#accepted) ? this.take() : line;
   }
 
+  /** The number of the line that was taken last; 0 where it is not known. */
+  get lastNumber(): number {
+    return this.#lastNumber;
+  }
+
   /** The line that was taken last, with its number: lines that are read for many have none. */
   numbered(line: TapeLine): TapeLine {
     return line.number === this.#lastNumber ? line : line.withNumber(this.#lastNumber);

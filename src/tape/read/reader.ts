@@ -15,6 +15,9 @@ import { BackwardRecords } from "./backward-records.ts";
 import { type Choice, ForwardRecords } from "./forward-records.ts";
 import { millisecondsOf, type Range, rangeOf, type RangeOptions } from "./range.ts";
 import { type BegunReading, RangeIterator, type RecordReading } from "./range-iterator.ts";
+import { placeBehind } from "./resume-place.ts";
+import { readTapeEnd } from "./tape-end.ts";
+import { mayGrow } from "./tape-state.ts";
 import { TapeSearch } from "../seek/tape-search.ts";
 
 /** Options of {@linkcode StreamingTapeReader.open}. */
@@ -31,14 +34,27 @@ export interface ReaderOptions {
    * @default {what the init record says, or 10485760}
    */
   readonly maxLineBytes?: number | undefined;
+  /**
+   * Begins behind the record with this `resumeToken` of {@linkcode positionOf}: a record that was read before, also in
+   * another process.
+   *
+   * @default {the beginning of the tape}
+   */
+  readonly from?: string | undefined;
 }
 
 /** With the limit that the tape itself names, where nobody names another. */
 type KnownOptions = ReaderOptions & { readonly maxLineBytes: number };
 
-const READER_OPTIONS: OptionNames<ReaderOptions> = { onError: true, maxLineBytes: true };
+const READER_OPTIONS: OptionNames<ReaderOptions> = { onError: true, maxLineBytes: true, from: true };
 
-const FOLLOW_OPTIONS: OptionNames<FollowOptions> = { signal: true, waitForWriter: true, onInterrupted: true };
+const FOLLOW_OPTIONS: OptionNames<FollowOptions> = {
+  signal: true,
+  waitForWriter: true,
+  onWaiting: true,
+  from: true,
+  onInterrupted: true,
+};
 
 /**
  * Reads one tape, from a position that all its calls share: what `nextRecord()` has read, `records()` goes on from, and
@@ -81,9 +97,10 @@ export class StreamingTapeReader {
   }
 
   /**
-   * Opens a tape at its beginning, the init record.
+   * Opens a tape at its beginning, the init record, or behind a record that was read before.
    *
-   * @throws {TapeError} code `tape_not_found`; `invalid_tape`: the first line is no init record; `invalid_argument`; `io`
+   * @throws {TapeError} code `tape_not_found`; `invalid_tape`: the first line is no init record, or what was read before is not
+   * there any more; `invalid_argument`; `io`
    */
   static async open(store: TapeStore, tapeId: string, options: ReaderOptions = {}): Promise<StreamingTapeReader> {
     checkStore("read a tape", store);
@@ -92,7 +109,9 @@ export class StreamingTapeReader {
     const init = await readInit(store, tape, options.maxLineBytes);
     const maxLineBytes = options.maxLineBytes ?? lineLimitOf(init);
     const cursor = new LineCursor(store, tape, { maxLineBytes });
-    return new StreamingTapeReader(store, tapeId, init, { ...options, maxLineBytes }, cursor);
+    const reader = new StreamingTapeReader(store, tapeId, init, { ...options, maxLineBytes }, cursor);
+    if (options.from !== undefined) await reader.seekBehind(options.from);
+    return reader;
   }
 
   /**
@@ -147,7 +166,7 @@ export class StreamingTapeReader {
    */
   records(range?: RangeOptions): AsyncIterableIterator<TapeRecord> {
     if (range !== undefined) return this.#range(range, "records", (record) => record);
-    return new LineIterator(() => this.#open(), parseLine, this.#options.onError);
+    return new LineIterator(() => this.#open(), (line) => parseLine(line, this.tapeId), this.#options.onError);
   }
 
   /**
@@ -160,7 +179,7 @@ export class StreamingTapeReader {
   frames(range?: RangeOptions): AsyncIterableIterator<FrameRecord> {
     const frameOf = (record: TapeRecord) => record.type === "frame" ? record : undefined;
     if (range !== undefined) return this.#range(range, "frames", frameOf);
-    return new LineIterator(() => this.#open(), (line) => frameOf(parseLine(line)), this.#options.onError);
+    return new LineIterator(() => this.#open(), (line) => frameOf(parseLine(line, this.tapeId)), this.#options.onError);
   }
 
   /**
@@ -187,6 +206,7 @@ export class StreamingTapeReader {
   follow(options: FollowOptions = {}): AsyncGenerator<TapeRecord, void, undefined> {
     const open = async (): Promise<FollowedReader> => {
       checkOptions("follow a tape", options, FOLLOW_OPTIONS);
+      if (options.from !== undefined) await this.seekBehind(options.from);
       const cursor = this.#open();
       this.#followings.add(following);
       await cursor.close();
@@ -235,6 +255,35 @@ export class StreamingTapeReader {
     return await this.#seek("ts", time);
   }
 
+  /**
+   * Moves behind a record that was read before, also in another process.
+   *
+   * @param resumeToken that of {@linkcode positionOf}
+   * @throws {TapeError} code `invalid_argument`: it is no such token, or that of another tape; `invalid_tape`: the record is not
+   * there any more, as the tape was repaired, replaced or cut back; `tape_not_found`, `io`
+   */
+  async seekBehind(resumeToken: string): Promise<void> {
+    this.#open();
+    const { offset, number, read } = await placeBehind(this.#store, this.tapeId, resumeToken);
+    const cursor = this.#open();
+    await cursor.moveTo(offset, number);
+    if (read !== undefined) cursor.accept(read);
+  }
+
+  /**
+   * Whether more may come: where it is so, and nothing is left to read, nothing is there *yet*. Nothing *more* comes of a tape
+   * that is finalized, or whose writer has died, unless somebody goes on with it.
+   *
+   * @throws {TapeError} code `tape_not_found`, `io`
+   */
+  async mayGrow(): Promise<boolean> {
+    this.#open();
+    const key = tapeKeys(this.tapeId).tape;
+    if ((await this.metadata())?.status === "finalized") return false;
+    if (!await mayGrow(this.#store, this.tapeId, () => this.metadata())) return false;
+    return !(await readTapeEnd(this.#store, key, await this.#store.size(key) ?? 0)).isFinalized;
+  }
+
   /** Moves to the beginning, the init record. */
   async reset(): Promise<void> {
     await this.#open().moveTo(0, 1);
@@ -276,6 +325,7 @@ export class StreamingTapeReader {
     const { maxLineBytes, onError } = this.#options;
     const tape = {
       store: this.#store,
+      tapeId: this.tapeId,
       key: tapeKeys(this.tapeId).tape,
       maxLineBytes,
       search: this.#search,
@@ -283,7 +333,7 @@ export class StreamingTapeReader {
     };
     if (range.reverse) return await BackwardRecords.open(tape, range, choose);
     if (range.isBounded) return await ForwardRecords.open(tape, range, choose);
-    const records = new LineIterator(() => this.#open(), (line) => choose(parseLine(line)), onError);
+    const records = new LineIterator(() => this.#open(), (line) => choose(parseLine(line, this.tapeId)), onError);
     return {
       take: () => records.take(),
       fill: () => this.#open().fill(),
