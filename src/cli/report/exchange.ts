@@ -59,7 +59,7 @@ export class ExchangeSearch {
 
   constructor(tape: OpenedTape, reading: TapeReading) {
     this.#reading = reading;
-    this.#search = new TapeSearch(tape.store, tape.key, reading.maxLineBytes);
+    this.#search = new TapeSearch(tape.store, tape.tapeId, reading.maxLineBytes);
     this.#name = escapeControls(tape.path);
   }
 

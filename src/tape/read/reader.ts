@@ -93,7 +93,7 @@ export class StreamingTapeReader {
     this.#store = store;
     this.#options = options;
     this.#cursor = cursor;
-    this.#search = new TapeSearch(store, tapeKeys(tapeId).tape, options.maxLineBytes);
+    this.#search = new TapeSearch(store, tapeId, options.maxLineBytes);
   }
 
   /**

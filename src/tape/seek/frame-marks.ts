@@ -55,7 +55,7 @@ export async function framesFrom(
 }
 
 /** Reads the lines that start at `at` or behind it and end before `end`. */
-async function readPiece(
+export async function readPiece(
   store: TapeStore,
   key: string,
   at: number,

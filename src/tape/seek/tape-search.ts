@@ -1,11 +1,22 @@
 import type { Bytes } from "../../lines/bytes.ts";
 import { TapeLine } from "../../lines/line.ts";
 import { type LinePart, mayHoldMore, readParts } from "../../lines/line-parts.ts";
+import { tapeKeys } from "../../records/tape-id.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { specOf } from "../../streams/stage.ts";
 import { lineSplit } from "../../transforms/line-split.ts";
+import { TapeIndex } from "../index/tape-index.ts";
 import { blocksFrom, FIRST_BYTES } from "./blocks.ts";
-import { type FrameMark, framesFrom, type Measure, type Piece, type PieceOptions, PROBE_BYTES } from "./frame-marks.ts";
+import {
+  type FrameMark,
+  framesFrom,
+  markOf,
+  type Measure,
+  type Piece,
+  type PieceOptions,
+  PROBE_BYTES,
+  readPiece,
+} from "./frame-marks.ts";
 import { linesBackwards } from "./lines-backwards.ts";
 import { TapeOrder } from "./tape-order.ts";
 
@@ -27,19 +38,27 @@ export interface Found extends Place {
 
 const LF = 0x0a;
 
+/** A place before which all frames are below a target, and the line of the last of them, where that stands there. */
+interface FoundBelow extends Place {
+  readonly line?: TapeLine | undefined;
+}
+
 /** Looks up frames of one tape. What it has learnt of the tape makes the next search quicker. */
 export class TapeSearch {
   readonly #store: TapeStore;
+  readonly #tapeId: string;
   readonly #key: string;
   readonly #maxLineBytes: number;
   readonly #order: TapeOrder;
+  #index: Promise<TapeIndex | undefined> | undefined;
 
   /** @param maxLineBytes the longest line of the tape; a frame on a longer one is not found */
-  constructor(store: TapeStore, key: string, maxLineBytes: number) {
+  constructor(store: TapeStore, tapeId: string, maxLineBytes: number) {
     this.#store = store;
-    this.#key = key;
+    this.#tapeId = tapeId;
+    this.#key = tapeKeys(tapeId).tape;
     this.#maxLineBytes = maxLineBytes;
-    this.#order = new TapeOrder(store, key, maxLineBytes);
+    this.#order = new TapeOrder(store, this.#key, maxLineBytes);
   }
 
   /** Whether numbers and times rise along the tape, for who needs to be sure: see {@linkcode TapeOrder.rises}. */
@@ -63,19 +82,27 @@ export class TapeSearch {
    */
   async before(measure: Measure, target: number): Promise<Place> {
     const { line, ...place } = await this.#below(measure, target);
+    if (place.offset === 0) return place;
     // The first bytes of a torn line say that it is a frame all the same.
-    if (line === undefined || holdsFrame(line)) return place;
-    for await (const { lines } of linesBackwards(this.#store, this.#key, place.offset, this.#maxLineBytes)) {
-      const last = lines.findLast((line) => line instanceof TapeLine && holdsFrame(line));
-      if (last !== undefined) return { offset: last.offset! };
+    if (line !== undefined && holdsFrame(line)) return place;
+    return { offset: await this.#lastFrameBefore(place.offset, holdsFrame) };
+  }
+
+  /** Where the last line before a place is of which `accepts` says that a frame stands there; 0 where there is none. */
+  async #lastFrameBefore(end: number, accepts: (line: TapeLine) => boolean): Promise<number> {
+    for await (const { lines } of linesBackwards(this.#store, this.#key, end, this.#maxLineBytes)) {
+      const last = lines.findLast((line) => line instanceof TapeLine && accepts(line));
+      if (last !== undefined) return last.offset!;
     }
-    return { offset: 0 };
+    return 0;
   }
 
   /** The last line that says it is a frame below the target, or the start of the tape. */
-  async #below(measure: Measure, target: number): Promise<Place & { readonly line?: TapeLine | undefined }> {
+  async #below(measure: Measure, target: number): Promise<FoundBelow> {
+    const hint = await this.#lookUp(measure, target);
+    if (hint !== undefined && "offset" in hint) return hint;
     for (let rises = true;;) {
-      const { low, piece } = await this.#halve(measure, target);
+      const { low, piece } = await this.#halve(measure, target, hint?.low);
       const { offset, seq, ts } = low;
       if (offset === 0 || !rises) return { offset: 0 };
       const read = piece ?? await this.#framesFrom(offset, this.#order.size, { first: FIRST_BYTES });
@@ -87,15 +114,52 @@ export class TapeSearch {
     }
   }
 
+  /**
+   * What the index says, as far as the tape agrees: the place that is looked for, or a frame below the target that is nearer to
+   * it than what is known otherwise.
+   */
+  async #lookUp(measure: Measure, target: number): Promise<FoundBelow | { readonly low: FrameMark } | undefined> {
+    try {
+      const index = await (this.#index ??= TapeIndex.open(this.#store, this.#tapeId));
+      const entry = await (measure === "seq" ? index?.beforeSeq(target) : index?.beforeTime(target));
+      if (entry === undefined) return undefined;
+      const { offset, end } = entry;
+      const piece = await readPiece(this.#store, this.#key, offset, end, this.#maxLineBytes);
+      if (piece.frames.length === 0 || piece.start !== offset) return undefined;
+      const behind = piece.frames.findIndex((frame) => frame[measure] >= target);
+      if (behind < 0) return { low: piece.frames.at(-1)! };
+      const below = piece.frames[behind - 1];
+      if (below !== undefined) {
+        const line = piece.lines.find((line) => line.offset === below.offset);
+        return { offset: below.offset, block: piece.bytes.subarray(below.offset - offset), line };
+      }
+      if (offset === 0) return { offset };
+      // That it is the first one only the frame before it can tell.
+      let isBelow = false;
+      await this.#lastFrameBefore(offset, (line) => {
+        const mark = markOf(line);
+        isBelow = mark !== undefined && mark[measure] < target;
+        return mark !== undefined;
+      });
+      if (isBelow) return { offset, block: piece.bytes };
+    } catch {
+      // It is only a hint.
+    }
+    this.#index = Promise.resolve(undefined);
+    return undefined;
+  }
+
   /** Goes nearer to the target until what lies between can be read at once. */
   async #halve(
     measure: Measure,
     target: number,
+    known?: FrameMark,
   ): Promise<{ readonly low: FrameMark; readonly piece: Piece | undefined }> {
     const { marks, size } = this.#order;
     const above = marks.findIndex((mark) => mark[measure] >= target);
     // Every frame before `low` and the one there is below the target, every frame from `high` on is not.
     let low: FrameMark = (above < 0 ? marks.at(-1) : marks[above - 1]) ?? { offset: 0, seq: 0, ts: 0 };
+    if (known !== undefined && known.offset > low.offset) low = known;
     let high: Partial<FrameMark> & { readonly offset: number } = marks[above] ?? { offset: size };
     let piece: Piece | undefined;
     for (let isSlow = false; high.offset - low.offset > PROBE_BYTES;) {
