@@ -1,7 +1,18 @@
 import type { RuntimeName } from "../test/helpers/runtime.ts";
 
 /** What can be measured; each has a file of its own. */
-export const groupNames = ["read", "write", "follow", "proxy", "memory", "start", "info", "derive", "query"] as const;
+export const groupNames = [
+  "read",
+  "write",
+  "follow",
+  "proxy",
+  "memory",
+  "start",
+  "info",
+  "list",
+  "derive",
+  "query",
+] as const;
 
 /** One of {@linkcode groupNames}. */
 export type GroupName = (typeof groupNames)[number];
@@ -15,6 +26,7 @@ export const workloads: Readonly<Record<GroupName, readonly string[]>> = {
   memory: ["read", "write", "follow", "filter"],
   start: ["command line"],
   info: ["a million frames"],
+  list: ["10,000 tapes"],
   derive: ["450 B"],
   query: ["450 B", "2 KB"],
 };
@@ -31,6 +43,7 @@ export const measuresPrograms: Readonly<Record<GroupName, boolean>> = {
   memory: true,
   start: true,
   info: true,
+  list: true,
   derive: true,
   query: false,
 };
