@@ -3,13 +3,14 @@ import {
   CLOSE_OBJECT,
   COLON,
   COMMA,
+  type JsonRules,
   OPEN_ARRAY,
   OPEN_OBJECT,
   QUOTE,
   skipScalar,
   skipSpace,
   skipString,
-  TEXT_RULES as RULES,
+  TEXT_RULES,
 } from "./json-tokens.ts";
 
 /** How far bytes are JSON. */
@@ -29,7 +30,12 @@ export interface JsonExtent {
  * @param bytes must have a NUL behind the text
  * @param isMarked whether the object that starts there counts for {@linkcode JsonExtent.last}
  */
-export function jsonExtent(bytes: Uint8Array, start: number, isMarked: (at: number) => boolean): JsonExtent {
+export function jsonExtent(
+  bytes: Uint8Array,
+  start: number,
+  isMarked: (at: number) => boolean,
+  rules: JsonRules = TEXT_RULES,
+): JsonExtent {
   const outer: number[] = []; // `kinds` of the levels further out, 32 to a number
   let kinds = 0; // the innermost levels, a bit each, the last one lowest: 1 for an object, 0 for an array
   let depth = 0;
@@ -39,13 +45,13 @@ export function jsonExtent(bytes: Uint8Array, start: number, isMarked: (at: numb
   let at = start;
   const broken = (end: number): JsonExtent => ({ isWhole: false, end, last: lastEnd === end ? last : undefined });
   for (;;) {
-    at = skipSpace(bytes, at, RULES);
+    at = skipSpace(bytes, at, rules);
     if ((kinds & 1) === 1) {
       const key = at;
-      if (bytes[at] !== QUOTE || (at = skipString(bytes, at, RULES)) < 0) return broken(key);
-      at = skipSpace(bytes, at, RULES);
+      if (bytes[at] !== QUOTE || (at = skipString(bytes, at, rules)) < 0) return broken(key);
+      at = skipSpace(bytes, at, rules);
       if (bytes[at] !== COLON) return broken(at);
-      at = skipSpace(bytes, at + 1, RULES);
+      at = skipSpace(bytes, at + 1, rules);
     }
 
     const first = bytes[at]!;
@@ -54,24 +60,24 @@ export function jsonExtent(bytes: Uint8Array, start: number, isMarked: (at: numb
       depth++;
       kinds = kinds << 1 | (first === OPEN_OBJECT ? 1 : 0);
       if (first === OPEN_OBJECT && depth > 1 && isMarked(at)) marks.push({ at, depth });
-      at = skipSpace(bytes, at + 1, RULES);
+      at = skipSpace(bytes, at + 1, rules);
       if (bytes[at] !== first + 2) continue; // In ASCII both kinds of brackets close two after they open.
     } else {
       const scalar = at;
-      if ((at = skipScalar(bytes, at, RULES)) < 0) return broken(scalar);
+      if ((at = skipScalar(bytes, at, rules)) < 0) return broken(scalar);
     }
 
     // A value is complete, or an empty container about to be: on to the next value, through all that closes here.
     for (;;) {
       if (depth === 0) return { isWhole: true, end: at, last: undefined };
-      at = skipSpace(bytes, at, RULES);
+      at = skipSpace(bytes, at, rules);
       const next = bytes[at]!;
       if (next === COMMA) break;
       if (next !== ((kinds & 1) === 1 ? CLOSE_OBJECT : CLOSE_ARRAY)) return broken(at);
       at++;
       if (marks.at(-1)?.depth === depth) {
         last = marks.pop()!.at;
-        lastEnd = skipSpace(bytes, at, RULES);
+        lastEnd = skipSpace(bytes, at, rules);
       }
       depth--;
       kinds = depth > 0 && depth % 32 === 0 ? outer.pop() as number : kinds >>> 1;

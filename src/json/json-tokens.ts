@@ -32,6 +32,8 @@ for (
 export const TEXT_RULES: JsonRules = STRING_STOP | SPACE | LINE_END;
 /** For bytes as they came: they must be UTF-8, and have no line ending anywhere. */
 export const LINE_RULES: JsonRules = STRING_STOP | SPACE | NOT_ASCII;
+/** For bytes as they came that may go over several lines: they must be UTF-8. */
+export const DOCUMENT_RULES: JsonRules = STRING_STOP | SPACE | LINE_END | NOT_ASCII;
 
 export const QUOTE = 0x22;
 export const COMMA = 0x2c;
