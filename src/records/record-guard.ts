@@ -220,7 +220,8 @@ function isOptionalFlags(value: unknown): boolean {
   const flags = value as Unchecked<FrameFlags>;
   return isOptionalBoolean(flags.is_error) && isOptionalBoolean(flags.is_notification) &&
     isOptionalBoolean(flags.requires_response) && isOptionalBoolean(flags.is_invalid) &&
-    isOptionalBoolean(flags.is_stray) && isOptionalBoolean(flags.is_tool_error);
+    isOptionalBoolean(flags.is_stray) && isOptionalBoolean(flags.is_tool_error) &&
+    isOptionalBoolean(flags.is_untimed) && isOptionalBoolean(flags.is_undirected);
 }
 
 function isOptionalTransport(value: unknown): boolean {

@@ -97,6 +97,8 @@ export const FrameFlagsSchema: v.GenericSchema<unknown, FrameFlags> = jsonObject
   is_invalid: SwitchSchema,
   is_stray: SwitchSchema,
   is_tool_error: SwitchSchema,
+  is_untimed: SwitchSchema,
+  is_undirected: SwitchSchema,
 });
 
 /** Schema of {@linkcode FrameEnv}. The message is not looked into. */

@@ -107,7 +107,7 @@ export interface TransportMetadata {
     }
     | null
     | undefined;
-  /** Any other way. */
+  /** Any other way; `other` where it is not known, but `connection` and `exchange` are. */
   [transport: string]: unknown;
 }
 
@@ -125,6 +125,10 @@ export interface FrameFlags {
   is_invalid?: boolean | null | undefined;
   /** JSON that is no message: it does not say `jsonrpc`, and others in the session do. */
   is_stray?: boolean | null | undefined;
+  /** Nobody knows when the message came: `ts` is that of the frame before. */
+  is_untimed?: boolean | null | undefined;
+  /** Nobody knows which side sent the message: `dir` is a guess. */
+  is_undirected?: boolean | null | undefined;
 }
 
 /** One message on the wire. */

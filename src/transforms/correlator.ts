@@ -18,6 +18,7 @@ import type {
   GapRecord,
   TapeRecord,
 } from "../records/record.ts";
+import { member } from "../json/member.ts";
 import { exactMessage } from "../records/recorded-text.ts";
 import { type Stage, stage } from "../streams/stage.ts";
 import type { Emit } from "../streams/stage-spec.ts";
@@ -57,7 +58,8 @@ const OPTIONS: OptionNames<CorrelatorOptions> = { timeoutMs: true, maxPending: t
  * nothing that was asked passes through without a correlation. Memory is bounded by `maxPending`.
  *
  * Where an id is used again before its answer, nobody can tell which of the requests an answer is for: all of them are
- * reported as `ambiguous`, the oldest with the first answer, and without a round trip.
+ * reported as `ambiguous`, the oldest with the first answer, and without a round trip. There is none either where a frame
+ * says that its time is not known (`is_untimed`).
  *
  * From the first message on that says `jsonrpc`, of whichever side, JSON that does not say it is no message: it is
  * flagged `is_stray` and answers nothing. Before that, and in sessions in which nobody ever says it, it counts.
@@ -117,6 +119,7 @@ export function correlator(options: CorrelatorOptions = {}): Stage<TapeRecord, T
       seq: frame.seq,
       ts: frame.ts,
       us: frame.ts_us ?? undefined,
+      isTimed: frame.flags?.is_untimed !== true,
       method: header.method,
       continues: continued === undefined ? undefined : continuations.get(continued),
       isVersioned: header.version !== undefined,
@@ -260,7 +263,19 @@ const TOOL_ERROR: FrameFlags = Object.freeze({ is_tool_error: true });
 const STRAY: FrameFlags = Object.freeze({ is_stray: true });
 
 function flag(frame: FrameRecord, flags: FrameFlags): void {
-  frame.flags = frame.flags == null ? flags : { ...frame.flags, ...flags };
+  frame.flags = frame.flags == null ? flags : merged(frame.flags, flags);
+}
+
+/** What became of flags that many frames share, and further ones: again flags that many frames share. */
+const sharedFlags = new WeakMap<FrameFlags, Map<FrameFlags, FrameFlags>>();
+
+function merged(flags: FrameFlags, more: FrameFlags): FrameFlags {
+  if (!Object.isFrozen(flags)) return { ...flags, ...more };
+  let all = sharedFlags.get(flags);
+  if (all === undefined) sharedFlags.set(flags, all = new Map());
+  let both = all.get(more);
+  if (both === undefined) all.set(more, both = Object.freeze({ ...flags, ...more }));
+  return both;
 }
 
 function unanswered(request: OpenRequest, status: "timeout" | "orphan"): CorrelationRecord {
@@ -268,7 +283,7 @@ function unanswered(request: OpenRequest, status: "timeout" | "orphan"): Correla
 }
 
 function correlation(request: OpenRequest, answer: FrameRecord | undefined, status: string): CorrelationRecord {
-  const isTimed = answer !== undefined && !request.isAmbiguous;
+  const isTimed = answer !== undefined && !request.isAmbiguous && request.isTimed && answer.flags?.is_untimed !== true;
   const record: CorrelationRecord = {
     type: "correlation",
     id: `corr-${request.seq}-${answer?.seq ?? "none"}`,
@@ -293,10 +308,10 @@ function requestKey(frame: FrameRecord, sender: Direction, idKey: string | undef
   return `${scopeOf(frame)}${sender === "client_to_server" ? "c" : "s"}${idKey}`;
 }
 
-function scopeOf(frame: FrameRecord): string {
-  const http = frame.transport?.http;
-  const tape = frame.origin == null ? "" : originScope(frame.origin);
-  return http == null ? tape : tape + JSON.stringify([http.connection, http.exchange]);
+function scopeOf({ transport, origin }: FrameRecord): string {
+  const tape = origin == null ? "" : originScope(origin);
+  const scope = transport == null ? undefined : transport.http ?? transport.other;
+  return scope == null ? tape : tape + JSON.stringify([member(scope, "connection"), member(scope, "exchange")]);
 }
 
 /** A request goes on in an exchange of its own, under a new id: it is known by its method and what it echoes. */

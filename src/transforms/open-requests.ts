@@ -7,6 +7,8 @@ export interface OpenRequest {
   readonly seq: number;
   readonly ts: number;
   readonly us: number | undefined;
+  /** Whether it is known when it was asked. */
+  readonly isTimed: boolean;
   readonly method: string | undefined;
   /** `request_seq` of the request that this one goes on from. */
   readonly continues: number | undefined;

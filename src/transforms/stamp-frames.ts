@@ -75,7 +75,10 @@ export function frameOf(
     if (encoding != null) env.encoding = encoding;
     env.raw = raw;
   }
-  const frame: FrameRecord = { type: "frame", seq, ts: Math.floor(us / 1000), dir: direction, ts_us: us, env };
+  const ts = Math.floor(us / 1000);
+  const frame: FrameRecord = flags?.is_untimed === true
+    ? { type: "frame", seq, ts, dir: direction, env }
+    : { type: "frame", seq, ts, dir: direction, ts_us: us, env };
   if (transport != null) frame.transport = transport;
   if (action != null) frame.action = action;
   if (flags != null) frame.flags = flags;

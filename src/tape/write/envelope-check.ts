@@ -3,7 +3,7 @@ import { JsonBytes } from "../../json/json-bytes.ts";
 import { JsonText } from "../../json/json-text.ts";
 import { VerbatimJson } from "../../json/verbatim-json.ts";
 import { explainEnvelope, explainRecord, isMessageEnvelope, isTapeRecord } from "../../records/record-guard.ts";
-import type { MessageEnvelope, TapeRecord, TransportMetadata } from "../../records/record.ts";
+import type { FrameFlags, MessageEnvelope, TapeRecord, TransportMetadata } from "../../records/record.ts";
 import { checkedText, stringify } from "../../records/recorded-text.ts";
 import { recordLine } from "../../transforms/encode-record.ts";
 
@@ -20,6 +20,7 @@ export class EnvelopeCheck {
   readonly #maxLineBytes: number;
   /** The last transport, and the most bytes that it takes on a line: often the same object comes with every message. */
   #transport: { readonly value: TransportMetadata; readonly bytes: number } | undefined;
+  #flags: { readonly value: FrameFlags; readonly bytes: number } | undefined;
 
   constructor(maxLineBytes: number) {
     this.#maxLineBytes = maxLineBytes;
@@ -41,7 +42,7 @@ export class EnvelopeCheck {
     if (line_end != null) bytes += line_end.length * 6;
     if (transport != null) bytes += this.#transportLength(transport);
     if (action != null) bytes += 3 * stringify(action, "the action of a message").length;
-    if (flags != null) bytes += 3 * stringify(flags, "the flags of a message").length;
+    if (flags != null) bytes += this.#flagsLength(flags);
     if (message === undefined) {
       this.#checkLength(bytes + utf8Length(JSON.stringify(raw)));
       return undefined;
@@ -66,6 +67,15 @@ export class EnvelopeCheck {
       this.#transport = { value: transport, bytes: 3 * stringify(transport, "the transport of a message").length };
     }
     return this.#transport.bytes;
+  }
+
+  /** The same of flags. */
+  #flagsLength(flags: FrameFlags): number {
+    // Those that somebody may change meanwhile are looked at again.
+    if (this.#flags?.value !== flags || !Object.isFrozen(flags)) {
+      this.#flags = { value: flags, bytes: 3 * stringify(flags, "the flags of a message").length };
+    }
+    return this.#flags.bytes;
   }
 
   #checkLength(bytes: number, what = "a message"): void {
