@@ -35,6 +35,7 @@ export * from "./records/record-schema.ts";
 export { explainRecord, isMessageEnvelope, isTapeRecord } from "./records/record-guard.ts";
 export {
   type CompleteTapeStats,
+  type ConvertedFrom,
   type MessageCounts,
   parseMetadata,
   type PeerInfo,
@@ -99,4 +100,5 @@ export { type RecordCounts, type VerifyOptions, type VerifyResult, verifyTape } 
 export type { Finding, FindingCode } from "./tape/verify/verify-finding.ts";
 export { StreamingTapeWriter } from "./tape/write/writer.ts";
 export type { CreateWriterOptions, TapeDescription, WriterOptions } from "./tape/write/writer-options.ts";
+export { type Conversion, type ConvertOptions, convertTape } from "./foreign/convert.ts";
 export { VERSION } from "./version.ts";

@@ -150,6 +150,30 @@ export interface TapeEnvironment {
   [key: string]: unknown;
 }
 
+/** What a tape was made of that was no tape, and what could not be told of it. */
+export interface ConvertedFrom {
+  /** Name of the file. */
+  name?: string | null | undefined;
+  /** Its format, such as `har`. */
+  format?: string | null | undefined;
+  /** Version of the format. */
+  version?: string | null | undefined;
+  /** What has written it. */
+  tool?: string | null | undefined;
+  /** Id that the session had there. */
+  tape_id?: string | null | undefined;
+  /** How many of its messages say when they came: `all`, `some` or `none`. */
+  times?: string | null | undefined;
+  /** The same of which side they came from. */
+  directions?: string | null | undefined;
+  /** What is not as it was, in sentences. */
+  notes?: string[] | null | undefined;
+  /** Whether all of it is on the tape, and nothing was missing in it. */
+  is_complete?: boolean | null | undefined;
+  /** Counts, and when it was converted. */
+  [key: string]: unknown;
+}
+
 /**
  * What stands beside a tape in `{tape_id}.meta.json`: for people and for lists. It is a hint and may lag behind the
  * tape or be missing. Fields that are not listed here are kept. Times are ISO 8601, in UTC.
@@ -175,6 +199,8 @@ export interface TapeMetadata {
   end?: SessionEnd | null | undefined;
   /** How the session was connected. */
   transport?: TapeTransport | null | undefined;
+  /** What the tape was made of, where that is a recording of another program. */
+  converted_from?: ConvertedFrom | null | undefined;
   /** Where the recording was made. */
   environment?: TapeEnvironment | null | undefined;
   /** The client, as it has introduced itself. */
@@ -311,6 +337,19 @@ export const TapeMetadataSchema: v.GenericSchema<unknown, TapeMetadata> = jsonOb
       args: v.nullish(v.array(v.string())),
       process_id: v.nullish(CountSchema),
       url: TextSchema,
+    }),
+  ),
+  converted_from: v.nullish(
+    jsonObject({
+      name: TextSchema,
+      format: TextSchema,
+      version: TextSchema,
+      tool: TextSchema,
+      tape_id: TextSchema,
+      times: TextSchema,
+      directions: TextSchema,
+      notes: v.nullish(v.array(v.string())),
+      is_complete: v.nullish(v.boolean()),
     }),
   ),
   environment: v.nullish(

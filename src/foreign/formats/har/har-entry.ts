@@ -1,0 +1,175 @@
+import { JsonText } from "../../../json/json-text.ts";
+import type { JsonView } from "../../../json/split/json-view.ts";
+import { batchHeaders, messageHeader } from "../../../records/jsonrpc.ts";
+import type { Direction } from "../../../records/record.ts";
+import { decodeStrictly } from "../../../utf8.ts";
+import { epochUsOf, usOfMs } from "../../instant.ts";
+import { eventsIn } from "./server-sent.ts";
+
+/** What one side has said in an exchange. */
+export interface Said {
+  readonly direction: Direction;
+  readonly message?: JsonText;
+  readonly raw?: string;
+  /** When; undefined where the file does not tell. */
+  readonly us: number | undefined;
+  /** Where it belongs in the order of time. */
+  readonly orderUs: number;
+}
+
+/** Members of the entries that are not part of HAR 1.2. */
+const SOCKET_MESSAGES = "_webSocketMessages";
+const EVENT_MESSAGES = "_eventSourceMessages";
+
+/** One exchange of a HAR file: what of it is JSON-RPC. */
+export class HarEntry {
+  readonly #entry: JsonView;
+  readonly #request: JsonView | undefined;
+  readonly #response: JsonView | undefined;
+  readonly startUs: number | undefined;
+  readonly #endUs: number | undefined;
+  readonly method: string | undefined;
+  readonly status: number | undefined;
+  /** Whether an answer has a body, but not in the file. */
+  lacksBody = false;
+
+  constructor(entry: JsonView) {
+    this.#entry = entry;
+    this.#request = entry.object("request");
+    this.#response = entry.object("response");
+    this.startUs = epochUsOf(entry.string("startedDateTime"));
+    const tookUs = usOfMs(entry.number("time"));
+    this.#endUs = this.startUs === undefined || tookUs === undefined ? undefined : this.startUs + tookUs;
+    this.method = this.#request?.string("method");
+    const status = this.#response?.number("status");
+    this.status = Number.isSafeInteger(status) && status! >= 0 ? status : undefined;
+  }
+
+  /** Where the request went: without its query, which may hold secrets. */
+  get url(): URL | undefined {
+    const url = this.#request?.string("url");
+    if (url === undefined || !URL.canParse(url)) return undefined;
+    const parsed = new URL(url);
+    parsed.search =
+      parsed.hash =
+      parsed.username =
+      parsed.password =
+        "";
+    return parsed;
+  }
+
+  /** The session of MCP that it belongs to. */
+  get session(): string | undefined {
+    return headerOf(this.#request, "mcp-session-id") ?? headerOf(this.#response, "mcp-session-id");
+  }
+
+  /** Whether its messages went over a WebSocket. */
+  get isSocket(): boolean {
+    return this.#entry.has(SOCKET_MESSAGES);
+  }
+
+  /** All messages in it; none where it has nothing to do with JSON-RPC. */
+  said(): Said[] {
+    const sent = this.#sent();
+    return [...sent, ...this.#answered(sent.length > 0), ...this.#overSocket()];
+  }
+
+  #sent(): Said[] {
+    const text = this.#request?.object("postData")?.string("text");
+    const message = text === undefined ? undefined : new JsonText(text);
+    if (message === undefined || !isJsonRpc(message)) return [];
+    return [{ direction: "client_to_server", message, us: this.startUs, orderUs: this.startUs ?? 0 }];
+  }
+
+  #answered(isAsked: boolean): Said[] {
+    const content = this.#response?.object("content");
+    const events = this.#timedEvents();
+    if (events.length > 0) return events;
+    const text = content === undefined ? undefined : textOf(content);
+    const at = { direction: "server_to_client", us: this.#endUs, orderUs: this.#endUs ?? this.startUs ?? 0 } as const;
+    if (text === undefined || text === "") {
+      if (!isAsked) return [];
+      if ((this.status ?? 0) >= 400) return [{ ...at, raw: "" }];
+      this.lacksBody ||= text === undefined && (content?.number("size") ?? 0) > 0;
+      return [];
+    }
+    if (/^text\/event-stream\b/i.test(content?.string("mimeType") ?? "")) return this.#streamed(text);
+    const message = new JsonText(text);
+    if (isJsonRpc(message) || isAsked && message.shape !== undefined) return [{ ...at, message }];
+    return isAsked ? [{ ...at, raw: text }] : [];
+  }
+
+  /**
+   * The events of a stream: of the answer to a request the last one has ended it, the others came before, and before what
+   * the client has said to them.
+   */
+  #streamed(text: string): Said[] {
+    const messages = [...eventsIn(text)].map(({ data }) => new JsonText(data)).filter(isJsonRpc);
+    const endsWithAnswer = this.method === "POST" && this.#endUs !== undefined;
+    return messages.map((message, at) => {
+      const isLast = endsWithAnswer && at === messages.length - 1;
+      const us = isLast ? this.#endUs : undefined;
+      return { direction: "server_to_client", message, us, orderUs: us ?? this.startUs ?? 0 };
+    });
+  }
+
+  /** The events of a stream where a browser has noted when each came. */
+  #timedEvents(): Said[] {
+    return notedMessages(this.#entry.value(EVENT_MESSAGES)).flatMap(({ data, us }) => {
+      const message = new JsonText(data);
+      return isJsonRpc(message)
+        ? [{ direction: "server_to_client" as const, message, us, orderUs: us ?? this.startUs ?? 0 }]
+        : [];
+    });
+  }
+
+  #overSocket(): Said[] {
+    return notedMessages(this.#entry.value(SOCKET_MESSAGES)).flatMap(({ type, data, us }) => {
+      const message = new JsonText(data);
+      if (!isJsonRpc(message) || type !== "send" && type !== "receive") return [];
+      const direction = type === "send" ? "client_to_server" as const : "server_to_client" as const;
+      return [{ direction, message, us, orderUs: us ?? this.startUs ?? 0 }];
+    });
+  }
+}
+
+/** Messages as browsers note them, with seconds since 1970. */
+function notedMessages(
+  value: unknown,
+): { readonly type: unknown; readonly data: string; readonly us: number | undefined }[] {
+  if (!Array.isArray(value)) return [];
+  return value.flatMap((noted: unknown) => {
+    const { type, data, time } = Object(noted) as { type?: unknown; data?: unknown; time?: unknown };
+    if (typeof data !== "string") return [];
+    return [{ type, data, us: typeof time === "number" ? usOfMs(time * 1000) : undefined }];
+  });
+}
+
+/** Whether a text is a message that says `jsonrpc`, or a batch of such. */
+function isJsonRpc(message: JsonText): boolean {
+  const { kind, version } = messageHeader(message);
+  if (kind === "batch") return batchHeaders(message).some(({ version }) => version !== undefined);
+  return kind !== "invalid" && version !== undefined;
+}
+
+/** The text of a body; what is not UTF-8 stays as it is written down. */
+function textOf(content: JsonView): string | undefined {
+  const text = content.string("text");
+  if (text === undefined || content.string("encoding") !== "base64") return text;
+  try {
+    const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+    return decodeStrictly(bytes, 0, bytes.length);
+  } catch {
+    return text;
+  }
+}
+
+function headerOf(side: JsonView | undefined, name: string): string | undefined {
+  const headers = side?.value("headers");
+  if (!Array.isArray(headers)) return undefined;
+  for (const header of headers) {
+    const { name: given, value } = Object(header) as { name?: unknown; value?: unknown };
+    if (typeof given === "string" && given.toLowerCase() === name && typeof value === "string") return value;
+  }
+  return undefined;
+}
