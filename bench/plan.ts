@@ -1,18 +1,7 @@
 import type { RuntimeName } from "../test/helpers/runtime.ts";
 
 /** What can be measured; each has a file of its own. */
-export const groupNames = [
-  "read",
-  "write",
-  "follow",
-  "proxy",
-  "memory",
-  "start",
-  "info",
-  "list",
-  "derive",
-  "query",
-] as const;
+export const groupNames = ["read", "write", "follow", "proxy", "memory", "start", "info", "derive", "query"] as const;
 
 /** One of {@linkcode groupNames}. */
 export type GroupName = (typeof groupNames)[number];
@@ -26,7 +15,6 @@ export const workloads: Readonly<Record<GroupName, readonly string[]>> = {
   memory: ["read", "write", "follow", "filter"],
   start: ["command line"],
   info: ["a million frames"],
-  list: ["10,000 tapes"],
   derive: ["450 B"],
   query: ["450 B", "2 KB"],
 };
@@ -43,7 +31,6 @@ export const measuresPrograms: Readonly<Record<GroupName, boolean>> = {
   memory: true,
   start: true,
   info: true,
-  list: true,
   derive: true,
   query: false,
 };

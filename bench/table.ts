@@ -9,7 +9,6 @@ export const ratios: Readonly<Record<GroupName, string>> = {
   memory: "multiple of the small one's, or the empty process's",
   start: "time as a multiple of the empty program's",
   info: "speed as a multiple of the hand loop's",
-  list: "time as a multiple of the empty program's",
   derive: "speed as a multiple of the hand loop's",
   query: "speed as a multiple of the parse loop's",
 };

@@ -10,7 +10,6 @@ const groups: Readonly<Record<GroupName, () => Promise<{ measure(job: Job): Prom
   memory: () => import("./memory.ts"),
   start: () => import("./start.ts"),
   info: () => import("./info.ts"),
-  list: () => import("./list.ts"),
   derive: () => import("./derive.ts"),
   query: () => import("./query.ts"),
 };

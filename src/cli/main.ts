@@ -19,12 +19,7 @@ const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => P
   cat: ["print all of a tape", async () => (await import("./commands/cat.ts")).program],
   show: ["one message with its answer", async () => (await import("./commands/show.ts")).program],
   replay: ["print the messages of a tape, in their time", async () => (await import("./commands/replay.ts")).program],
-  list: ["list the tapes of a folder", async () => (await import("./commands/store/list.ts")).program],
-  rm: ["delete tapes", async () => (await import("./commands/store/rm.ts")).program],
-  prune: [
-    "delete tapes that are old, too many or too large",
-    async () => (await import("./commands/store/prune.ts")).program,
-  ],
+  list: ["list the tapes of a folder", async () => (await import("./commands/list.ts")).program],
   info: ["statistics, slowest calls and errors of a tape", async () => (await import("./commands/info.ts")).program],
   grep: ["what a query selects, from one tape or many", async () => (await import("./commands/grep.ts")).program],
   filter: [
@@ -42,6 +37,10 @@ const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => P
   ],
   merge: ["one tape of several, by time", async () => (await import("./commands/derive/merge.ts")).program],
   split: ["several tapes of one", async () => (await import("./commands/derive/split.ts")).program],
+  convert: [
+    "make tapes of what other programs recorded",
+    async () => (await import("./commands/convert.ts")).program,
+  ],
   verify: ["check a tape for damage", async () => (await import("./commands/verify.ts")).program],
   repair: ["make a whole tape of a damaged one", async () => (await import("./commands/repair.ts")).program],
   demo: [

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import process from "node:process";
@@ -60,6 +60,12 @@ async function prepare(home: string): Promise<void> {
   await put(join(home, "sessions"), "friday");
   await put(home, "session");
   await putTape(home, "damaged", `${text}no record\n`);
+  const sample = (name: string) => fileURLToPath(new URL(`../foreign/samples/${name}`, import.meta.url));
+  await copyFile(sample("har.har"), join(home, "capture.har"));
+  await copyFile(sample("mcporter.ndjson"), join(home, "recording.ndjson"));
+  await copyFile(sample("jsonrpc.log"), join(home, "messages.log"));
+  await mkdir(join(home, "cassettes"));
+  await copyFile(sample("mcp-recorder.json"), join(home, "cassettes", "notes.json"));
   await mkdir(join(home, "bin"));
   const [program, ...before] = thisRuntime().command;
   const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));

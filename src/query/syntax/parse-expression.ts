@@ -1,11 +1,11 @@
 import { nearest } from "../../nearest.ts";
 import { kindOf } from "../../arguments.ts";
 import { TapeError } from "../../errors.ts";
-import { allOf, anyOf, EVERYTHING, type Expression, notOf, type Path, type Term } from "./expression.ts";
+import { allOf, anyOf, EVERYTHING, type Expression, notOf, type Path, type Term, type TermName } from "./expression.ts";
 import { named } from "./query-error.ts";
 import { QueryReader } from "./query-reader.ts";
 import { readValues } from "./read-values.ts";
-import { FRAMES, namesIn, type Vocabulary } from "./term-names.ts";
+import { ALIASES, NAMES, TERMS } from "./term-names.ts";
 
 /** Longer queries, and deeper ones, are refused: nobody types them, and somebody may send them. */
 const MAX_LENGTH = 16 * 1024;
@@ -14,12 +14,9 @@ const MAX_DEPTH = 64;
 /**
  * Reads a query.
  *
- * @param vocabulary what can be asked for; by default what frames can
  * @throws {TapeError} code `invalid_argument`, with the place in the text
  */
-export function parseExpression(text: string): Expression;
-export function parseExpression<Name extends string>(text: string, vocabulary: Vocabulary<Name>): Expression<Name>;
-export function parseExpression(text: string, vocabulary: Vocabulary<string> = FRAMES): Expression<string> {
+export function parseExpression(text: string): Expression {
   if (typeof text !== "string") {
     throw new TapeError("invalid_argument", `Cannot read the query: it must be a text, not ${kindOf(text)}`);
   }
@@ -29,7 +26,7 @@ export function parseExpression(text: string, vocabulary: Vocabulary<string> = F
   }
   reader.skipSpace();
   if (reader.isAtEnd) return EVERYTHING;
-  const expression = new Parser(reader, vocabulary).any();
+  const expression = new Parser(reader).any();
   if (!reader.isAtEnd) throw reader.error('nothing is open that this ")" could close', reader.at, reader.at + 1);
   return expression;
 }
@@ -39,15 +36,13 @@ class Parser {
   readonly #reader: QueryReader;
   #depth = 0;
   #isInOperation = false;
-  readonly #vocabulary: Vocabulary<string>;
 
-  constructor(reader: QueryReader, vocabulary: Vocabulary<string>) {
+  constructor(reader: QueryReader) {
     this.#reader = reader;
-    this.#vocabulary = vocabulary;
   }
 
   /** What stands between `OR`s, up to a closing parenthesis or the end. */
-  any(): Expression<string> {
+  any(): Expression {
     const reader = this.#reader;
     const parts = [this.#all()];
     for (;;) {
@@ -60,9 +55,9 @@ class Parser {
     return anyOf(parts);
   }
 
-  #all(): Expression<string> {
+  #all(): Expression {
     const reader = this.#reader;
-    const parts: Expression<string>[] = [];
+    const parts: Expression[] = [];
     for (;;) {
       reader.skipSpace();
       const start = reader.at;
@@ -81,7 +76,7 @@ class Parser {
     }
   }
 
-  #one(): Expression<string> {
+  #one(): Expression {
     const reader = this.#reader;
     let isNot = false;
     for (;;) {
@@ -99,7 +94,7 @@ class Parser {
     return isNot ? notOf(part) : part;
   }
 
-  #group(): Expression<string> {
+  #group(): Expression {
     const reader = this.#reader;
     const start = reader.at++;
     if (++this.#depth > MAX_DEPTH) throw reader.error(`parentheses nest deeper than ${MAX_DEPTH} levels`, start);
@@ -109,7 +104,7 @@ class Parser {
     return part;
   }
 
-  #term(): Expression<string> {
+  #term(): Expression {
     const reader = this.#reader;
     const start = reader.at;
     const { char } = reader;
@@ -124,20 +119,16 @@ class Parser {
     if (key === undefined || reader.text.charAt(key.end) !== ":") return this.#bare(start);
     reader.at = key.end + 1;
     const [name = ""] = key.path;
-    const { terms, aliases, hasMessages } = this.#vocabulary;
-    if (hasMessages) {
-      if (key.isRooted || key.path.length > 1) return this.#path(key.path, start);
-      if (name === "has") return this.#has(start);
-      if (name === "op") return this.#operation(start);
-    }
-    const isTerm = key.path.length === 1 && !key.isRooted && Object.hasOwn(terms, name);
-    const term = isTerm ? name : Object.hasOwn(aliases, name) ? aliases[name] : undefined;
+    if (key.isRooted || key.path.length > 1) return this.#path(key.path, start);
+    if (name === "has") return this.#has(start);
+    if (name === "op") return this.#operation(start);
+    const term = Object.hasOwn(TERMS, name) ? name : Object.hasOwn(ALIASES, name) ? ALIASES[name] : undefined;
     if (term === undefined) throw this.#unknown(name, start, key.end);
-    return this.#named(term, start);
+    return this.#named(term as TermName, start);
   }
 
   /** A word without a name is looked for in the text. */
-  #bare(start: number): Expression<string> {
+  #bare(start: number): Expression {
     const reader = this.#reader;
     if (reader.char === "/") {
       reader.word();
@@ -151,19 +142,18 @@ class Parser {
   }
 
   /** A text without a name. */
-  #text(): Term<string> {
-    const { bare, terms } = this.#vocabulary;
-    return { is: "term", name: bare, values: readValues(this.#reader, bare, terms[bare], true) };
+  #text(): Term {
+    return { is: "term", name: "text", values: readValues(this.#reader, "text", true) };
   }
 
-  #named(name: string, start: number): Term<string> {
+  #named(name: TermName, start: number): Term {
     this.#wantValue(name, start);
-    return { is: "term", name, values: readValues(this.#reader, name, this.#vocabulary.terms[name]) };
+    return { is: "term", name, values: readValues(this.#reader, name) };
   }
 
   #path(path: Path, start: number): Term {
     this.#wantValue("a path", start);
-    return { is: "path", path, values: readValues(this.#reader, undefined, undefined) };
+    return { is: "path", path, values: readValues(this.#reader, undefined) };
   }
 
   #has(start: number): Term {
@@ -186,7 +176,7 @@ class Parser {
     return { is: "has", paths };
   }
 
-  #operation(start: number): Expression<string> {
+  #operation(start: number): Expression {
     const reader = this.#reader;
     if (this.#isInOperation) throw reader.error("op: cannot stand within op:", start);
     if (reader.isDelimiter() && reader.char !== "(") {
@@ -205,12 +195,9 @@ class Parser {
   }
 
   #unknown(name: string, start: number, end: number): TapeError {
-    const { aliases, hasMessages } = this.#vocabulary;
-    const names = namesIn(this.#vocabulary);
-    const meant = nearest(name, [...names, ...Object.keys(aliases)]);
-    const hint = meant === undefined ? `the terms are ${names.join(", ")}` : `did you mean ${meant}:?`;
-    const member = hasMessages ? `, a member of the message is asked for as $.${name}:` : "";
-    const others = `A text with a colon stands in quotes${member}`;
+    const meant = nearest(name, [...NAMES, ...Object.keys(ALIASES)]);
+    const hint = meant === undefined ? `the terms are ${NAMES.join(", ")}` : `did you mean ${meant}:?`;
+    const others = `A text with a colon stands in quotes, a member of the message is asked for as $.${name}:`;
     return this.#reader.error(`there is no term ${named(`${name}:`)}, ${hint} (${others})`, start, end);
   }
 

@@ -68,10 +68,34 @@ async function openFile(
   tapeId: string,
   inputs: readonly Pick<OpenedTape, "path">[],
 ): Promise<TapeOutput> {
+  const { path, written } = await outputFile(given, force, tapeId, inputs);
+  return await fileOutput(path, written);
+}
+
+/** The file of a tape that is being made. */
+export interface OutputFile {
+  /** Where it will be. */
+  readonly path: string;
+  /** Where it is until it is whole: the same, but where it replaces another one. */
+  readonly written: string;
+}
+
+/**
+ * The file that `-o` names, for a tape of this id.
+ *
+ * @throws {UsageError} it is there already, or one of the files that are read
+ * @throws {TapeError} code `locked`, `io`
+ */
+export async function outputFile(
+  given: string,
+  force: boolean,
+  tapeId: string,
+  inputs: readonly { readonly path: string }[],
+): Promise<OutputFile> {
   const found = await stat(given);
   const path = found?.isDirectory() || /[/\\]$/.test(given) ? join(given, `${tapeId}.jsonl`) : given;
   const existing = path === given ? found : await stat(path);
-  if (existing === undefined) return await fileOutput(path, path);
+  if (existing === undefined) return { path, written: path };
   const name = escapeControls(path);
   for (const input of inputs) {
     const other = await stat(input.path);
@@ -86,7 +110,18 @@ async function openFile(
   const draft = `${path}.draft`;
   if (await writerOf(draft) === "alive") throw new TapeError("locked", `Cannot replace ${name}: somebody else does`);
   await fs.rm(draft, { force: true });
-  return await fileOutput(path, draft);
+  return { path, written: draft };
+}
+
+/** Gives a tape that is whole the place of another one, of which nothing stays. */
+export async function putInPlace({ path, written }: OutputFile): Promise<void> {
+  if (written === path) return;
+  // The keys of what belongs to a tape begin with its id, whatever its file is called.
+  const id = "tape";
+  for (const key of [`${id}.index`, `${id}.meta.json`]) await fs.rm(pathInStore(path, id)(key), { force: true });
+  await fs.rename(written, path).catch((error) => {
+    throw ioError(`Cannot replace ${escapeControls(path)}`, error);
+  });
 }
 
 async function fileOutput(path: string, written: string): Promise<TapeOutput> {
@@ -97,19 +132,9 @@ async function fileOutput(path: string, written: string): Promise<TapeOutput> {
     append: (chunks) => sink.append(chunks),
     async finish(metadata) {
       await sink.close();
-      const name = escapeControls(path);
-      // The keys of what belongs to a tape begin with its id, whatever its file is called.
-      const id = "tape";
-      if (written !== path) {
-        for (const key of [`${id}.index`, `${id}.meta.json`]) {
-          await fs.rm(pathInStore(path, id)(key), { force: true });
-        }
-        await fs.rename(written, path).catch((error) => {
-          throw ioError(`Cannot replace ${name}`, error);
-        });
-      }
-      await pathStore(path, id).put(
-        `${id}.meta.json`,
+      await putInPlace({ path, written });
+      await pathStore(path, "tape").put(
+        "tape.meta.json",
         new TextEncoder().encode(`${JSON.stringify(metadata, null, 2)}\n`),
       );
     },
