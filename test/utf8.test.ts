@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { decodeUtf8 } from "../src/utf8.ts";
+import { decodeUtf8, putAscii } from "../src/utf8.ts";
 
 test("decodeUtf8() gives what a TextDecoder gives, of any bytes and with a byte order mark", () => {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -15,6 +15,18 @@ test("decodeUtf8() gives what a TextDecoder gives, of any bytes and with a byte 
       assert.is(decodeUtf8(bytes), decoder.decode(bytes));
     }),
     { numRuns: 2000 },
+  );
+});
+
+test("putAscii() puts every letter where it belongs, and nothing elsewhere", () => {
+  const ascii = fc.string({ unit: fc.integer({ min: 0, max: 127 }).map((code) => String.fromCharCode(code)) });
+  fc.assert(
+    fc.property(ascii, fc.nat(9), fc.nat(9), (text, before, behind) => {
+      const bytes = new Uint8Array(before + text.length + behind).fill(255);
+      putAscii(bytes, text, before);
+      const wanted = [...text].map((letter) => letter.charCodeAt(0));
+      assert.equal([...bytes], [...new Array(before).fill(255), ...wanted, ...new Array(behind).fill(255)]);
+    }),
   );
 });
 

@@ -65,8 +65,16 @@ export function scanJsonLine(bytes: Uint8Array, start: number, end: number): Jso
   return scan({ bytes: copy, start: 0, end: end - start, rules: LINE_RULES, text: undefined });
 }
 
+/**
+ * Whether exactly one JSON value stands from `start` to `end`, in UTF-8 and without a line ending, as a part of a line: right
+ * behind it there must be what ends a value (a bracket, a comma), and further behind that a line ending.
+ */
+export function isJsonWithin(bytes: Uint8Array, start: number, end: number): boolean {
+  return scan({ bytes, start, end, rules: LINE_RULES, text: undefined }, false) !== undefined;
+}
+
 /** Every message that is not recorded as a value comes through here, so this is tuned. */
-function scan(source: JsonSource): JsonShape | undefined {
+function scan(source: JsonSource, isShapeWanted: boolean = true): JsonShape | undefined {
   const { bytes, start, end, rules } = source;
   const starts = noMembers();
   const outer: number[] = []; // `kinds` of the levels further out, 32 to a number
@@ -108,7 +116,10 @@ function scan(source: JsonSource): JsonShape | undefined {
     // A value is complete, or an empty container about to be: on to the next value, through all that closes here.
     for (;;) {
       at = skipSpace(bytes, at, rules);
-      if (depth === 0) return at === end ? shapeOf(source, skipSpace(bytes, start, rules), starts) : undefined;
+      if (depth === 0) {
+        if (at !== end) return undefined;
+        return isShapeWanted ? shapeOf(source, skipSpace(bytes, start, rules), starts) : SOME_SHAPE;
+      }
       const next = bytes[at++];
       if (next === COMMA) break;
       if (next !== ((kinds & 1) === 1 ? CLOSE_OBJECT : CLOSE_ARRAY)) return undefined;
@@ -119,6 +130,20 @@ function scan(source: JsonSource): JsonShape | undefined {
 }
 
 const ENCODER = new TextEncoder();
+
+/** Stands for a shape where nobody wants to know it. */
+const SOME_SHAPE: JsonShape = {
+  type: "null",
+  jsonrpc: undefined,
+  id: undefined,
+  idText: undefined,
+  method: undefined,
+  params: undefined,
+  result: undefined,
+  error: undefined,
+  resultIsError: false,
+  resultType: undefined,
+};
 
 /** Longer texts get bytes of their own. What the scratch holds means nothing between two calls. */
 const SCRATCH_LENGTH = 64 * 1024;

@@ -1,6 +1,6 @@
 import type { IndexEntry } from "../../index/index-entry.ts";
 import { OldestFirst } from "../../oldest-first.ts";
-import { CANCELLED, cancelledRequestKey } from "../../records/jsonrpc.ts";
+import { CANCELLED, cancelledRequestKey, originScope } from "../../records/jsonrpc.ts";
 import type { Direction, FrameRecord } from "../../records/record.ts";
 import type { Asked, Subject } from "../terms/subject.ts";
 import { type Evaluate, NO } from "../terms/truth.ts";
@@ -125,10 +125,10 @@ function askedBy({ seq, ts, us, dir, method, tool }: Subject): Asked {
 }
 
 /** The name of a request of that sender, by its id. */
-function nameOf({ transport }: FrameRecord, sender: Direction, idKey: string): string {
+function nameOf({ transport, origin }: FrameRecord, sender: Direction, idKey: string): string {
   const http = transport?.http;
   const scope = http == null ? "" : JSON.stringify([http.connection, http.exchange]);
-  return `${scope}${sender === "client_to_server" ? "c" : "s"}${idKey}`;
+  return `${originScope(origin)}${scope}${sender === "client_to_server" ? "c" : "s"}${idKey}`;
 }
 
 /** The number of the request in a correlation id as this library makes them: 17 in `corr-17`. */

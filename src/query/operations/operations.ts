@@ -1,6 +1,6 @@
 import { member } from "../../json/member.ts";
 import { OldestFirst } from "../../oldest-first.ts";
-import { CANCELLED, inputRequiredState, messageHeader, PROGRESS } from "../../records/jsonrpc.ts";
+import { CANCELLED, inputRequiredState, messageHeader, originScope, PROGRESS } from "../../records/jsonrpc.ts";
 import type { CorrelationRecord, Direction, FrameRecord } from "../../records/record.ts";
 import { Exchanges } from "./exchanges.ts";
 import { type Asked, messagesOf, Subject, valueOf } from "../terms/subject.ts";
@@ -159,16 +159,16 @@ export class Operations {
   }
 }
 
-function tokenName({ transport }: FrameRecord, asker: Direction, token: unknown): string {
-  return JSON.stringify([transport?.http?.connection, asker, token]);
+function tokenName({ transport, origin }: FrameRecord, asker: Direction, token: unknown): string {
+  return JSON.stringify([originScope(origin), transport?.http?.connection, asker, token]);
 }
 
 /** A request goes on under a new id, and over HTTP in another exchange: it is known by its method and what it echoes. */
 function continuationName(
-  { transport }: FrameRecord,
+  { transport, origin }: FrameRecord,
   asker: Direction,
   method: string | undefined,
   state: string | undefined,
 ): string {
-  return JSON.stringify([transport?.http?.connection, asker, method, state]);
+  return JSON.stringify([originScope(origin), transport?.http?.connection, asker, method, state]);
 }

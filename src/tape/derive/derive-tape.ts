@@ -9,7 +9,7 @@ import { checkStore, type TapeStore } from "../../stores/store.ts";
 import { readInit } from "../first-record.ts";
 import { readTapeEnd } from "../read/tape-end.ts";
 import { setupFrames } from "./choice/choices.ts";
-import { lineTest } from "./choice/line-test.ts";
+import { testOfTape } from "./choice/line-test.ts";
 import { derive, type DerivedSource } from "./derive.ts";
 import { derivedMetadata } from "./derived-metadata.ts";
 
@@ -118,12 +118,14 @@ export async function deriveTape(
   for (const id of ids) {
     const { tape: key } = tapeKeys(id);
     const [init, size] = [await readInit(store, key), await store.size(key) ?? 0];
-    const durationMs = ids.length > 1 && order === "given"
-      ? (await readTapeEnd(store, key, size)).stats.duration_ms
-      : 0;
+    const range = { store, key, size, init, maxLineBytes: lineLimitOf(init) };
+    const isBehind = ids.length > 1 && order === "given";
     sources.push({
-      ...{ store, key, size, init, name: id, query, maxLineBytes: lineLimitOf(init), durationMs: durationMs ?? 0 },
-      lines: select === undefined ? undefined : { accepts: lineTest(select) },
+      ...range,
+      name: id,
+      query,
+      durationMs: isBehind ? (await readTapeEnd(store, key, size)).stats.duration_ms ?? 0 : undefined,
+      lines: select === undefined ? undefined : { accepts: await testOfTape(select, range) },
       keeps: withContext ? setupFrames() : undefined,
     });
   }

@@ -3,6 +3,7 @@ import type { SessionEnd } from "../../records/metadata.ts";
 import type { CheckpointRecord, EndRecord, TapeRecord } from "../../records/record.ts";
 import { type CountedRecord, RunningStats } from "../../records/running-stats.ts";
 import { recordLine } from "../../transforms/encode-record.ts";
+import { putAscii } from "../../utf8.ts";
 import { checksumText, UNSEALED } from "../write/commit/seal.ts";
 
 /** Where the lines of a tape that is made go: a sink, or a pipe. */
@@ -12,6 +13,9 @@ export interface LineTarget {
 }
 
 const BLOCK_BYTES = 256 * 1024;
+/** Longer lines are written by themselves. */
+const LONG_BYTES = BLOCK_BYTES / 4;
+const LF = 0x0a;
 const EVERY_FRAMES = 1000;
 const EVERY_MS = 60_000;
 const encoder = new TextEncoder();
@@ -45,7 +49,33 @@ export class DerivedOutput {
 
   /** Adds a line with its `\n`, which is copied. A promise where it has to be waited for room. */
   line(line: Uint8Array, record: CountedRecord): Promise<void> | undefined {
-    const written = this.#put(line);
+    return this.#counted(record, this.#put(line));
+  }
+
+  /** Adds a line that begins with a text in ASCII and goes on with bytes, which are copied; a `\n` follows. */
+  spliced(text: string, bytes: Uint8Array, from: number, to: number, record: CountedRecord): Promise<void> | undefined {
+    const { length } = text;
+    const size = length + to - from + 1;
+    if (size > LONG_BYTES) {
+      const whole = new Uint8Array(size);
+      putAscii(whole, text, 0);
+      whole.set(bytes.subarray(from, to), length);
+      whole[size - 1] = LF;
+      return this.#counted(record, this.#put(whole));
+    }
+    const flushed = this.#used + size > BLOCK_BYTES ? this.#flush() : undefined;
+    const block = this.#block;
+    const start = this.#used;
+    putAscii(block, text, start);
+    block.set(bytes.subarray(from, to), start + length);
+    block[start + size - 1] = LF;
+    this.#used += size;
+    this.#size += size;
+    return this.#counted(record, flushed);
+  }
+
+  /** Counts what was written, and lets a checkpoint follow now and then. */
+  #counted(record: CountedRecord, written: Promise<void> | undefined): Promise<void> | undefined {
     this.stats.add(record);
     if (record.type === "end") this.sessionEnd = sessionEndOf(record as EndRecord);
     if (record.type !== "frame") return written;
@@ -101,7 +131,7 @@ export class DerivedOutput {
       this.#used += line.length;
       return undefined;
     }
-    if (line.length > BLOCK_BYTES / 4) return this.#putLong(line);
+    if (line.length > LONG_BYTES) return this.#putLong(line);
     const flushed = this.#flush();
     this.#block.set(line, 0);
     this.#used = line.length;

@@ -1,6 +1,6 @@
 import { isTapeError, TapeError } from "../../errors.ts";
 import { type LinePart, readParts } from "../../lines/line-parts.ts";
-import { placeOf, type TapeLine } from "../../lines/line.ts";
+import { type LineLook, lookAt, placeOf, type TapeLine } from "../../lines/line.ts";
 import type { GapRecord, TapeRecord } from "../../records/record.ts";
 import { framesText } from "../verify/verify-finding.ts";
 import { gapRange } from "../verify/verify-order.ts";
@@ -42,6 +42,7 @@ const LF = 0x0a;
 export class SourceCopy {
   readonly #options: CopyOptions;
   readonly #correlations = new CorrelationRewriter();
+  readonly #readHead: LineLook<boolean>;
   #to: CopyTarget;
   #hasInit = false;
   /** The highest number that a frame had, or that a gap record says one had. */
@@ -53,6 +54,8 @@ export class SourceCopy {
   #lastTs = 0;
   /** Whether what stands on the line may be taken. */
   #isAccepted = true;
+  /** What has been decided of the frame on the line, where it has to be taken in another way than was thought. */
+  #verdict: boolean | undefined;
   /** Frames that are missing on the source, though nothing there says so. */
   missingFrames = 0;
   /** The last line, if it has no end and is no record yet. */
@@ -61,6 +64,7 @@ export class SourceCopy {
   constructor(options: CopyOptions) {
     this.#options = options;
     this.#to = options.to;
+    this.#readHead = (block, start, end) => options.head.read(block, start, end);
   }
 
   /** Whether nothing more will be taken. */
@@ -73,14 +77,13 @@ export class SourceCopy {
   line(line: TapeLine): Promise<void> | undefined {
     const { head, rewriter, choice, lines, keeps, route } = this.#options;
     if (lines !== undefined) this.#isAccepted = lines.accepts(line);
-    const { bytes } = line;
     if (!line.terminated) return this.#apart(line);
-    if (line.type === "correlation" && route === undefined) return this.#correlation(line, bytes);
-    if (!head.read(bytes)) return this.#apart(line);
+    if (line.type === "correlation" && route === undefined) return this.#correlation(line);
+    if (!lookAt(line, this.#readHead)) return this.#apart(line);
     const { seq, ts } = head;
     if (choice === ALL && keeps === undefined && route === undefined) {
       if (!this.#isAccepted) return this.#seen(seq, ts);
-      return rewriter.take(bytes, false) ? this.#place(seq, ts) : this.#apart(line);
+      return rewriter.isJson() ? this.#place(seq, ts) : this.#apart(line);
     }
     const dir = head.isFromClient ? "client_to_server" : "server_to_client";
     const candidate = new LineCandidate("frame", seq, ts, dir, line);
@@ -92,22 +95,27 @@ export class SourceCopy {
       throw error;
     }
     if (!isTaken) return this.#seen(seq, ts);
-    if (!rewriter.take(bytes, candidate.isParsed)) return this.#apart(line);
+    if (!candidate.isParsed && !rewriter.isJson()) {
+      // Who decides is asked once for each.
+      this.#verdict = true;
+      return this.#apart(line);
+    }
     if (route !== undefined) return this.#routed(candidate, seq, ts);
     return this.#place(seq, ts);
   }
 
-  #correlation(line: TapeLine, bytes: Uint8Array): Promise<void> | undefined {
+  #correlation(line: TapeLine): Promise<void> | undefined {
     const { numbers, output } = this.#to;
-    const rewritten = this.#correlations.rewrite(bytes, numbers);
+    const rewritten = this.#correlations.rewrite(line, numbers);
     if (rewritten === undefined) return this.#apart(line);
-    return rewritten === "dropped" ? undefined : output.line(rewritten.line, rewritten.counted);
+    return rewritten === "dropped" ? undefined : output.line(rewritten, this.#correlations.counted);
   }
 
   #place(seq: number, ts: number): Promise<void> | undefined {
-    const { rewriter } = this.#options;
+    const { head: { bytes, envStart, end }, rewriter } = this.#options;
     this.#seen(seq, ts);
-    return this.#to.output.line(rewriter.place(this.#to.numbers), rewriter.counted);
+    const { numbers, output } = this.#to;
+    return output.spliced(rewriter.place(numbers), bytes, envStart, end, rewriter.counted);
   }
 
   async #routed(candidate: LineCandidate, seq: number, ts: number): Promise<void> {
@@ -121,6 +129,7 @@ export class SourceCopy {
     if (this.#options.route !== undefined) return this.#partsRouted(parts);
     let waiting: Promise<void> | undefined;
     for (const part of parts) waiting = this.#part(part) ?? waiting;
+    this.#verdict = undefined;
     return waiting;
   }
 
@@ -132,6 +141,7 @@ export class SourceCopy {
       }
       await this.#part(part);
     }
+    this.#verdict = undefined;
   }
 
   #part(part: LinePart): Promise<void> | undefined {
@@ -153,7 +163,8 @@ export class SourceCopy {
       case "correlation":
         return this.#put(line, record);
       case "frame": {
-        const isTaken = this.#takes(LineCandidate.of(record));
+        const isTaken = this.#verdict ?? this.#takes(LineCandidate.of(record));
+        this.#verdict = undefined;
         this.#seen(record.seq, record.ts);
         return isTaken ? this.#put(line, record) : undefined;
       }

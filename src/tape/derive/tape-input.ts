@@ -4,7 +4,8 @@ import type { TapeStore } from "../../stores/store.ts";
 import { pipe } from "../../streams/pipe.ts";
 import { hold } from "../../streams/source.ts";
 import type { ChunkReader } from "../../streams/source-spec.ts";
-import { NONE } from "../../streams/stage-spec.ts";
+import { type Stage, stage } from "../../streams/stage.ts";
+import { KEEPS_NOTHING, NONE, type StageSpec, type StageTraits } from "../../streams/stage-spec.ts";
 import { lineSplit } from "../../transforms/line-split.ts";
 
 /** The bytes of a tape that is to be read, up to where it was written when that was decided. */
@@ -14,6 +15,16 @@ export interface InputRange {
   /** The byte to stop before. */
   readonly size: number;
   readonly maxLineBytes: number;
+}
+
+/** Lines that are only lent, each until the next one is asked for: then their memory is used again. */
+function lentLines(): Stage<TapeLine, TapeLine> {
+  const spec: StageSpec<TapeLine, TapeLine> & StageTraits<TapeLine, TapeLine> = {
+    transform: (line, emit) => emit(line),
+    // Whoever peeks at a line is done with it when the next one is taken.
+    [KEEPS_NOTHING]: true,
+  };
+  return stage(spec);
 }
 
 /** Reads a tape line by line. The next line can be looked at before it is taken: so several tapes are merged. */
@@ -34,7 +45,8 @@ export class TapeInput {
     onError: (error: TapeError) => void,
   ) {
     this.#offsetMs = this.key = offsetMs;
-    this.#lines = hold(pipe(store.openSource(key, { end: size }), lineSplit({ maxLineBytes, onError }))).chunks;
+    const bytes = store.openSource(key, { end: size });
+    this.#lines = hold(pipe(bytes, lineSplit({ maxLineBytes, onError }), lentLines())).chunks;
   }
 
   /** The next line, if it is at hand. */

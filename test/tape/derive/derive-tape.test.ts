@@ -65,6 +65,32 @@ test("deriveTape() takes several tapes, by time or as they are given, and keeps 
   assert.ok(init?.type === "init" && init.derived_from!.every(({ by }) => by === "concat"));
 });
 
+test("deriveTape() reads a tape twice where a query asks what becomes of a request later on", async () => {
+  const store = memoryStore();
+  const ask = (id: number) => `{"jsonrpc":"2.0","id":${id},"method":"ping"}`;
+  const failure = '{"jsonrpc":"2.0","id":2,"error":{"code":1,"message":"no"}}';
+  const answer = frameLine(2, 2, failure).replace("client_to_server", "server_to_client");
+  await putTape(store, "a", initLine("a") + frameLine(0, 0, ask(1)) + frameLine(1, 1, ask(2)) + answer);
+  const { tapeId } = await deriveTape(store, "a", { select: "op:status:error" });
+  assert.equal((await framesOf(store, tapeId)).map(({ origin }) => origin!.seq), [1, 2]);
+});
+
+test("a query to a merged tape does not take the answer of one of them for that of another", async () => {
+  const store = memoryStore();
+  const server = (line: string) => line.replace("client_to_server", "server_to_client");
+  for (const [id, method] of [["a", "one"], ["b", "two"]] as const) {
+    const ask = `{"jsonrpc":"2.0","id":1,"method":"${method}"}`;
+    const answer = '{"jsonrpc":"2.0","id":1,"result":{}}';
+    await putTape(store, id, initLine(id) + frameLine(0, 0, ask) + server(frameLine(1, 1, answer)));
+  }
+  const merged = await deriveTape(store, ["a", "b"], { order: "time" });
+  for (const select of ["method:one", "op:method:one"]) {
+    const { tapeId } = await deriveTape(store, merged.tapeId, { select });
+    const from = (await framesOf(store, tapeId)).map(({ origin }) => (origin!.origin as { tape: number; seq: number }));
+    assert.equal(from, [{ tape: 0, seq: 0 }, { tape: 0, seq: 1 }], select);
+  }
+});
+
 test("deriveTape() refuses what cannot be, and leaves nothing behind", async () => {
   const store = await storeOf();
   await rejection(deriveTape(store, "none"), "tape_not_found");

@@ -220,6 +220,23 @@ test("lines that are spelled in another way are taken, and so is what stands on 
   assert.equal(gaps.map((gap) => (gap as { from_seq?: number }).from_seq), [3, 5]);
 });
 
+test("who decides is asked once for each frame, however its line is spelled", async () => {
+  const other = frameLine(1, 6).replace('"n1"}}', '"n1"},"raw":null}');
+  assert.is((JSON.parse(other) as FrameRecord).env.raw, null);
+  const store = await storeWith({ a: initLine("a") + frameLine(0, 5) + other + frameLine(2, 7) });
+  const asked: number[] = [];
+  const { errors } = await make(store, ["a"], {
+    choice: {
+      takes({ seq }) {
+        asked.push(seq!);
+        return true;
+      },
+    },
+  });
+  assert.equal([errors, asked], [[], [0, 1, 2]]);
+  assert.equal((await framesOf(store, "out")).map(({ origin }) => origin!.seq), [0, 1, 2]);
+});
+
 test("times that go back are set right, and kept as they were", async () => {
   const store = await storeWith({ a: initLine("a") + frameLine(0, 5) + frameLine(1, 3) + frameLine(2, 7) });
   const { retimedFrames } = await make(store, ["a"]);

@@ -1,6 +1,7 @@
 import { parseQuery } from "../../../query/query.ts";
+import { lineLimitOf } from "../../../stores/line-limit.ts";
 import { framesInside, linesBetween, setupFrames } from "../../../tape/derive/choice/choices.ts";
-import { lineTest } from "../../../tape/derive/choice/line-test.ts";
+import { testOfTape } from "../../../tape/derive/choice/line-test.ts";
 import { optionalArgument, parseOptions } from "../../arguments/options.ts";
 import { type Command, type CommandIo, UsageError } from "../../command.ts";
 import { type Program, programOf } from "../../program.ts";
@@ -56,11 +57,13 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const isSeqInside = seq === undefined ? undefined : seqTest("--seq", seq);
   const tapes = await openTapes([optionalArgument("cut", positionals) ?? "latest"], values, io);
   const isTsInside = at === undefined ? undefined : timeTest("--at", at, tapes[0]!.init);
+  const [tape] = tapes;
+  const { store, key, init } = tape!;
+  const range = { store, key, init, size: await store.size(key) ?? 0, maxLineBytes: lineLimitOf(init) };
+  const [starts, ends] = [from && await testOfTape(from, range), to && await testOfTape(to, range)];
   const partOf = () => ({
     choice: seq === undefined && at === undefined ? undefined : framesInside({ seq: isSeqInside, ts: isTsInside }),
-    lines: from === undefined && to === undefined
-      ? undefined
-      : linesBetween(from && lineTest(from), to && lineTest(to)),
+    lines: starts ?? ends ? linesBetween(starts, ends) : undefined,
     keeps: values["with-context"] === true ? setupFrames() : undefined,
   });
   return await makeTape({ by: "cut", values, tapes, query: asked.join(", "), partOf }, io);

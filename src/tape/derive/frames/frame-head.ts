@@ -18,6 +18,8 @@ const ENV = encoder.encode(',"env":{"message":');
 /** Where the direction begins, and with what that of the client does. */
 const SENDER_AT = ',"dir":"'.length;
 const SENDER_CLIENT = 0x63;
+const LF = 0x0a;
+const CR = 0x0d;
 const ZERO = 0x30;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -58,22 +60,31 @@ export class FrameHead {
   envStart = 0;
   /** Where the message starts. It ends two bytes before the line does. */
   messageStart = 0;
+  /** What holds the line: all places are counted from its start. */
+  bytes: Uint8Array = FRAME;
+  /** Where the line ends. */
+  end = 0;
   #at = 0;
-  #bytes: Uint8Array = FRAME;
   readonly #knownFlags: KnownFlags[] = [];
 
-  /** Reads the head of a line; false if it is spelled in another way. */
-  read(line: Uint8Array): boolean {
-    this.#bytes = line;
-    this.#at = 0;
+  /**
+   * Reads the head of a line; false if it is spelled in another way, or where no line ending, nor a NUL, stands behind the line:
+   * whoever looks at the message stops there.
+   */
+  read(bytes: Uint8Array, start: number, end: number): boolean {
+    const behind = bytes[end];
+    if (behind !== LF && behind !== CR && behind !== 0) return false;
+    this.bytes = bytes;
+    this.end = end;
+    this.#at = start;
     if (!this.#skip(FRAME) || (this.seq = this.#count()) < 0) return false;
     if (!this.#skip(TS) || (this.ts = this.#count()) < 0) return false;
-    this.isFromClient = line[this.#at + SENDER_AT] === SENDER_CLIENT;
+    this.isFromClient = bytes[this.#at + SENDER_AT] === SENDER_CLIENT;
     if (!this.#skip(this.isFromClient ? CLIENT : SERVER)) return false;
     this.tsUs = -1;
     if (this.#skip(TS_US) && (this.tsUs = this.#count()) < 0) return false;
     this.correlation = -1;
-    if (this.#skip(CORRELATION_ID) && ((this.correlation = this.#count()) < 0 || line[this.#at++] !== QUOTE)) {
+    if (this.#skip(CORRELATION_ID) && ((this.correlation = this.#count()) < 0 || bytes[this.#at++] !== QUOTE)) {
       return false;
     }
     this.flags = undefined;
@@ -84,11 +95,11 @@ export class FrameHead {
     this.envStart = this.#at;
     if (!this.#skip(ENV)) return false;
     this.messageStart = this.#at;
-    return line[line.length - 1] === CLOSE && line[line.length - 2] === CLOSE && this.messageStart < line.length - 2;
+    return bytes[end - 1] === CLOSE && bytes[end - 2] === CLOSE && this.messageStart < end - 2;
   }
 
   #skip(word: Uint8Array): boolean {
-    const bytes = this.#bytes;
+    const { bytes } = this;
     const start = this.#at;
     for (let i = word.length - 1; i >= 0; i--) if (bytes[start + i] !== word[i]) return false;
     this.#at = start + word.length;
@@ -97,7 +108,7 @@ export class FrameHead {
 
   /** Goes behind an integer and gives it; -1 if none stands here that is spelled as JSON spells it and surely exact. */
   #count(): number {
-    const bytes = this.#bytes;
+    const { bytes } = this;
     const start = this.#at;
     let at = start;
     let value = 0;
@@ -109,7 +120,7 @@ export class FrameHead {
 
   /** Flags are few words, in few spellings: each is checked once. */
   #readFlags(): boolean {
-    const bytes = this.#bytes;
+    const { bytes } = this;
     const start = this.#at - 1;
     let known: KnownFlags | undefined;
     for (const each of this.#knownFlags) {
@@ -132,7 +143,7 @@ export class FrameHead {
 
   /** An origin as it is written here: its fields are numbers, and the last one may be another origin. */
   #readOrigin(): boolean {
-    const bytes = this.#bytes;
+    const { bytes } = this;
     const start = this.#at - 1;
     for (let depth = 1; depth <= MAX_ORIGINS; depth++) {
       if (this.#skip(ORIGIN_TAPE) && (this.#count() < 0 || bytes[this.#at++] !== COMMA)) return false;
@@ -159,7 +170,8 @@ function checkedFlags(bytes: Uint8Array): KnownFlags | undefined {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     const flags = JSON.parse(text);
     const frame = { type: "frame", seq: 0, ts: 0, dir: "client_to_server", env: { raw: "" }, flags };
-    return isTapeRecord(frame) ? { bytes, text: `,"flags":${text}`, flags } : undefined;
+    // The rest of the line is written anew letter by letter, and a letter takes a byte.
+    return isTapeRecord(frame) && bytes.length === text.length ? { bytes, text: `,"flags":${text}`, flags } : undefined;
   } catch {
     // A brace within them, or no JSON at all.
     return undefined;

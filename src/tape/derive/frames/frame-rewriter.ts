@@ -1,17 +1,9 @@
-import { scanJsonLine } from "../../../json/json-scan.ts";
+import { isJsonWithin } from "../../../json/json-scan.ts";
 import type { CountedRecord } from "../../../records/running-stats.ts";
 import type { FrameFlags } from "../../../records/record.ts";
 import { decodeUtf8 } from "../../../utf8.ts";
 import type { FrameHead } from "./frame-head.ts";
 import type { SourceRenumbering } from "./renumbering.ts";
-
-const utf8 = new TextEncoder();
-const LF = 0x0a;
-const CLOSE = 0x7d;
-/** A head is shorter than that: numbers, a few flags, an origin. */
-const HEAD_ROOM = 4096;
-/** Memory for longer lines is not kept. */
-const KEPT_BYTES = 1024 * 1024;
 
 /** What is counted of the frame that was rewritten last. One stays alive, so that V8 keeps what it compiled for it. */
 class CountedFrame implements CountedRecord {
@@ -22,68 +14,37 @@ class CountedFrame implements CountedRecord {
   flags: FrameFlags | undefined;
 }
 
-/**
- * Writes frames anew before their messages, and copies the messages as bytes. The line that it gives is only lent: the next
- * one takes its place.
- */
+/** Writes anew what stands before the messages of frames. */
 export class FrameRewriter {
   readonly counted: CountedFrame = new CountedFrame();
   readonly #head: FrameHead;
-  #kept = new Uint8Array(64 * 1024);
-  /** Where the line is that was taken: its head before `HEAD_ROOM`, what follows from there up to `#end`. */
-  #room: Uint8Array = this.#kept;
-  #end = HEAD_ROOM;
-  /** The origin that it has already. */
-  #origin = "";
 
   /** @param head reads the lines before they come here */
   constructor(head: FrameHead) {
     this.#head = head;
   }
 
-  /**
-   * Takes the line that the head was read of.
-   *
-   * @param isProven whether it is known that the line is JSON; else its message is looked at
-   * @returns whether the message is JSON on one line
-   */
-  take(line: Uint8Array, isProven: boolean): boolean {
-    const { envStart, messageStart, originStart, originEnd } = this.#head;
-    const size = line.length - envStart;
-    const room = this.#room = this.#roomFor(HEAD_ROOM + size + 1);
-    room.set(line.subarray(envStart), HEAD_ROOM);
-    const end = this.#end = HEAD_ROOM + size;
-    room[end] = LF;
-    this.#origin = originEnd === 0 ? "" : `,"origin":${decodeUtf8(line, originStart, originEnd)}`;
-    if (isProven) return true;
-    // The scanner wants a line ending behind the message.
-    room[end - 2] = LF;
-    const isJson = scanJsonLine(room, HEAD_ROOM + messageStart - envStart, end - 2) !== undefined;
-    room[end - 2] = CLOSE;
-    return isJson;
+  /** Whether the message of the line is JSON, so that it can be copied as it is. */
+  isJson(): boolean {
+    const { bytes, messageStart, end } = this.#head;
+    return isJsonWithin(bytes, messageStart, end - 2);
   }
 
-  /** The line that was taken, with the number and the time that it gets, and its `\n`. It is only lent. */
-  place(numbers: SourceRenumbering): Uint8Array {
+  /** Gives the frame its number and its time. What then stands on its line before `env`, in ASCII. */
+  place(numbers: SourceRenumbering): string {
     const { seq, ts, tsUs, isFromClient, correlation, flags, flagsText } = this.#head;
     numbers.place(seq, ts, isFromClient, correlation === seq || flags?.requires_response === true);
     const dir = isFromClient ? "client_to_server" : "server_to_client";
     const us = tsUs < 0 ? "" : `,"ts_us":${numbers.us(tsUs)}`;
     const id = this.#correlationId(numbers);
-    const which = numbers.tape === undefined ? "" : `"tape":${numbers.tape},`;
-    const time = numbers.isRetimed ? `,"ts":${ts}` : "";
-    const origin = `,"origin":{${which}"seq":${seq}${time}${this.#origin}}`;
-    const text =
-      `{"type":"frame","seq":${numbers.seq},"ts":${numbers.ts},"dir":"${dir}"${us}${id}${flagsText}${origin}`;
-    const room = this.#room;
-    const { written } = utf8.encodeInto(text, room);
-    room.copyWithin(HEAD_ROOM - written, 0, written);
     const { counted } = this;
     counted.seq = numbers.seq;
     counted.ts = numbers.ts;
     counted.dir = dir;
     counted.flags = flags;
-    return room.subarray(HEAD_ROOM - written, this.#end + 1);
+    return `{"type":"frame","seq":${numbers.seq},"ts":${numbers.ts},"dir":"${dir}"${us}${id}${flagsText}${
+      this.#origin(numbers)
+    }`;
   }
 
   #correlationId(numbers: SourceRenumbering): string {
@@ -94,9 +55,11 @@ export class FrameRewriter {
     return number === undefined ? "" : `,"correlation_id":"corr-${number}"`;
   }
 
-  #roomFor(size: number): Uint8Array {
-    if (size <= this.#kept.length) return this.#kept;
-    if (size > KEPT_BYTES) return new Uint8Array(size);
-    return this.#kept = new Uint8Array(Math.min(KEPT_BYTES, 2 * size));
+  #origin({ tape, isRetimed }: SourceRenumbering): string {
+    const { bytes, seq, ts, originStart, originEnd } = this.#head;
+    const which = tape === undefined ? "" : `"tape":${tape},`;
+    const time = isRetimed ? `,"ts":${ts}` : "";
+    const before = originEnd === 0 ? "" : `,"origin":${decodeUtf8(bytes, originStart, originEnd)}`;
+    return `,"origin":{${which}"seq":${seq}${time}${before}}`;
   }
 }

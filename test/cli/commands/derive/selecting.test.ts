@@ -106,6 +106,8 @@ test("cut takes a part by number, by time, from one frame to another, with all t
     assert.equal(await part("--at", "2026-11-23T07:31Z.."), [[9, 10], []]);
     assert.equal(await part("--from", "method:tools/list", "--to", "status:error"), [[5, 6, 7, 8], ["log"]]);
     assert.equal(await part("--from", "id:3"), [[7, 8, 9, 10], []]);
+    assert.equal(await part("--from", "status:pending", "--to", "op:id:3"), [[], []]);
+    assert.equal(await part("--from", "op:status:error"), [[7, 8, 9, 10], []]);
     assert.equal(await part("--to", "id:1"), [[0, 1, 2, 3], []]);
     assert.equal(await part("--seq", "3..", "--to", "tool:search"), [[3, 4, 5, 6, 7], ["log"]]);
     assert.match((await runIn(cut, [path])).error!, /^cut needs --seq, --at, --from or --to; /);
