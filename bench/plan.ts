@@ -1,7 +1,18 @@
 import type { RuntimeName } from "../test/helpers/runtime.ts";
 
 /** What can be measured; each has a file of its own. */
-export const groupNames = ["read", "write", "follow", "proxy", "memory", "start", "info", "derive", "query"] as const;
+export const groupNames = [
+  "read",
+  "write",
+  "follow",
+  "proxy",
+  "memory",
+  "start",
+  "info",
+  "derive",
+  "query",
+  "seek",
+] as const;
 
 /** One of {@linkcode groupNames}. */
 export type GroupName = (typeof groupNames)[number];
@@ -17,6 +28,7 @@ export const workloads: Readonly<Record<GroupName, readonly string[]>> = {
   info: ["a million frames"],
   derive: ["450 B"],
   query: ["450 B", "2 KB"],
+  seek: ["a random frame", "the last frames"],
 };
 
 /**
@@ -33,6 +45,7 @@ export const measuresPrograms: Readonly<Record<GroupName, boolean>> = {
   info: true,
   derive: true,
   query: false,
+  seek: false,
 };
 
 /** How to start a runtime with a script: the program and what stands before the script's path. */

@@ -12,6 +12,7 @@ const groups: Readonly<Record<GroupName, () => Promise<{ measure(job: Job): Prom
   info: () => import("./info.ts"),
   derive: () => import("./derive.ts"),
   query: () => import("./query.ts"),
+  seek: () => import("./seek.ts"),
 };
 
 const job: Job = JSON.parse(process.argv[2]!);
