@@ -90,7 +90,7 @@ export { type EntriesOptions, TapeIndex } from "./tape/index/tape-index.ts";
 export type { Durability } from "./tape/write/commit/group-commit.ts";
 export { type FollowTapeOptions, TapeManager } from "./tape/manager.ts";
 export type { FollowOptions } from "./tape/read/following.ts";
-export type { RangeOptions } from "./tape/read/range.ts";
+export type { RangeOptions } from "./tape/range/range.ts";
 export { type ReaderOptions, StreamingTapeReader } from "./tape/read/reader.ts";
 export { deriveTape, type DeriveTapeOptions, type DeriveTapeResult } from "./tape/derive/derive-tape.ts";
 export { renumber, type RenumberOptions } from "./tape/derive/renumber.ts";

@@ -3,7 +3,9 @@ import { TapeError } from "../errors.ts";
 import type { TapeLine } from "../lines/line.ts";
 import type { TapeRecord } from "../records/record.ts";
 import type { Stage } from "../streams/stage.ts";
-import { planOfPredicate, type SelectOptions } from "./match/plan.ts";
+import { LineMatcher } from "./match/line-matcher.ts";
+import { type Plan, planOfPredicate, type SelectOptions } from "./match/plan.ts";
+import type { Survey } from "./operations/survey.ts";
 import { ParsedQuery, parseQuery, type Query, selecting } from "./query.ts";
 
 const OPTIONS: OptionNames<SelectOptions> = { startedAt: true, survey: true };
@@ -41,10 +43,43 @@ export function select(
       `Cannot select: startedAt must be milliseconds since 1970, not ${startedAt}`,
     );
   }
-  if (typeof what === "string") return parseQuery(what).stage(options);
-  if (what instanceof ParsedQuery) return what.stage(options);
-  if (typeof what === "function") return selecting(planOfPredicate((record) => isTrue(what(record))), options);
-  throw new TapeError("invalid_argument", `Cannot select: it takes a query or a function, not ${kindOf(what)}`);
+  const asked = askedOf(what, "select");
+  return asked instanceof ParsedQuery ? asked.stage(options) : selecting(asked, options);
+}
+
+/** What a reading is asked for, which decides on lines one by one and on blocks by their entries in an index. */
+export interface Selection {
+  /** What has to see all lines before, where the query asks what becomes of a request later on. */
+  survey(): Survey | undefined;
+  matcher(survey: Survey | undefined): LineMatcher;
+}
+
+/**
+ * As {@linkcode select}, for who reads a tape and may pass over parts of it.
+ *
+ * @param task what cannot be done without it, as in "Cannot <task>"
+ * @throws {TapeError} code `invalid_argument`
+ */
+export function selectionOf(
+  what: Query | string | ((record: TapeRecord) => boolean),
+  startedAt: number | undefined,
+  task: string,
+): Selection {
+  const asked = askedOf(what, task);
+  if (!(asked instanceof ParsedQuery)) {
+    return { survey: () => undefined, matcher: () => new LineMatcher(asked, { startedAt }) };
+  }
+  return {
+    survey: () => asked.survey({ startedAt }),
+    matcher: (survey) => asked.matcher({ startedAt, survey }),
+  };
+}
+
+function askedOf(what: Query | string | ((record: TapeRecord) => boolean), task: string): ParsedQuery | Plan {
+  const query = typeof what === "string" ? parseQuery(what) : what;
+  if (query instanceof ParsedQuery) return query;
+  if (typeof query === "function") return planOfPredicate((record) => isTrue(query(record)));
+  throw new TapeError("invalid_argument", `Cannot ${task}: it takes a query or a function, not ${kindOf(what)}`);
 }
 
 function isTrue(verdict: unknown): boolean {

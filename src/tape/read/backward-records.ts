@@ -4,8 +4,8 @@ import { readParts } from "../../lines/line-parts.ts";
 import type { TapeRecord } from "../../records/record.ts";
 import { type LineBlock, linesBackwards } from "../seek/lines-backwards.ts";
 import type { Choice, ReadTape } from "./forward-records.ts";
-import { type Range, RangeFilter } from "./range.ts";
-import type { RecordReading } from "./range-iterator.ts";
+import { type Range, RangeFilter } from "../range/range.ts";
+import type { RecordReading } from "../range/range-iterator.ts";
 
 /** Reads a range of a tape from its end to its start. */
 export class BackwardRecords<T> implements RecordReading<T> {

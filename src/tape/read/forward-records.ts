@@ -6,8 +6,8 @@ import type { TapeStore } from "../../stores/store.ts";
 import type { Place, TapeSearch } from "../seek/tape-search.ts";
 import { LineCursor } from "./line-cursor.ts";
 import { LineIterator } from "./line-iterator.ts";
-import { type Range, RangeFilter } from "./range.ts";
-import type { RecordReading } from "./range-iterator.ts";
+import { type Range, RangeFilter } from "../range/range.ts";
+import type { RecordReading } from "../range/range-iterator.ts";
 
 /** A tape that is read, and how. */
 export interface ReadTape {
@@ -78,7 +78,7 @@ export class ForwardRecords<T> implements RecordReading<T> {
 }
 
 /** The place before which nothing of a range stands, on a tape along which numbers and times rise. */
-async function startOf({ search }: ReadTape, { seq, ts }: Range): Promise<Place> {
+export async function startOf({ search }: ReadTape, { seq, ts }: Range): Promise<Place> {
   const places = [
     seq.from > 0 ? await search.before("seq", seq.from) : { offset: 0 },
     ts.from > 0 ? await search.before("ts", ts.from) : { offset: 0 },

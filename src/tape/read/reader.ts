@@ -13,8 +13,9 @@ import { LineCursor } from "./line-cursor.ts";
 import { LineIterator } from "./line-iterator.ts";
 import { BackwardRecords } from "./backward-records.ts";
 import { type Choice, ForwardRecords } from "./forward-records.ts";
-import { millisecondsOf, type Range, rangeOf, type RangeOptions } from "./range.ts";
-import { type BegunReading, RangeIterator, type RecordReading } from "./range-iterator.ts";
+import { millisecondsOf, type Range, rangeOf, type RangeOptions } from "../range/range.ts";
+import { type BegunReading, RangeIterator, type RecordReading } from "../range/range-iterator.ts";
+import { SelectedRecords } from "./selected-records.ts";
 import { placeBehind } from "./resume-place.ts";
 import { readTapeEnd } from "./tape-end.ts";
 import { mayGrow } from "./tape-state.ts";
@@ -144,7 +145,7 @@ export class StreamingTapeReader {
   /**
    * The records from here to the end of what is written so far. Leaving the loop leaves the position where it is.
    *
-   * With bounds, or in reverse, those of a part of the tape, whatever the position is, and it stays where it is. They are
+   * With bounds, a query, or in reverse, those of a part of the tape, whatever the position is, and it stays where it is. They are
    * found without reading all that stands before them; on a tape whose numbers or times go back, by reading all of it.
    * What is no record is told of as far as it stands among them.
    *
@@ -331,6 +332,7 @@ export class StreamingTapeReader {
       search: this.#search,
       onError,
     };
+    if (range.selection !== undefined) return await SelectedRecords.open(tape, range, range.selection, choose);
     if (range.reverse) return await BackwardRecords.open(tape, range, choose);
     if (range.isBounded) return await ForwardRecords.open(tape, range, choose);
     const records = new LineIterator(() => this.#open(), (line) => choose(parseLine(line, this.tapeId)), onError);

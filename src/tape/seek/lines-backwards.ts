@@ -2,6 +2,7 @@ import type { TapeError } from "../../errors.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { specOf } from "../../streams/stage.ts";
+import type { Emit, StageSpec } from "../../streams/stage-spec.ts";
 import { lineSplit, lineTooLong } from "../../transforms/line-split.ts";
 import { FIRST_BYTES, readBytes } from "./blocks.ts";
 
@@ -60,15 +61,50 @@ export async function* linesBackwards(
   }
 }
 
-/** The lines in a piece of a tape that begins with a line; in the place of one that is too long the report of it. */
-export function linesOf(bytes: Uint8Array, offset: number, maxLineBytes: number): (TapeLine | TapeError)[] {
-  const lines: (TapeLine | TapeError)[] = [];
-  const onError = (report: TapeError) => void lines.push(report);
-  const split = specOf(lineSplit({ maxLineBytes, offset, line: 0, onError }));
-  const emit = Object.assign((line: TapeLine) => void lines.push(line), { terminate() {} });
-  split.transform(bytes, emit);
-  split.flush?.(emit);
-  return lines;
+/** Splits blocks into lines; in the place of a line that is too long it gives the report of it. */
+export class LineCollector {
+  readonly #split: StageSpec<Uint8Array, TapeLine>;
+  readonly #emit: Emit<TapeLine>;
+  #lines: (TapeLine | TapeError)[] = [];
+
+  /**
+   * @param offset where the first block starts, with a line
+   * @param number that of this line, from 1; 0 where it is not known
+   */
+  constructor(offset: number, maxLineBytes: number, number: number = 0) {
+    const onError = (report: TapeError) => void this.#lines.push(report);
+    this.#split = specOf(lineSplit({ maxLineBytes, offset, line: number, onError }));
+    this.#emit = Object.assign((line: TapeLine) => void this.#lines.push(line), { terminate() {} });
+  }
+
+  /** The lines that end in the next block. */
+  push(bytes: Uint8Array): (TapeLine | TapeError)[] {
+    this.#split.transform(bytes, this.#emit);
+    return this.#take();
+  }
+
+  /** The last line, where it has no end. */
+  end(): (TapeLine | TapeError)[] {
+    this.#split.flush?.(this.#emit);
+    return this.#take();
+  }
+
+  #take(): (TapeLine | TapeError)[] {
+    const lines = this.#lines;
+    this.#lines = [];
+    return lines;
+  }
+}
+
+/** All lines in a piece of a tape that begins with a line. */
+export function linesOf(
+  bytes: Uint8Array,
+  offset: number,
+  maxLineBytes: number,
+  number?: number,
+): (TapeLine | TapeError)[] {
+  const collector = new LineCollector(offset, maxLineBytes, number);
+  return [...collector.push(bytes), ...collector.end()];
 }
 
 /** Where the line starts that goes on at `end`. */

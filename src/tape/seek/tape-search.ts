@@ -66,6 +66,11 @@ export class TapeSearch {
     return await this.#order.rises(true);
   }
 
+  /** The index of the tape, where it has one that can be read. */
+  async index(): Promise<TapeIndex | undefined> {
+    return await (this.#index ??= TapeIndex.open(this.#store, this.#tapeId)).catch(() => undefined);
+  }
+
   /**
    * The first frame on the tape whose `seq` or `ts` is `target` or more.
    *
@@ -120,7 +125,7 @@ export class TapeSearch {
    */
   async #lookUp(measure: Measure, target: number): Promise<FoundBelow | { readonly low: FrameMark } | undefined> {
     try {
-      const index = await (this.#index ??= TapeIndex.open(this.#store, this.#tapeId));
+      const index = await this.index();
       const entry = await (measure === "seq" ? index?.beforeSeq(target) : index?.beforeTime(target));
       if (entry === undefined) return undefined;
       const { offset, end } = entry;

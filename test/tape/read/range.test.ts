@@ -5,7 +5,7 @@ import { fileStore } from "../../../src/stores/file.ts";
 import { memoryStore } from "../../../src/stores/memory.ts";
 import type { TapeStore } from "../../../src/stores/store.ts";
 import { buildIndex } from "../../../src/tape/index/build-index.ts";
-import type { RangeOptions } from "../../../src/tape/read/range.ts";
+import type { RangeOptions } from "../../../src/tape/range/range.ts";
 import { type ReaderOptions, StreamingTapeReader } from "../../../src/tape/read/reader.ts";
 
 import { StreamingTapeWriter } from "../../../src/tape/write/writer.ts";

@@ -1,5 +1,8 @@
 import { checkOptions, kindOf, type OptionNames } from "../../arguments.ts";
 import { printable, TapeError } from "../../errors.ts";
+import type { TapeLine } from "../../lines/line.ts";
+import type { Query } from "../../query/query.ts";
+import { type Selection, selectionOf } from "../../query/select.ts";
 import type { InitRecord, TapeRecord } from "../../records/record.ts";
 
 /**
@@ -25,6 +28,12 @@ export interface RangeOptions {
   readonly reverse?: boolean | undefined;
   /** So many at most, 0 or more. */
   readonly limit?: number | undefined;
+  /**
+   * What {@linkcode select} lets through, of the lines within the bounds: a query, its text, or a function. An answer knows its
+   * request if that is within the bounds too. Blocks of the tape of which its index tells that nothing in them fits are not read.
+   * In reverse it needs a `limit`.
+   */
+  readonly where?: Query | string | ((record: TapeRecord) => boolean) | undefined;
 }
 
 const OPTIONS: OptionNames<RangeOptions> = {
@@ -34,6 +43,7 @@ const OPTIONS: OptionNames<RangeOptions> = {
   toTime: true,
   reverse: true,
   limit: true,
+  where: true,
 };
 
 /** Lowest and highest of what is wanted. */
@@ -51,6 +61,8 @@ export interface Range {
   readonly ts: Bounds;
   readonly reverse: boolean;
   readonly limit: number;
+  /** What is asked for; undefined where all is. */
+  readonly selection: Selection | undefined;
 }
 
 /**
@@ -60,7 +72,7 @@ export interface Range {
  */
 export function rangeOf(options: RangeOptions, init: InitRecord, what: string): Range {
   checkOptions(`read ${what}`, options, OPTIONS);
-  const { fromSeq, toSeq, fromTime, toTime, reverse = false, limit = Infinity } = options;
+  const { fromSeq, toSeq, fromTime, toTime, reverse = false, limit = Infinity, where } = options;
   const refuse = (why: string) => new TapeError("invalid_argument", `Cannot read ${what}: ${why}`);
   for (const [name, value] of Object.entries({ fromSeq, toSeq })) {
     if (value !== undefined && !(typeof value === "number" && value >= 0)) {
@@ -79,7 +91,13 @@ export function rangeOf(options: RangeOptions, init: InitRecord, what: string): 
   if (seq.from > seq.to) throw refuse(`fromSeq ${fromSeq} is behind toSeq ${toSeq}`);
   if (ts.from > ts.to) throw refuse(`fromTime, ${ts.from} ms, is behind toTime, ${ts.to} ms`);
   const isBounded = [fromSeq, toSeq, fromTime, toTime].some((bound) => bound !== undefined);
-  return { isBounded, seq, ts, reverse, limit };
+  if (reverse && where !== undefined && limit === Infinity) {
+    throw refuse("what a query asks for is found forwards, so in reverse it needs a limit");
+  }
+  const start = Date.parse(init.created_at);
+  const startedAt = Number.isNaN(start) ? undefined : start;
+  const selection = where === undefined ? undefined : selectionOf(where, startedAt, `read ${what} where`);
+  return { isBounded, seq, ts, reverse, limit, selection };
 }
 
 /**
@@ -140,6 +158,13 @@ export class RangeFilter {
   accepts(record: TapeRecord): boolean {
     if (record.type === "frame") this.#seq = record.seq;
     if (record.type === "frame" || record.type === "log") this.#ts = record.ts;
+    return this.isInside;
+  }
+
+  /** The same by what a line says of itself. */
+  acceptsLine({ type, seq = this.#seq, ts = this.#ts }: TapeLine): boolean {
+    if (type === "frame") this.#seq = seq;
+    if (type === "frame" || type === "log") this.#ts = ts;
     return this.isInside;
   }
 }
