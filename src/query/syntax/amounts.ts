@@ -52,6 +52,7 @@ export const EXAMPLES: Partial<Record<ValueKind, string>> = {
   duration: "a time with its unit, such as 250us, 200ms or 1.5s",
   time:
     "a time since the start such as +10s, a time of day such as 14:05 or 14:05:30, or a date such as 2026-11-24T14:05Z",
+  date: "a date, such as 2026-11-24 or 2026-11-24T14:05Z",
 };
 
 /** A duration, in microseconds; a number without a unit is milliseconds. */
@@ -137,6 +138,8 @@ export function canonicalAmount(kind: ValueKind | undefined, text: string): stri
         ? text.toUpperCase()
         : text.padStart(text.indexOf(":") === 1 ? text.length + 1 : 0, "0");
     }
+    case "date":
+      return readMoment(text)?.absolute === undefined ? undefined : text.toUpperCase();
     default: {
       const number = readAnyNumber(text);
       return number === undefined || !Number.isFinite(number) ? undefined : String(number);

@@ -1,34 +1,43 @@
 // What a query asks, as a tree of plain values without positions: two queries are equal if their trees are.
 
-/** A query, or a part of one. */
-export type Expression = All | Any | Not | Operation | Term;
+/**
+ * A query, or a part of one.
+ *
+ * @typeParam Name what stands before a colon: of frames there are other things to ask than of tapes
+ */
+export type Expression<Name extends string = TermName> =
+  | All<Name>
+  | Any<Name>
+  | Not<Name>
+  | Operation<Name>
+  | Term<Name>;
 
 /** All of these; everything, where there are none. */
-export interface All {
+export interface All<Name extends string = TermName> {
   readonly is: "all";
-  readonly of: readonly Expression[];
+  readonly of: readonly Expression<Name>[];
 }
 
 /** At least one of these. */
-export interface Any {
+export interface Any<Name extends string = TermName> {
   readonly is: "any";
-  readonly of: readonly Expression[];
+  readonly of: readonly Expression<Name>[];
 }
 
 /** Not this. */
-export interface Not {
+export interface Not<Name extends string = TermName> {
   readonly is: "not";
-  readonly of: Expression;
+  readonly of: Expression<Name>;
 }
 
 /** Whatever belongs to an operation in which this is found. */
-export interface Operation {
+export interface Operation<Name extends string = TermName> {
   readonly is: "op";
-  readonly of: Expression;
+  readonly of: Expression<Name>;
 }
 
 /** A single condition. */
-export type Term = NamedTerm | PathTerm | HasTerm;
+export type Term<Name extends string = TermName> = NamedTerm<Name> | PathTerm | HasTerm;
 
 /** Terms that are known by name, and compare a property of a message with values. */
 export type TermName =
@@ -46,9 +55,9 @@ export type TermName =
   | "text";
 
 /** `method:tools/call`: one of the values must fit. */
-export interface NamedTerm {
+export interface NamedTerm<Name extends string = TermName> {
   readonly is: "term";
-  readonly name: TermName;
+  readonly name: Name;
   readonly values: readonly Value[];
 }
 
@@ -110,21 +119,21 @@ export interface RangeValue {
 }
 
 /** Everything. */
-export const EVERYTHING: Expression = { is: "all", of: [] };
+export const EVERYTHING: All<never> = { is: "all", of: [] };
 
 /** All of these, with no more levels than it takes. */
-export function allOf(parts: readonly Expression[]): Expression {
+export function allOf<Name extends string = TermName>(parts: readonly Expression<Name>[]): Expression<Name> {
   const flat = parts.flatMap((part) => part.is === "all" ? part.of : [part]);
   return flat.length === 1 ? flat[0]! : { is: "all", of: flat };
 }
 
 /** At least one of these, with no more levels than it takes. */
-export function anyOf(parts: readonly Expression[]): Expression {
+export function anyOf<Name extends string = TermName>(parts: readonly Expression<Name>[]): Expression<Name> {
   const flat = parts.flatMap((part) => part.is === "any" ? part.of : [part]);
   return flat.length === 1 ? flat[0]! : { is: "any", of: flat };
 }
 
 /** The opposite. */
-export function notOf(part: Expression): Expression {
+export function notOf<Name extends string = TermName>(part: Expression<Name>): Expression<Name> {
   return part.is === "not" ? part.of : { is: "not", of: part };
 }

@@ -1,11 +1,11 @@
 import { nearest } from "../../nearest.ts";
 import { kindOf } from "../../arguments.ts";
 import { TapeError } from "../../errors.ts";
-import { allOf, anyOf, EVERYTHING, type Expression, notOf, type Path, type Term, type TermName } from "./expression.ts";
+import { allOf, anyOf, EVERYTHING, type Expression, notOf, type Path, type Term } from "./expression.ts";
 import { named } from "./query-error.ts";
 import { QueryReader } from "./query-reader.ts";
 import { readValues } from "./read-values.ts";
-import { ALIASES, NAMES, TERMS } from "./term-names.ts";
+import { FRAMES, namesIn, type Vocabulary } from "./term-names.ts";
 
 /** Longer queries, and deeper ones, are refused: nobody types them, and somebody may send them. */
 const MAX_LENGTH = 16 * 1024;
@@ -14,9 +14,12 @@ const MAX_DEPTH = 64;
 /**
  * Reads a query.
  *
+ * @param vocabulary what can be asked for; by default what frames can
  * @throws {TapeError} code `invalid_argument`, with the place in the text
  */
-export function parseExpression(text: string): Expression {
+export function parseExpression(text: string): Expression;
+export function parseExpression<Name extends string>(text: string, vocabulary: Vocabulary<Name>): Expression<Name>;
+export function parseExpression(text: string, vocabulary: Vocabulary<string> = FRAMES): Expression<string> {
   if (typeof text !== "string") {
     throw new TapeError("invalid_argument", `Cannot read the query: it must be a text, not ${kindOf(text)}`);
   }
@@ -26,7 +29,7 @@ export function parseExpression(text: string): Expression {
   }
   reader.skipSpace();
   if (reader.isAtEnd) return EVERYTHING;
-  const expression = new Parser(reader).any();
+  const expression = new Parser(reader, vocabulary).any();
   if (!reader.isAtEnd) throw reader.error('nothing is open that this ")" could close', reader.at, reader.at + 1);
   return expression;
 }
@@ -36,13 +39,15 @@ class Parser {
   readonly #reader: QueryReader;
   #depth = 0;
   #isInOperation = false;
+  readonly #vocabulary: Vocabulary<string>;
 
-  constructor(reader: QueryReader) {
+  constructor(reader: QueryReader, vocabulary: Vocabulary<string>) {
     this.#reader = reader;
+    this.#vocabulary = vocabulary;
   }
 
   /** What stands between `OR`s, up to a closing parenthesis or the end. */
-  any(): Expression {
+  any(): Expression<string> {
     const reader = this.#reader;
     const parts = [this.#all()];
     for (;;) {
@@ -55,9 +60,9 @@ class Parser {
     return anyOf(parts);
   }
 
-  #all(): Expression {
+  #all(): Expression<string> {
     const reader = this.#reader;
-    const parts: Expression[] = [];
+    const parts: Expression<string>[] = [];
     for (;;) {
       reader.skipSpace();
       const start = reader.at;
@@ -76,7 +81,7 @@ class Parser {
     }
   }
 
-  #one(): Expression {
+  #one(): Expression<string> {
     const reader = this.#reader;
     let isNot = false;
     for (;;) {
@@ -94,7 +99,7 @@ class Parser {
     return isNot ? notOf(part) : part;
   }
 
-  #group(): Expression {
+  #group(): Expression<string> {
     const reader = this.#reader;
     const start = reader.at++;
     if (++this.#depth > MAX_DEPTH) throw reader.error(`parentheses nest deeper than ${MAX_DEPTH} levels`, start);
@@ -104,7 +109,7 @@ class Parser {
     return part;
   }
 
-  #term(): Expression {
+  #term(): Expression<string> {
     const reader = this.#reader;
     const start = reader.at;
     const { char } = reader;
@@ -119,16 +124,20 @@ class Parser {
     if (key === undefined || reader.text.charAt(key.end) !== ":") return this.#bare(start);
     reader.at = key.end + 1;
     const [name = ""] = key.path;
-    if (key.isRooted || key.path.length > 1) return this.#path(key.path, start);
-    if (name === "has") return this.#has(start);
-    if (name === "op") return this.#operation(start);
-    const term = Object.hasOwn(TERMS, name) ? name : Object.hasOwn(ALIASES, name) ? ALIASES[name] : undefined;
+    const { terms, aliases, hasMessages } = this.#vocabulary;
+    if (hasMessages) {
+      if (key.isRooted || key.path.length > 1) return this.#path(key.path, start);
+      if (name === "has") return this.#has(start);
+      if (name === "op") return this.#operation(start);
+    }
+    const isTerm = key.path.length === 1 && !key.isRooted && Object.hasOwn(terms, name);
+    const term = isTerm ? name : Object.hasOwn(aliases, name) ? aliases[name] : undefined;
     if (term === undefined) throw this.#unknown(name, start, key.end);
-    return this.#named(term as TermName, start);
+    return this.#named(term, start);
   }
 
   /** A word without a name is looked for in the text. */
-  #bare(start: number): Expression {
+  #bare(start: number): Expression<string> {
     const reader = this.#reader;
     if (reader.char === "/") {
       reader.word();
@@ -142,18 +151,19 @@ class Parser {
   }
 
   /** A text without a name. */
-  #text(): Term {
-    return { is: "term", name: "text", values: readValues(this.#reader, "text", true) };
+  #text(): Term<string> {
+    const { bare, terms } = this.#vocabulary;
+    return { is: "term", name: bare, values: readValues(this.#reader, bare, terms[bare], true) };
   }
 
-  #named(name: TermName, start: number): Term {
+  #named(name: string, start: number): Term<string> {
     this.#wantValue(name, start);
-    return { is: "term", name, values: readValues(this.#reader, name) };
+    return { is: "term", name, values: readValues(this.#reader, name, this.#vocabulary.terms[name]) };
   }
 
   #path(path: Path, start: number): Term {
     this.#wantValue("a path", start);
-    return { is: "path", path, values: readValues(this.#reader, undefined) };
+    return { is: "path", path, values: readValues(this.#reader, undefined, undefined) };
   }
 
   #has(start: number): Term {
@@ -176,7 +186,7 @@ class Parser {
     return { is: "has", paths };
   }
 
-  #operation(start: number): Expression {
+  #operation(start: number): Expression<string> {
     const reader = this.#reader;
     if (this.#isInOperation) throw reader.error("op: cannot stand within op:", start);
     if (reader.isDelimiter() && reader.char !== "(") {
@@ -195,9 +205,12 @@ class Parser {
   }
 
   #unknown(name: string, start: number, end: number): TapeError {
-    const meant = nearest(name, [...NAMES, ...Object.keys(ALIASES)]);
-    const hint = meant === undefined ? `the terms are ${NAMES.join(", ")}` : `did you mean ${meant}:?`;
-    const others = `A text with a colon stands in quotes, a member of the message is asked for as $.${name}:`;
+    const { aliases, hasMessages } = this.#vocabulary;
+    const names = namesIn(this.#vocabulary);
+    const meant = nearest(name, [...names, ...Object.keys(aliases)]);
+    const hint = meant === undefined ? `the terms are ${names.join(", ")}` : `did you mean ${meant}:?`;
+    const member = hasMessages ? `, a member of the message is asked for as $.${name}:` : "";
+    const others = `A text with a colon stands in quotes${member}`;
     return this.#reader.error(`there is no term ${named(`${name}:`)}, ${hint} (${others})`, start, end);
   }
 

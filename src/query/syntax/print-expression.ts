@@ -6,7 +6,7 @@ const PLAIN = /^[^\s()",*/=<>]+$/;
 const NO_START = /^(?:[/=<>]|\.\.)/;
 
 /** A query in its one spelling, which reads as the same query. */
-export function printExpression(expression: Expression): string {
+export function printExpression(expression: Expression<string>): string {
   switch (expression.is) {
     case "all":
       return expression.of.map((part) => part.is === "any" ? `(${printExpression(part)})` : printExpression(part)).join(
@@ -23,11 +23,11 @@ export function printExpression(expression: Expression): string {
   }
 }
 
-function printPart(part: Expression): string {
+function printPart(part: Expression<string>): string {
   return part.is === "all" || part.is === "any" ? `(${printExpression(part)})` : printExpression(part);
 }
 
-function printTerm(term: Term): string {
+function printTerm(term: Term<string>): string {
   switch (term.is) {
     case "has":
       return `has:${term.paths.map(printHasPath).join(",")}`;

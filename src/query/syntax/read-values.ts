@@ -1,27 +1,32 @@
 import { nearest } from "../../nearest.ts";
 import { regexFault } from "../regex/linear-regex.ts";
 import { canonicalAmount, EXAMPLES } from "./amounts.ts";
-import type { Comparison, TermName, Value } from "./expression.ts";
+import type { Comparison, Value } from "./expression.ts";
 import { named } from "./query-error.ts";
 import type { QueryReader } from "./query-reader.ts";
-import { TERMS, type ValueKind, wordOf } from "./term-names.ts";
+import { type TermSpec, type ValueKind, wordOf } from "./term-names.ts";
 
 const COMPARISONS: readonly Comparison[] = [">=", "<=", ">", "<"];
 /** What has an order; undefined stands for what a path leads to. */
-const COMPARED: ReadonlySet<ValueKind | undefined> = new Set(["number", "size", "duration", "time", undefined]);
+const COMPARED: ReadonlySet<ValueKind | undefined> = new Set(["number", "size", "duration", "time", "date", undefined]);
 
 /**
  * Reads the values behind a colon, with commas between them.
  *
- * @param name of the term; undefined for a path
+ * @param name of the term, and what it is; undefined for a path
  * @param isBare whether it is a text without a name, in which a comma is a comma
  * @throws {TapeError} code `invalid_argument`
  */
-export function readValues(reader: QueryReader, name: TermName | undefined, isBare = false): readonly Value[] {
+export function readValues(
+  reader: QueryReader,
+  name: string | undefined,
+  spec: TermSpec | undefined,
+  isBare = false,
+): readonly Value[] {
   const values: Value[] = [];
   for (;;) {
     const start = reader.at;
-    values.push(readValue(reader, name, isBare ? "" : ","));
+    values.push(readValue(reader, name, spec, isBare ? "" : ","));
     if (!isBare && reader.skip(",")) {
       if (reader.isDelimiter() || reader.char === ",") {
         throw reader.error("a value must stand between commas, and no space", reader.at - 1);
@@ -42,9 +47,9 @@ export function readValues(reader: QueryReader, name: TermName | undefined, isBa
   }
 }
 
-function readValue(reader: QueryReader, name: TermName | undefined, stops: string): Value {
+function readValue(reader: QueryReader, name: string | undefined, spec: TermSpec | undefined, stops: string): Value {
   const start = reader.at;
-  const kind = name === undefined ? undefined : TERMS[name].values;
+  const kind = spec?.values;
   const comparison = COMPARISONS.find((each) => COMPARED.has(kind) && reader.skip(each));
   if (comparison !== undefined) {
     const amount = canonicalAmount(kind, reader.word(stops));
@@ -64,11 +69,12 @@ function readValue(reader: QueryReader, name: TermName | undefined, stops: strin
   switch (kind) {
     case "word":
     case "status":
-      return wordValue(reader, name!, text, start);
+      return wordValue(reader, name!, spec!, text, start);
     case "number":
     case "size":
     case "duration":
     case "time":
+    case "date":
       return amountValue(reader, name!, kind, text, start);
     case undefined:
       return (isExact ? undefined : rangeOf(kind, text)) ?? plainValue(reader, text, isExact, kind, start);
@@ -102,7 +108,7 @@ function plainValue(
 
 function quotedValue(
   reader: QueryReader,
-  name: TermName | undefined,
+  name: string | undefined,
   kind: ValueKind | undefined,
   start: number,
 ): Value {
@@ -138,8 +144,7 @@ function regexValue(
   return { is: "regex", source, flags: [...new Set(flags)].sort().join("") };
 }
 
-function wordValue(reader: QueryReader, name: TermName, text: string, start: number): Value {
-  const spec = TERMS[name];
+function wordValue(reader: QueryReader, name: string, spec: TermSpec, text: string, start: number): Value {
   const word = wordOf(spec, text);
   if (word !== undefined) return { is: "text", text: word };
   if (spec.values === "status" && /^-?\d{1,9}$/.test(text)) return { is: "text", text: String(Number(text)) };
@@ -149,7 +154,7 @@ function wordValue(reader: QueryReader, name: TermName, text: string, start: num
   throw reader.error(`${name}: has no value ${named(text)}, ${hint}`, start);
 }
 
-function amountValue(reader: QueryReader, name: TermName, kind: ValueKind, text: string, start: number): Value {
+function amountValue(reader: QueryReader, name: string, kind: ValueKind, text: string, start: number): Value {
   const range = rangeOf(kind, text);
   if (range !== undefined) return range;
   const amount = canonicalAmount(kind, text);
@@ -170,7 +175,7 @@ function rangeOf(kind: ValueKind | undefined, text: string): Value | undefined {
 
 function notAnAmount(
   reader: QueryReader,
-  name: TermName | undefined,
+  name: string | undefined,
   kind: ValueKind | undefined,
   start: number,
 ): Error {

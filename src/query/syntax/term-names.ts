@@ -1,7 +1,17 @@
 import type { TermName } from "./expression.ts";
 
 /** What the values of a term look like. */
-export type ValueKind = "pattern" | "text" | "id" | "word" | "status" | "number" | "size" | "duration" | "time";
+export type ValueKind =
+  | "pattern"
+  | "text"
+  | "id"
+  | "word"
+  | "status"
+  | "number"
+  | "size"
+  | "duration"
+  | "time"
+  | "date";
 
 /** What a term is. */
 export interface TermSpec {
@@ -75,8 +85,24 @@ export const ALIASES: Readonly<Record<string, TermName>> = {
   type: "kind",
 };
 
+/** What a kind of thing can be asked for. */
+export interface Vocabulary<Name extends string> {
+  readonly terms: Readonly<Record<Name, TermSpec>>;
+  /** Other names under which people look for them. */
+  readonly aliases: Readonly<Record<string, Name>>;
+  /** The term that a text without a name belongs to. */
+  readonly bare: Name;
+  /** Whether messages are asked: by the path of a member, and by what belongs together. */
+  readonly hasMessages: boolean;
+}
+
+/** What frames can be asked for. */
+export const FRAMES: Vocabulary<TermName> = { terms: TERMS, aliases: ALIASES, bare: "text", hasMessages: true };
+
 /** The names that stand before a colon. */
-export const NAMES: readonly string[] = [...Object.keys(TERMS), "has", "op"];
+export function namesIn({ terms, hasMessages }: Vocabulary<string>): readonly string[] {
+  return [...Object.keys(terms), ...(hasMessages ? ["has", "op"] : [])];
+}
 
 /** A word as it is written, if it is one of the term's. */
 export function wordOf({ words = {} }: TermSpec, text: string): string | undefined {

@@ -1,5 +1,5 @@
 import { LinearRegex } from "../regex/linear-regex.ts";
-import { type Amount, readAnyNumber, readCount, readDuration, readSize } from "../syntax/amounts.ts";
+import { type Amount, readAnyNumber, readCount, readDuration, readMoment, readSize } from "../syntax/amounts.ts";
 import type { GlobValue, RegexValue, TextValue, Value } from "../syntax/expression.ts";
 import type { ValueKind } from "../syntax/term-names.ts";
 
@@ -28,6 +28,7 @@ export function idKeysOf({ text, isQuoted }: TextValue): readonly string[] {
 
 /** Whether a number is one of those that were asked for. */
 export function amountTest(kind: ValueKind, values: readonly Value[]): (amount: number) => boolean {
+  if (kind === "date") return rangesTest(values, (text) => readMoment(text)!.absolute!);
   const read = kind === "duration" ? readDuration : kind === "size" ? readSize : readCount;
   return rangesTest(values, (text) => read(text)!);
 }
