@@ -1,24 +1,9 @@
-import {
-  appendFile,
-  chmod,
-  copyFile,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  symlink,
-  utimes,
-  writeFile,
-} from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type FileSystem, systemFiles } from "../src/sinks/file/file-system.ts";
-import { fileStore, fileStoreIn } from "../src/stores/file.ts";
+import { fileStore } from "../src/stores/file.ts";
 import { memoryStore } from "../src/stores/memory.ts";
 import { type StoreUnderTest, testStore } from "../src/testing/test-store.ts";
 import { openHandles } from "./helpers/open-handles.ts";
@@ -222,42 +207,6 @@ test("fileStore() list() passes over what is no key's file", async () => {
     const entries = [];
     for await (const { key, size } of fileStore(folder).list()) entries.push([key, size]);
     assert.equal(entries, [["a.jsonl", 2]]);
-  });
-});
-
-test("fileStore() list() tells a file that has changed by its version, and has none while a change might not show", async () => {
-  await inScratch(async (folder) => {
-    const store = fileStore(folder);
-    const path = join(folder, "a.jsonl");
-    const version = async () => {
-      const versions = [];
-      for await (const { version } of store.list()) versions.push(version);
-      return versions[0];
-    };
-    await writeFile(path, "one\n");
-    assert.is(await version(), undefined, "of a file that was just written");
-    const later: FileSystem = { ...systemFiles, now: () => Date.now() + 60_000 };
-    const seen = new Set<string | undefined>();
-    const look = async () => {
-      for await (const { version } of fileStoreIn(later, folder).list()) seen.add(version);
-    };
-    await look();
-    await look();
-    assert.is(seen.size, 1);
-    // Whoever sets a time back does not set back the time at which that was done.
-    const { mtime, ctimeMs } = await stat(path);
-    do {
-      await writeFile(path, "two\n");
-      await utimes(path, mtime, mtime);
-    } while ((await stat(path)).ctimeMs === ctimeMs);
-    await look();
-    await appendFile(path, "three\n");
-    await look();
-    await copyFile(path, join(folder, "copy"));
-    await rename(join(folder, "copy"), path);
-    await look();
-    assert.is(seen.size, 4);
-    assert.not(seen.has(undefined));
   });
 });
 

@@ -7,7 +7,7 @@ import process from "node:process";
  * Never the folder for temporary files: what another user has put there would be believed, or run.
  */
 export function cacheFolder(
-  kind: "compiled" | "info",
+  kind: "compiled" | "info" | "lists",
   { XDG_CACHE_HOME, LOCALAPPDATA, HOME }: Readonly<Record<string, string | undefined>>,
   platform: string = process.platform,
 ): string | undefined {

@@ -19,7 +19,7 @@ const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => P
   cat: ["print all of a tape", async () => (await import("./commands/cat.ts")).program],
   show: ["one message with its answer", async () => (await import("./commands/show.ts")).program],
   replay: ["print the messages of a tape, in their time", async () => (await import("./commands/replay.ts")).program],
-  list: ["list the tapes of a folder", async () => (await import("./commands/list.ts")).program],
+  list: ["list the tapes of a folder", async () => (await import("./commands/store/list.ts")).program],
   info: ["statistics, slowest calls and errors of a tape", async () => (await import("./commands/info.ts")).program],
   grep: ["what a query selects, from one tape or many", async () => (await import("./commands/grep.ts")).program],
   filter: [

@@ -52,7 +52,9 @@ async function explain(error: unknown, io: ProcessIo): Promise<number> {
   if (reason instanceof Interrupted) return reason.signal === "SIGINT" ? 130 : 143;
   if (reason !== undefined && reason === io.outputFailure) return 1;
   const message = error instanceof Error ? error.message : String(error);
-  await io.stderr.write(`tapeline: ${escapeControls(message)}\n`);
+  // A query that cannot be read is shown, with what is wrong in it marked on a line of its own.
+  const lines = message.startsWith("Cannot read the query: ") ? message.split("\n") : [message];
+  await io.stderr.write(`tapeline: ${lines.map(escapeControls).join("\n")}\n`);
   if (io.env.TAPELINE_DEBUG && error instanceof Error) await io.stderr.write(`${error.stack}\n`);
   return isWrongUse(error) ? 2 : 1;
 }

@@ -5,7 +5,6 @@ import { printable, TapeError } from "../errors.ts";
 import { codeOf, ioError } from "../sinks/file/file-error.ts";
 import { FileLock, writerOf } from "../sinks/file/file-lock.ts";
 import { markOf } from "../sinks/file/file-proof.ts";
-import type { FileStat } from "../sinks/file/file-handle.ts";
 import { type FileSystem, systemFiles } from "../sinks/file/file-system.ts";
 import { makeFolder, syncFolder } from "../sinks/file/file-folder.ts";
 import { fileSinkIn } from "../sinks/file/file.ts";
@@ -100,7 +99,7 @@ export function fileStoreIn(files: FileSystem, folder: string): TapeStore {
         if (!KEY.test(key) || !wants(key)) continue;
         try {
           const stat = await files.lstat(`${folder}/${key}`);
-          if (stat.isFile()) yield entryOf(key, stat, files.now());
+          if (stat.isFile()) yield { key, size: stat.size, modifiedMs: stat.mtimeMs };
         } catch (error) {
           // Deleted since the folder was read.
           absent(error, `Cannot look up ${key}`);
@@ -131,16 +130,6 @@ export function fileStoreIn(files: FileSystem, folder: string): TapeStore {
       return undefined;
     }
   });
-}
-
-/** Times of files are no finer than this, on the coarsest file system. */
-const TIME_GRAIN_MS = 2_000;
-
-function entryOf(key: string, { dev, ino, size, mtimeMs, ctimeMs = mtimeMs }: FileStat, nowMs: number): StoreEntry {
-  // Two changes in a row may have the same time.
-  const isOld = Math.max(mtimeMs, ctimeMs) < nowMs - TIME_GRAIN_MS;
-  // The time of the last change of any kind is one that nobody can set.
-  return { key, size, modifiedMs: mtimeMs, version: isOld ? `${dev}.${ino}.${size}.${mtimeMs}.${ctimeMs}` : undefined };
 }
 
 /** Undefined for a file that is not there; any other error is thrown. */

@@ -12,11 +12,6 @@ export interface StoreEntry {
   readonly size: number;
   /** When it last changed, in milliseconds since 1970. */
   readonly modifiedMs: number;
-  /**
-   * Tells this content from any other that was or will be there: where it is the same, so is the content. For who keeps what
-   * was found out about it. A store that cannot tell leaves it out, and so does one while the next change might not show.
-   */
-  readonly version?: string | undefined;
 }
 
 /**

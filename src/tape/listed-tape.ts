@@ -19,7 +19,7 @@ export interface ListedTape {
   readonly metadata: TapeMetadata;
   /**
    * As `TapeState`, and besides: `empty`, a tape that was made and never written to; `invalid`, a file that does not start
-   * as a tape does; `damaged`, a tape whose end was cut off, as its metadata show.
+   * as a tape does; `unreadable`, one of which nobody can tell; `damaged`, a tape whose end was cut off, as its metadata show.
    */
   readonly state: TapeState;
   /** Whether that depends on who is writing it right now, and not on the tape and its metadata alone. */
@@ -96,7 +96,7 @@ async function ofTapeAlone(store: TapeStore, tapeId: string, { key, size, modifi
     return { metadata: { ...unknown, created_at }, state: "unknown", isLive: false };
   } catch (error) {
     const status = { error: error instanceof Error ? error.message : String(error) };
-    const state = isTapeError(error, "invalid_tape") ? "invalid" : "error";
+    const state = isTapeError(error, "invalid_tape") ? "invalid" : "unreadable";
     return { metadata: { ...unknown, status }, state, isLive: false };
   }
 }

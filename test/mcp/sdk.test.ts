@@ -76,6 +76,10 @@ test("record stands between the SDK's client and server-everything, up to 2025-1
     assert.is(tape!.metadata?.status, "finalized");
     assert.is(tape!.metadata?.name, "everything");
     assert.equal(tape!.metadata?.tags, ["test"]);
+    assert.equal(tape!.metadata?.client_info, { name: "test", version: "1" });
+    assert.match(tape!.metadata?.server_info?.name ?? "", /everything/);
+    assert.equal(tape!.metadata?.tools, { echo: 2, "trigger-long-running-operation": 1 });
+    assert.is(tape!.metadata?.methods?.["tools/call"], 3);
     assert.equal(methodsOf(tape!, "client_to_server"), [
       "initialize",
       "notifications/initialized",

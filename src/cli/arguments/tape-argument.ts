@@ -42,6 +42,20 @@ export function tapeFolder(dir: string | undefined, env: CommandIo["env"]): stri
 }
 
 /**
+ * A folder that was named must be there; the default one need not be yet.
+ *
+ * @param what what cannot be done with it, as in "Cannot <what>"
+ * @throws {UsageError} there is no such folder, or it is something else
+ */
+export async function checkFolder(what: string, folder: string): Promise<void> {
+  // Not there, or not to be seen: the same for whoever asks.
+  const stat = await fs.stat(folder).catch(() => undefined);
+  if (stat?.isDirectory()) return;
+  const why = stat === undefined ? "there is no such folder" : "it is a file, not a folder";
+  throw new UsageError(`Cannot ${what} ${escapeControls(folder)}: ${why}`);
+}
+
+/**
  * The file that a TAPE argument names. What comes first wins: the id of a tape in the folder, the path of a file, `latest`
  * or `latest-1`, the name of a tape, the beginning of an id. Without an argument it is the latest.
  *

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { parseMetadata, type TapeMetadata } from "../../records/metadata.ts";
 import { fileStore } from "../../stores/file.ts";
 import type { TapeStore } from "../../stores/store.ts";
+import { withEach } from "../../tape/listed-tape.ts";
 import { UsageError } from "../command.ts";
 import { escapeControls } from "../terminal/text.ts";
 import { formatCount, plural } from "../terminal/units.ts";
@@ -18,6 +19,8 @@ const ID = /^[A-Za-z0-9_-]{1,128}$/;
 const MAX_ID = 128;
 const LATEST = /^latest(?:-(\d{1,9}))?$/;
 const MIN_BRIEF = 6;
+/** So much metadata is read together. */
+const AT_ONCE = 32;
 /** So many candidates are listed by an error. */
 const MAX_CANDIDATES = 8;
 
@@ -28,7 +31,7 @@ const MAX_CANDIDATES = 8;
  */
 export async function tapesIn(folder: string): Promise<FolderTape[]> {
   const tapes: FolderTape[] = [];
-  for await (const { key, modifiedMs } of fileStore(folder).list()) {
+  for await (const { key, modifiedMs } of fileStore(folder).list((key) => key.endsWith(".jsonl"))) {
     const id = key.replace(/\.jsonl$/, "");
     if (ID.test(id)) tapes.push({ id, modifiedMs });
   }
@@ -115,11 +118,9 @@ function startingWith(word: string, tapes: readonly FolderTape[]): string[] {
 /** The id of the tape that was written last, of each name. */
 async function namesOf(tapes: readonly FolderTape[], folder: string): Promise<Map<string, string>> {
   const store = fileStore(folder);
+  const all = await withEach(tapes, AT_ONCE, async ({ id }) => (await readMetadata(store, `${id}.meta.json`))?.name);
   const names = new Map<string, string>();
-  for (const { id } of tapes) {
-    const name = (await readMetadata(store, `${id}.meta.json`))?.name;
-    if (name && !names.has(name)) names.set(name, id);
-  }
+  for (const [at, name] of all.entries()) if (name && !names.has(name)) names.set(name, tapes[at]!.id);
   return names;
 }
 

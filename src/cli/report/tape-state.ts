@@ -9,6 +9,8 @@ export function paintState(text: string, state: TapeState, style: Style): string
     case "recording":
       return style.out(text);
     case "error":
+    case "damaged":
+    case "unreadable":
       return style.bad(text);
     case "interrupted":
       return style.warn(text);

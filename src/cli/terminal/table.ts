@@ -26,8 +26,9 @@ export function tableLines<Row>(
   maxWidth: number,
 ): string[] {
   const sized = (column: Column<Row>, cells: readonly string[]): Sized<Row> => {
-    const width = cells.reduce((most, cell) => Math.max(most, widthOf(cell)), widthOf(column.title));
-    return { column, cells, width };
+    const widths = cells.map(widthOf);
+    const width = widths.reduce((most, width) => Math.max(most, width), widthOf(column.title));
+    return { column, cells, widths, width };
   };
   const filled = columns
     .map((column) => sized(column, rows.map(column.cell)))
@@ -40,17 +41,25 @@ export function tableLines<Row>(
   const titles = laidOut.map(({ column, width }) => style.bold(pad(column.title, width, column.align)));
   const rules = laidOut.map(({ width }) => style.dim("─".repeat(width)));
   const body = rows.map((row, at) =>
-    line(laidOut.map(({ column, cells, width }) => {
-      const text = pad(cut(cells[at]!, width), width, column.align);
+    line(laidOut.map(({ column, cells, widths, width }) => {
+      const text = widths[at]! > width
+        ? pad(cut(cells[at]!, width), width, column.align)
+        : filledUp(cells[at]!, width - widths[at]!, column.align);
       return column.paint === undefined ? text : column.paint(text, row);
     }))
   );
   return [line(titles), line(rules), ...body];
 }
 
+function filledUp(text: string, places: number, align: "left" | "right" = "left"): string {
+  return align === "left" ? text + " ".repeat(places) : " ".repeat(places) + text;
+}
+
 interface Sized<Row> {
   readonly column: Column<Row>;
   readonly cells: readonly string[];
+  /** How many places each cell takes, and how many there are for the column. */
+  readonly widths: readonly number[];
   readonly width: number;
 }
 

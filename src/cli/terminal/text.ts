@@ -1,5 +1,7 @@
 import type { CommandIo } from "../command.ts";
 
+const ASCII = /^[\x20-\x7e]*$/;
+
 /** The escapes that everybody reads; all others are spelled `\u{…}`. */
 const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
@@ -8,13 +10,13 @@ const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t"
  * separators, lone surrogates) is escaped as `\n` or `\u{1b}`.
  */
 export function escapeControls(text: string): string {
+  if (ASCII.test(text)) return text;
   return text.replace(
     /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
     (char) => SHORT[char] ?? `\\u{${char.codePointAt(0)!.toString(16)}}`,
   );
 }
 
-const ASCII = /^[\x20-\x7e]*$/;
 /** Letters that take no place of their own: accents that combine, variation selectors. */
 const NO_WIDTH = /[\p{Mn}\p{Me}]/u;
 /** Letters that take two places in a terminal: East Asian ones and emoji. */

@@ -4,8 +4,6 @@ import type { Bytes } from "../../lines/bytes.ts";
 export interface FileStat {
   readonly size: number;
   readonly mtimeMs: number;
-  /** When anything about it was changed last; a world that has no such time leaves it out. */
-  readonly ctimeMs?: number;
   readonly dev: number;
   readonly ino: number;
   isFile(): boolean;

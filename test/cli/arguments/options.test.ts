@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { type Command, UsageError } from "../../../src/cli/command.ts";
 import { cat } from "../../../src/cli/commands/cat.ts";
 import { info } from "../../../src/cli/commands/info.ts";
-import { list } from "../../../src/cli/commands/list.ts";
+import { list } from "../../../src/cli/commands/store/list.ts";
 import { record } from "../../../src/cli/commands/record.ts";
 import { repair } from "../../../src/cli/commands/repair.ts";
 import { replay } from "../../../src/cli/commands/replay.ts";

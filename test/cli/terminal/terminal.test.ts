@@ -4,7 +4,7 @@ import { cat } from "../../../src/cli/commands/cat.ts";
 import type { Command } from "../../../src/cli/command.ts";
 import { paintHelp } from "../../../src/cli/terminal/help.ts";
 import { info } from "../../../src/cli/commands/info.ts";
-import { list } from "../../../src/cli/commands/list.ts";
+import { list } from "../../../src/cli/commands/store/list.ts";
 import { replay } from "../../../src/cli/commands/replay.ts";
 import { tail } from "../../../src/cli/commands/tail/tail.ts";
 import { styleFor } from "../../../src/cli/terminal/text.ts";

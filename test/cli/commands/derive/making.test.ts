@@ -11,7 +11,7 @@ import { concat } from "../../../../src/cli/commands/derive/concat.ts";
 import { head } from "../../../../src/cli/commands/derive/head.ts";
 import { merge } from "../../../../src/cli/commands/derive/merge.ts";
 import { info } from "../../../../src/cli/commands/info.ts";
-import { list } from "../../../../src/cli/commands/list.ts";
+import { list } from "../../../../src/cli/commands/store/list.ts";
 import { replay } from "../../../../src/cli/commands/replay.ts";
 import { tail } from "../../../../src/cli/commands/tail/tail.ts";
 import { verify } from "../../../../src/cli/commands/verify.ts";

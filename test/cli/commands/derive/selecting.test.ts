@@ -6,7 +6,7 @@ import { cut } from "../../../../src/cli/commands/derive/cut.ts";
 import { filter } from "../../../../src/cli/commands/derive/filter.ts";
 import { split } from "../../../../src/cli/commands/derive/split.ts";
 import { grep } from "../../../../src/cli/commands/grep.ts";
-import { list } from "../../../../src/cli/commands/list.ts";
+import { list } from "../../../../src/cli/commands/store/list.ts";
 import { verify } from "../../../../src/cli/commands/verify.ts";
 import { inScratch } from "../../../helpers/scratch.ts";
 import { putTape, Session } from "../../sample-tape.ts";

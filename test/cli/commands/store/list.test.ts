@@ -2,15 +2,15 @@ import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { StreamingTapeWriter } from "../../../src/mod.ts";
-import { fileStore } from "../../../src/file.ts";
-import { findTape } from "../../../src/cli/arguments/tape-argument.ts";
-import { list } from "../../../src/cli/commands/list.ts";
-import { widthOf } from "../../../src/cli/terminal/text.ts";
-import { inScratch } from "../../helpers/scratch.ts";
-import { FakeIo } from "../fake-io.ts";
-import { tapeline } from "../run-command.ts";
-import { init, putTape, Session } from "../sample-tape.ts";
+import { StreamingTapeWriter } from "../../../../src/mod.ts";
+import { fileStore } from "../../../../src/file.ts";
+import { findTape } from "../../../../src/cli/arguments/tape-argument.ts";
+import { list } from "../../../../src/cli/commands/store/list.ts";
+import { widthOf } from "../../../../src/cli/terminal/text.ts";
+import { inScratch } from "../../../helpers/scratch.ts";
+import { FakeIo } from "../../fake-io.ts";
+import { tapeline } from "../../run-command.ts";
+import { init, putTape, Session } from "../../sample-tape.ts";
 
 /** Ids and states as `list --json` has them. */
 async function states(folder: string): Promise<[string, string][]> {
@@ -49,7 +49,7 @@ test("list shows all tapes, newest first, whoever recorded them", () =>
       ["plain", "unknown"],
       ["done", "finalized"],
       ["broken-hint", "unknown"],
-      ["text", "error"],
+      ["text", "invalid"],
     ]);
     await writer.finalize();
     assert.equal((await states(folder))[0], ["live", "finalized"]);
@@ -158,6 +158,81 @@ test("list keeps errors and size on a narrow terminal, and shortens ids so far t
     await rm(join(folder, `${ids[2]}.jsonl`));
     assert.equal((await at(80)).titles, ["TAPE", "NAME", "STATUS", "STARTED", "DURATION", "FRAMES", "ERRORS", "SIZE"]);
     assert.equal((await at(60)).titles, ["TAPE", "NAME", "STATUS", "STARTED", "ERRORS", "SIZE"]);
+  }));
+
+test("list sorts by what --sort says, and shows as many as -n says", () =>
+  inScratch(async (folder) => {
+    const put = (id: string, size: number, more: object) =>
+      putTape(folder, id, new Session(id).plainText().padEnd(size, "\n"), { status: "finalized", ...more });
+    await put("a", 3000, {
+      name: "Zoo",
+      created_at: "2026-11-01T00:00:00Z",
+      stats: { frame_count: 5, error_count: 0 },
+    });
+    await put("b", 1000, {
+      name: "apple",
+      created_at: "2026-11-03T00:00:00Z",
+      stats: { frame_count: 9, duration_ms: 7 },
+    });
+    await put("c", 2000, { created_at: "2026-11-02T00:00:00Z", stats: { error_count: 1, tool_error_count: 2 } });
+    await put("d", 500, { status: "archived", server_info: { name: "every" }, transport: { command: "zzz" } });
+    await put("e", 400, { transport: { command: "node", args: ["server.js"] } });
+    const ids = async (...args: string[]) => {
+      const io = new FakeIo();
+      assert.is(await list.run(["--json", "--no-cache", "--dir", folder, ...args], io), 0);
+      return io.out.split("\n").filter(Boolean).map((line) => JSON.parse(line).tape_id).join("");
+    };
+    assert.is(await ids(), "bcaed");
+    assert.is(await ids("--sort", "started", "--reverse"), "acbde");
+    assert.is(await ids("--sort", "name"), "baced");
+    assert.is(await ids("--sort", "size"), "acbde");
+    assert.is(await ids("--sort", "size", "--reverse", "-n", "2"), "ed");
+    assert.is(await ids("--sort", "frames"), "baced");
+    assert.is(await ids("--sort", "errors"), "cabed");
+    assert.is(await ids("--sort", "duration"), "bcaed");
+    assert.is(await ids("--sort", "status"), "dbcae");
+    assert.is(await ids("--sort", "server"), "debca");
+    assert.is(await ids("--sort", "id"), "abcde");
+    assert.is(await ids("-n", "0"), "");
+    assert.is(await ids("--where", "size:>=1000 -name:Zoo"), "bc");
+    const io = new FakeIo();
+    await list.run(["-n", "2", "--dir", folder], io);
+    assert.is(io.err, "tapeline: 2 of 5 tapes\n");
+    for (const args of [["--sort", "sise"], ["-n", "-1"], ["-n", "x"], ["--where", "sise:1"]]) {
+      const { code, stderr } = await tapeline(["list", ...args, "--dir", folder]);
+      assert.is(code, 2, args.join(" "));
+      assert.match(stderr, /^tapeline: .*(did you mean size|must be 0 or more|needs a value)/s);
+    }
+  }));
+
+test("list shows what servers call themselves, or else their commands", () =>
+  inScratch(async (folder) => {
+    await putTape(folder, "a", "", { server_info: { name: "every\u001bthing", version: "1.0" }, status: "finalized" });
+    await putTape(folder, "b", "", { transport: { command: "npx", args: ["-y", "server"] }, status: "finalized" });
+    await putTape(folder, "c", "", { transport: { type: "http", url: "http://x/mcp" }, status: "finalized" });
+    const { stdout } = await tapeline(["list", "--dir", folder], { env: { COLUMNS: "120" } });
+    assert.match(stdout, /^TAPE +SERVER +STATUS/);
+    for (const server of ["every\\\\u\\{1b\\}thing 1.0", "npx -y server", "http://x/mcp"]) {
+      assert.match(stdout, new RegExp(`^[abc] +${server} +finalized`, "m"));
+    }
+  }));
+
+test("list tells of what is no tape of the folder, and of what is left of tapes that are gone", () =>
+  inScratch(async (folder) => {
+    await putTape(folder, "a", "");
+    await putTape(folder, "b", "text\n");
+    await putTape(folder, "my session", "");
+    await symlink(join(folder, "a.jsonl"), join(folder, "link.jsonl"));
+    await writeFile(join(folder, "gone.meta.json"), "{}");
+    const { code, stdout, stderr } = await tapeline(["list", "--dir", folder]);
+    assert.is(code, 0);
+    assert.match(stdout, /^a +empty +–/m);
+    assert.match(stdout, /^b +invalid +–.*its first line must be an init record, but it reads "text"/m);
+    assert.match(stderr, /^tapeline: 2 files are called \.jsonl and not listed, /m);
+    assert.match(
+      stderr,
+      /^tapeline: there are files of 1 tape that is gone; "tapeline prune --leftovers" deletes them$/m,
+    );
   }));
 
 test("list says on stderr that there is nothing yet", () =>
