@@ -17,6 +17,11 @@ export interface CommandIo {
   readonly isStderrTty: boolean;
   /** Width of the terminal in characters; 100 where there is none. */
   readonly columns: number;
+  /**
+   * Asks the person at the terminal, and gives the answer; an empty one where there is none. Undefined where nobody is there
+   * who could be asked.
+   */
+  readonly ask?: ((question: string) => Promise<string>) | undefined;
   /** `process.env`, or a test's. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /**

@@ -20,6 +20,11 @@ const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => P
   show: ["one message with its answer", async () => (await import("./commands/show.ts")).program],
   replay: ["print the messages of a tape, in their time", async () => (await import("./commands/replay.ts")).program],
   list: ["list the tapes of a folder", async () => (await import("./commands/store/list.ts")).program],
+  rm: ["delete tapes", async () => (await import("./commands/store/rm.ts")).program],
+  prune: [
+    "delete tapes that are old, too many or too large",
+    async () => (await import("./commands/store/prune.ts")).program,
+  ],
   info: ["statistics, slowest calls and errors of a tape", async () => (await import("./commands/info.ts")).program],
   grep: ["what a query selects, from one tape or many", async () => (await import("./commands/grep.ts")).program],
   filter: [

@@ -11,8 +11,12 @@ export class FakeIo implements CommandIo {
   readonly columns: number;
   readonly env: CommandIo["env"];
   readonly signal: AbortSignal = new AbortController().signal;
+  readonly ask: CommandIo["ask"];
 
-  constructor({ isTty = false, columns = 100, env = {} }: Partial<Pick<CommandIo, "isTty" | "columns" | "env">> = {}) {
+  constructor(
+    { isTty = false, columns = 100, env = {}, ask }: Partial<Pick<CommandIo, "isTty" | "columns" | "env" | "ask">> = {},
+  ) {
+    this.ask = ask;
     this.isTty = isTty;
     this.isStderrTty = isTty;
     this.columns = columns;

@@ -122,6 +122,18 @@ export interface ProcessIo extends CommandIo {
   flush(): Promise<void>;
 }
 
+/** Ctrl-C while it waits is a signal like any other, and Ctrl-D an empty answer. */
+async function ask(question: string, signal: AbortSignal): Promise<string> {
+  const { createInterface } = await import("node:readline/promises");
+  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
+  const ended = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
+  try {
+    return await Promise.race([lines.question(question, { signal }), ended]);
+  } finally {
+    lines.close();
+  }
+}
+
 /** Listens to signals from here on: the first one aborts {@linkcode CommandIo.signal}, a second one ends the process. */
 export function processIo(): ProcessIo {
   const abort = new AbortController();
@@ -147,6 +159,7 @@ export function processIo(): ProcessIo {
     },
     env: process.env,
     signal: abort.signal,
+    ask: isatty(0) && isatty(2) ? (question) => ask(question, abort.signal) : undefined,
     get outputFailure() {
       return outputFailure;
     },
