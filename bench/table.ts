@@ -9,6 +9,7 @@ export const ratios: Readonly<Record<GroupName, string>> = {
   memory: "multiple of the small one's, or the empty process's",
   start: "time as a multiple of the empty program's",
   info: "speed as a multiple of the hand loop's",
+  list: "time as a multiple of the empty program's",
   derive: "speed as a multiple of the hand loop's",
   query: "speed as a multiple of the parse loop's",
   seek: "speed as a multiple of @mcap/core's, or of info's",

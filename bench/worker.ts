@@ -10,6 +10,7 @@ const groups: Readonly<Record<GroupName, () => Promise<{ measure(job: Job): Prom
   memory: () => import("./memory.ts"),
   start: () => import("./start.ts"),
   info: () => import("./info.ts"),
+  list: () => import("./list.ts"),
   derive: () => import("./derive.ts"),
   query: () => import("./query.ts"),
   seek: () => import("./seek.ts"),

@@ -37,8 +37,8 @@ Options:
 Exit codes:
   0  the tapes are gone
   1  one is still there, or the answer was no
-  2  wrong use: no such tape, a file that is no tape, nobody to be asked; nothing
-     was deleted then
+  2  wrong use: no such tape, a file that is no tape, nobody to be asked; then
+     nothing was deleted
 
 Examples:
   tapeline rm --dry-run latest
