@@ -159,7 +159,7 @@ export function processIo(): ProcessIo {
     },
     env: process.env,
     signal: abort.signal,
-    ask: isatty(0) && isatty(2) ? (question) => ask(question, abort.signal) : undefined,
+    ask: isatty(0) && isatty(2) ? (question) => stderr.flush().then(() => ask(question, abort.signal)) : undefined,
     get outputFailure() {
       return outputFailure;
     },
