@@ -13,6 +13,7 @@ export const groupNames = [
   "derive",
   "query",
   "seek",
+  "index",
 ] as const;
 
 /** One of {@linkcode groupNames}. */
@@ -31,6 +32,7 @@ export const workloads: Readonly<Record<GroupName, readonly string[]>> = {
   derive: ["450 B"],
   query: ["450 B", "2 KB"],
   seek: ["a random frame", "the last frames"],
+  index: ["build", "record"],
 };
 
 /**
@@ -49,6 +51,7 @@ export const measuresPrograms: Readonly<Record<GroupName, boolean>> = {
   derive: true,
   query: false,
   seek: false,
+  index: false,
 };
 
 /** How to start a runtime with a script: the program and what stands before the script's path. */

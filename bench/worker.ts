@@ -14,6 +14,7 @@ const groups: Readonly<Record<GroupName, () => Promise<{ measure(job: Job): Prom
   derive: () => import("./derive.ts"),
   query: () => import("./query.ts"),
   seek: () => import("./seek.ts"),
+  index: () => import("./index.ts"),
 };
 
 const job: Job = JSON.parse(process.argv[2]!);

@@ -46,6 +46,7 @@ const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => P
     "make tapes of what other programs recorded",
     async () => (await import("./commands/convert.ts")).program,
   ],
+  index: ["build the index of a tape", async () => (await import("./commands/index.ts")).program],
   verify: ["check a tape for damage", async () => (await import("./commands/verify.ts")).program],
   repair: ["make a whole tape of a damaged one", async () => (await import("./commands/repair.ts")).program],
   demo: [

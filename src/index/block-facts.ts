@@ -51,8 +51,14 @@ export class BlockFacts {
   #low = 0;
   #middle = 0;
   #high = 0;
+  readonly #ends: (() => number) | undefined;
+  /** Where the block ends, where that is given. */
+  #givenEnd: number | undefined;
 
-  constructor(start: BlockStart) {
+  /** @param ends gives where each block in its turn shall end; by default that is decided here */
+  constructor(start: BlockStart, ends?: () => number) {
+    this.#ends = ends;
+    this.#givenEnd = ends?.();
     this.#offset = start.offset;
     this.#line = start.line;
     this.#maxSeq = start.maxSeq;
@@ -66,6 +72,7 @@ export class BlockFacts {
 
   /** Whether the next line, which starts at `offset`, begins another block: where it is a frame, `ts` is its time, else undefined. */
   isFull(offset: number, ts: number | undefined): boolean {
+    if (this.#givenEnd !== undefined) return offset >= this.#givenEnd;
     const length = offset - this.#offset;
     if (length < SECOND_BYTES && this.#lines < MAX_LINES) return false;
     if (length >= MAX_BYTES || this.#lines >= MAX_LINES) return true;
@@ -160,6 +167,7 @@ export class BlockFacts {
       this.#middle =
       this.#high =
         0;
+    this.#givenEnd = this.#ends?.();
   }
 }
 

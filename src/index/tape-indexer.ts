@@ -40,11 +40,12 @@ export class TapeIndexer {
   /**
    * @param tapeId that of the index; by default what the init record says
    * @param from where another one ended; by default the beginning of the tape
+   * @param ends gives where each block in its turn shall end; by default that is decided here
    */
-  constructor(tapeId?: string, from?: GoOnFrom) {
+  constructor(tapeId?: string, from?: GoOnFrom, ends?: () => number) {
     const { block = FIRST_BLOCK, crc = 0, maxLineBytes } = from ?? {};
     this.#tapeId = tapeId;
-    this.#block = new BlockFacts(block);
+    this.#block = new BlockFacts(block, ends);
     this.#offset = block.offset;
     this.#lines = new LineFacts(this.#block, (offset) => this.#endBlock(offset), maxLineBytes);
     this.#crc = crc;
@@ -79,6 +80,11 @@ export class TapeIndexer {
     this.#lines.keep();
     this.#offset += chunk.length;
     if (this.#start !== undefined) this.#tryHeader(false);
+  }
+
+  /** From here on the lines come from their writer, who knows that each is one record: nothing is looked for on them. */
+  trust(): void {
+    this.#lines.trust();
   }
 
   /** What is ready of the index: its header first, then whole entries. */

@@ -176,7 +176,7 @@ const hidden: Readonly<Record<string, { readonly lines: string; readonly finds: 
     finds: (entry) => entry.mayHave(nameHash("hidden")),
   },
   "a frame of another writer behind a whole one": {
-    lines: `${
+    lines: `\n${
       ownLine(0, "a").trimEnd()
     }{ "seq":0, "type":"frame", "ts":0, "dir":"client_to_server", "env":{"message":{"method":"hidden"}}}\n${
       ownLine(1, "b")

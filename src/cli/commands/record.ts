@@ -52,6 +52,7 @@ Options:
   --durability LEVEL  buffered: kept in memory for a moment;
                       flushed: survives a killed process (the default);
                       synced: survives a power loss
+  --no-index          write no index beside the tape ("tapeline index")
   --keep-arguments    note the arguments of COMMAND as they are
   --max-message-bytes N
                       a longer message is passed on and left out of the tape,
@@ -76,6 +77,7 @@ const OPTIONS = {
   tag: { type: "string", multiple: true },
   session: { type: "string" },
   durability: { type: "string" },
+  "no-index": { type: "boolean" },
   "keep-arguments": { type: "boolean" },
   "max-message-bytes": { type: "string" },
 } as const;
@@ -114,6 +116,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
       description: values.description,
       tags: values.tag,
       durability,
+      index: values["no-index"] !== true,
       keepArguments: values["keep-arguments"],
       maxLineBytes: maxMessageBytes === undefined ? undefined : maxMessageBytes + LINE_OVERHEAD_BYTES,
       onTrouble: (reason) => say(`${reason}; the session goes on, but tape ${tapeId} may not be whole`),

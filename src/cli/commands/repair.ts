@@ -87,7 +87,8 @@ function report(result: RepairResult, tape: TapeFile, style: Style): string[] {
   const pathOf = pathInStore(tape.path, tape.tapeId);
   const name = (key: string) => escapeControls(pathOf(key));
   const finished = result.isFinished ? ["An earlier repair was interrupted; it has been brought to its end."] : [];
-  if (before === after) return [...finished, `${name(tape.key)}: ${summary(after, style)}; nothing to repair`];
+  const index = result.isIndexBuilt ? ", but its index was built anew" : "";
+  if (before === after) return [...finished, `${name(tape.key)}: ${summary(after, style)}; nothing to repair${index}`];
   const left = [
     ...(unreadableLines > 0
       ? [`${plural(unreadableLines, "line")} that ${unreadableLines === 1 ? "is" : "are"} no record`]
@@ -146,6 +147,7 @@ function resultFields(result: RepairResult, tape: TapeFile): object {
     init: result.init,
     is_ended: result.isEnded,
     is_finished: result.isFinished,
+    is_index_built: result.isIndexBuilt,
     before: resultObject(result.before, tape.path),
     after: resultObject(result.after, pathOf(`${result.tapeId}.jsonl`)),
   };

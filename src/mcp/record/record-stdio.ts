@@ -48,6 +48,12 @@ export interface RecordStdioOptions extends ServerCommand {
    */
   readonly durability?: Durability | undefined;
   /**
+   * Whether an index is written beside the tape.
+   *
+   * @default {true}
+   */
+  readonly index?: boolean | undefined;
+  /**
    * How many bytes of the session may wait to be written. Beyond that messages are left out of the tape, which says so
    * in a `gap` record.
    *
@@ -100,6 +106,7 @@ const OPTIONS: OptionNames<RecordStdioOptions> = {
   client: true,
   onTrouble: true,
   keepArguments: true,
+  index: true,
 };
 
 /**
@@ -236,7 +243,7 @@ async function passOn(
 }
 
 function feedFor(options: RecordStdioOptions, tapeId: string, transport: () => TapeTransport): TapeFeed {
-  const { store, durability, sessionId = crypto.randomUUID(), name, description, tags, maxLineBytes } = options;
+  const { store, durability, index, sessionId = crypto.randomUUID(), name, description, tags, maxLineBytes } = options;
   // The longest message has to find room, and then some.
   const { maxPendingBytes = Math.max(64 * 1024 * 1024, 2 * (maxLineBytes ?? 0)), onTrouble = () => {} } = options;
   const writerOptions = (fed: FedOptions): CreateWriterOptions => ({
@@ -247,6 +254,7 @@ function feedFor(options: RecordStdioOptions, tapeId: string, transport: () => T
     durability: durability === "synced" ? "synced" : "buffered",
     maxLineBytes,
     maxPendingBytes,
+    index,
     metadata: {
       name,
       description,

@@ -1,5 +1,4 @@
 import { checkOptions, type OptionNames } from "../../arguments.ts";
-import { isTapeError } from "../../errors.ts";
 import { ENTRY_BYTES } from "../../index/layout.ts";
 import { TapeIndexer } from "../../index/tape-indexer.ts";
 import type { Bytes } from "../../lines/bytes.ts";
@@ -9,6 +8,7 @@ import type { TapeSink } from "../../streams/sink.ts";
 import { hold } from "../../streams/source.ts";
 import { NONE } from "../../streams/stage-spec.ts";
 import { readInit } from "../first-record.ts";
+import { openEmpty } from "./open-empty.ts";
 
 /** Options of {@linkcode buildIndex}. */
 export interface BuildIndexOptions {
@@ -116,21 +116,4 @@ export async function buildInto(
   }
   const indexBytes = sink.offset;
   return { entries: indexBytes / ENTRY_BYTES - 1, indexBytes, tapeBytes: indexer.indexedBytes };
-}
-
-/** A sink for an index, which is empty, whatever was there. */
-async function openEmpty(store: TapeStore, key: string): Promise<TapeSink> {
-  try {
-    const sink = await store.openSink(key, { mode: "append" });
-    try {
-      await sink.truncate(0);
-      return sink;
-    } catch (error) {
-      await sink.abort(error);
-      throw error;
-    }
-  } catch (error) {
-    if (!isTapeError(error, "tape_not_found")) throw error;
-    return await store.openSink(key, { mode: "create" });
-  }
 }

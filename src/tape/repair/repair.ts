@@ -12,6 +12,8 @@ import { clearBackup, finishReplacing, replaceTape } from "./repair-place.ts";
 import { CopyReport, type CopyResult, NOTHING_DONE } from "./repair-report.ts";
 import { verifyKey, type VerifyResult } from "../verify/verify.ts";
 import { lineLimit } from "../../stores/line-limit.ts";
+import { buildIndex } from "../index/build-index.ts";
+import { indexFault } from "../index/index-fault.ts";
 import { readMetadata } from "../verify/verify-metadata.ts";
 
 /** Options of {@linkcode repairTape}. */
@@ -57,7 +59,12 @@ export interface RepairResult extends CopyResult {
   readonly isEnded: boolean;
   /** Whether an earlier call was interrupted while it replaced the tape, and this one has brought that to its end. */
   readonly isFinished: boolean;
+  /** Whether the index beside the tape that is whole was built, or built anew. That is no change of the tape. */
+  readonly isIndexBuilt: boolean;
 }
+
+/** A shorter tape needs no index. */
+const LEAST_INDEXED = 128 * 1024;
 
 const OPTIONS: OptionNames<RepairOptions> = { to: true, inPlace: true, maxLineBytes: true, signal: true };
 
@@ -128,12 +135,12 @@ async function repairTo(
 ): Promise<RepairResult> {
   const { tape } = tapeKeys(tapeId);
   const before = await verifyKey(store, tape, tapeId, options);
-  if (before.isIntact) return nothingDone(before);
+  if (before.isIntact) return { ...nothingDone(before), isIndexBuilt: await mendIndex(store, tapeId, options) };
   const output = tapeKeys(outputId).tape;
   const metadata = await readMetadata(store, tapeId);
   const done = await writeRepaired(store, before, metadata, outputId, output, options);
   await putMetadata(store, outputId, done);
-  return done.result;
+  return { ...done.result, isIndexBuilt: await mendIndex(store, outputId, options) };
 }
 
 async function repairInPlace(
@@ -145,7 +152,10 @@ async function repairInPlace(
   const keys = tapeKeys(tapeId);
   const isFinished = await finishReplacing(store, tapeId, lock, options.maxLineBytes);
   const before = await verifyKey(store, keys.tape, tapeId, options);
-  if (before.isIntact) return { ...nothingDone(before), isChanged: isFinished, isFinished };
+  if (before.isIntact) {
+    const isIndexBuilt = await mendIndex(store, tapeId, options);
+    return { ...nothingDone(before), isChanged: isFinished, isFinished, isIndexBuilt };
+  }
   await clearBackup(store, tapeId);
   await store.delete(keys.draft);
   const metadata = await readMetadata(store, tapeId);
@@ -154,7 +164,24 @@ async function repairInPlace(
   // It would lead to the wrong places.
   await store.delete(keys.index);
   await putMetadata(store, tapeId, done);
-  return { ...done.result, isFinished, backupKey: keys.backup };
+  const isIndexBuilt = await mendIndex(store, tapeId, options);
+  return { ...done.result, isFinished, isIndexBuilt, backupKey: keys.backup };
+}
+
+/** Builds the index of a whole tape where there is a wrong one, or none though the tape is long enough. */
+async function mendIndex(store: TapeStore, tapeId: string, { signal }: RepairOptions): Promise<boolean> {
+  const { tape, index } = tapeKeys(tapeId);
+  const isMissing = await store.size(index) === undefined;
+  if (isMissing ? (await store.size(tape) ?? 0) < LEAST_INDEXED : await indexFault(store, tapeId) === undefined) {
+    return false;
+  }
+  try {
+    await buildIndex(store, tapeId, { signal });
+    return true;
+  } catch {
+    // A hint, which can be built at any time: the tape is whole without it.
+    return false;
+  }
 }
 
 interface Repaired {
@@ -210,6 +237,7 @@ async function writeRepaired(
         init: init.how,
         isEnded,
         isFinished: false,
+        isIndexBuilt: false,
       },
       metadata: repairedMetadata(metadata, init.record, output, outputId),
     };
@@ -307,5 +335,6 @@ function nothingDone(before: VerifyResult): RepairResult {
     init: "kept",
     isEnded: false,
     isFinished: false,
+    isIndexBuilt: false,
   };
 }

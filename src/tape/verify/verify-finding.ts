@@ -18,7 +18,7 @@
  * - `cut_off`: the metadata know of an end that the tape has not
  * - `id_differs`: the tape, or its metadata, carry another id than their name
  * - `metadata_unreadable`, `metadata_differ`: the metadata cannot be read, or tell of other numbers
- * - `index_unused`: there is an index; nothing reads it
+ * - `index_wrong`: there is an index, which is not that of the tape as it is
  */
 export type FindingCode =
   | "bad_line"
@@ -39,7 +39,7 @@ export type FindingCode =
   | "id_differs"
   | "metadata_unreadable"
   | "metadata_differ"
-  | "index_unused";
+  | "index_wrong";
 
 /** One thing that {@linkcode verifyTape} has found. */
 export interface Finding {

@@ -13,6 +13,7 @@ import { tapeLines } from "./verify-lines.ts";
 import { checkMetadata, readMetadata } from "./verify-metadata.ts";
 import { OrderCheck } from "./verify-order.ts";
 import { isSealed, SealCheck } from "./verify-seals.ts";
+import { indexFault } from "../index/index-fault.ts";
 
 /** Options of {@linkcode verifyTape}. */
 export interface VerifyOptions {
@@ -83,7 +84,8 @@ const OPTIONS: OptionNames<VerifyOptions> = { onFinding: true, onProgress: true,
 /**
  * Checks a tape from its first line to its last, in one pass and in bounded memory: that every line is a record, that
  * frames follow each other in number and time but for what gap records tell, that correlations fit their frames and
- * checkpoints count right, that the checksums fit, and whether the metadata beside it say the same. Nothing is changed.
+ * checkpoints count right, that the checksums fit, and whether the metadata and the index beside it say the same. Nothing is
+ * changed.
  *
  * Lines behind the last checkpoint are not sealed yet, and tapes of other writers have no checksums: that is no fault.
  * Correlations are checked against the latest 65,536 frames before them.
@@ -146,12 +148,10 @@ export async function verifyKey(
     if (metadata !== undefined) {
       checkMetadata(metadata, tapeId, checks.stats.snapshot(size), result.isFinalized, report);
     }
-    if (await store.size(keys.index) !== undefined) {
-      report({
-        code: "index_unused",
-        severity: "notice",
-        message: `there is an index, ${keys.index}; nothing reads it`,
-      });
+    const fault = await indexFault(store, tapeId, signal);
+    if (fault !== undefined) {
+      const message = `the index, ${keys.index}, is not that of the tape as it is: ${fault}`;
+      report({ code: "index_wrong", severity: "notice", message });
     }
   }
   return { ...result, isIntact: found.damage === 0, damageCount: found.damage, noticeCount: found.notice };

@@ -13,6 +13,9 @@ import { checkTapeId, newTapeId, tapeKeys } from "../../records/tape-id.ts";
 import { correlator } from "../../transforms/correlator.ts";
 import { DEFAULT_MAX_LINE_BYTES } from "../../transforms/line-split.ts";
 import { lineLimit, MAX_LINE_BYTES } from "../../stores/line-limit.ts";
+import { indexedSink } from "../index/indexed-sink.ts";
+import { IndexRecorder } from "../index/index-recorder.ts";
+import { resumeIndex } from "../index/resume-index.ts";
 import { readState, recoverTail } from "./recover.ts";
 import {
   checkCreateOptions,
@@ -64,7 +67,8 @@ export async function openNew(store: TapeStore, options: CreateWriterOptions): P
     ...(maxLineBytes > DEFAULT_MAX_LINE_BYTES ? { max_line_bytes: maxLineBytes } : {}),
   };
   const correlate = specOf(correlator(options.correlation));
-  const sink = await store.openSink(keys.tape, { mode: "create" });
+  const tape = await store.openSink(keys.tape, { mode: "create" });
+  const sink = options.index === false ? tape : indexedSink(store, tapeId, tape, new IndexRecorder(store, tapeId));
   return {
     store,
     tapeId,
@@ -101,12 +105,13 @@ export async function openAgain(store: TapeStore, tapeId: string, options: Write
   checkResumeOptions(options);
   const keys = tapeKeys(checkTapeId(tapeId));
   const correlate = specOf(correlator(options.correlation));
-  const sink = await store.openSink(keys.tape, { mode: "append" });
+  let sink = await store.openSink(keys.tape, { mode: "append" });
   try {
     const maxLineBytes = options.maxLineBytes ?? await lineLimit(store, keys.tape);
     // First, so that a file that is no tape is left as it is.
     const state = await readState(store, tapeId, maxLineBytes, correlate);
     await recoverTail(store, tapeId, sink, maxLineBytes);
+    sink = await withIndex(store, tapeId, sink, maxLineBytes, options);
     const sinceCreation = (Date.now() - Date.parse(state.init.created_at)) * 1000;
     return {
       store,
@@ -134,6 +139,25 @@ export async function openAgain(store: TapeStore, tapeId: string, options: Write
     await sink.abort(error);
     throw error;
   }
+}
+
+/** Lets an index go on with the tape. One that does not is taken away: a tape that was cut back may grow into something else. */
+async function withIndex(
+  store: TapeStore,
+  tapeId: string,
+  tape: TapeSink,
+  maxLineBytes: number,
+  { index = true }: WriterOptions,
+): Promise<TapeSink> {
+  if (index) {
+    try {
+      return indexedSink(store, tapeId, tape, await resumeIndex(store, tapeId, tape.offset, maxLineBytes));
+    } catch {
+      // What can be built anew at any time keeps no tape from being written.
+    }
+  }
+  await store.delete(tapeKeys(tapeId).index).catch(() => {});
+  return tape;
 }
 
 /** The CRC-32 of what stands on a tape from `start` to `end`. */

@@ -54,6 +54,13 @@ export interface WriterOptions {
    */
   readonly checksums?: boolean | undefined;
   /**
+   * Whether an index is written beside the tape, by which readers find a place on it, and pass over what they do not want. A tape
+   * of less than 64 KiB gets none.
+   *
+   * @default {true}
+   */
+  readonly index?: boolean | undefined;
+  /**
    * Microseconds since the tape was created, from a clock that never goes back. Every record gets its time from there when
    * it is given to the writer; a caller that has kept it waiting can answer when it was heard.
    *
@@ -102,6 +109,7 @@ const WRITER_OPTIONS: OptionNames<WriterOptions> = {
   checkpointEveryMs: true,
   metadataEveryMs: true,
   checksums: true,
+  index: true,
   elapsedUs: true,
   onLoss: true,
 };
