@@ -114,7 +114,7 @@ export function fileStoreIn(files: FileSystem, folder: string): TapeStore {
         (error) => absent(error, `Cannot delete ${key}`) ?? false,
       );
       await files.unlink(markOf(path)).catch(() => {});
-      if (key.endsWith(".jsonl")) await removeDeadLock(files, path);
+      await removeDeadLock(files, path);
       return wasThere;
     },
 

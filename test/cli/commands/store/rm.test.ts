@@ -140,6 +140,10 @@ test("rm deletes what a killed recorder has left, an empty tape too, and what is
     child.tell(`create ${folder} killed`);
     assert.is(await child.line(), "done");
     await child.kill();
+    assert.ok((await readdir(folder)).includes("killed.jsonl.lock"));
+    // The lock of what else it wrote stays as well.
+    const lock = await readFile(join(folder, "killed.jsonl.lock"));
+    for (const name of ["killed.index", "killed.torn"]) await writeFile(join(folder, `${name}.lock`), lock);
     await writeFile(join(folder, "killed.jsonl"), "");
     await writeFile(join(folder, "gone.meta.json"), "{}");
     await writeFile(join(folder, "gone.index"), "x");
