@@ -44,6 +44,18 @@ export const reading: readonly StoreCheck[] = [
     }
   }),
 
+  check("openSource() reads many small pieces at the same time, as a search does", async ({ store, other }) => {
+    const content = patternOf(600_000);
+    const sink = await store.openSink(KEY);
+    await sink.append([content]);
+    await sink.close();
+    const starts = Array.from({ length: 24 }, (_, n) => n * 24_999);
+    const pieces = await Promise.all(starts.map((start) => chunksOf(other, KEY, { start, end: start + 16_384 })));
+    for (const [n, start] of starts.entries()) {
+      assert.ok(same(concat(pieces[n]!), content.subarray(start, start + 16_384)), `from byte ${start} on`);
+    }
+  }),
+
   check("openSource() gives chunks that are the reader's own, and stay as they are", async ({ store }) => {
     const sink = await store.openSink(KEY);
     await sink.append([patternOf(700_000)]);
