@@ -170,7 +170,8 @@ export class TapeSearch {
     for (let isSlow = false; high.offset - low.offset > PROBE_BYTES;) {
       const distance = high.offset - low.offset;
       const [from, to = from] = [low[measure], high[measure]];
-      const part = isSlow || to <= from ? 0.5 : (target - from) / (to - from);
+      // Among many of the same time only halving finds the first one.
+      const part = isSlow || to <= target ? 0.5 : (target - from) / (to - from);
       // A little earlier, so that the target is likely to be among what is read.
       const guess = low.offset + Math.floor(part * distance) - PROBE_BYTES / 2;
       const at = Math.min(Math.max(guess, low.offset + 1), high.offset - 1);

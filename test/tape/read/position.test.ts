@@ -1,5 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { deferred } from "../../../src/deferred.ts";
 import { positionOf } from "../../../src/lines/record-position.ts";
 import type { TapeRecord } from "../../../src/records/record.ts";
 import { memorySource } from "../../../src/sources/memory.ts";
@@ -14,7 +15,7 @@ import { StreamingTapeWriter } from "../../../src/tape/write/writer.ts";
 import { lineSplit } from "../../../src/transforms/line-split.ts";
 import { parseRecord } from "../../../src/transforms/parse-record.ts";
 import { inScratch } from "../../helpers/scratch.ts";
-import { collect } from "../../helpers/streams.ts";
+import { collect, settled } from "../../helpers/streams.ts";
 import { answer, frameLine, initLine, putTape, request } from "../../helpers/tapes.ts";
 import { rejection, within } from "../../helpers/within.ts";
 
@@ -23,10 +24,10 @@ const LOG = '{"type":"log","ts":1,"stream":"stderr","text":"é"}\n';
 const TAPE = initLine("demo") + frameLine(0, 1, '"é"') + "#!?\n" + LOG.replace("\n", "\r\n") +
   frameLine(1, 2).trimEnd() + frameLine(2, 3) + frameLine(3, 4).slice(0, 50) + frameLine(4, 5) + LOG;
 
-async function open(content: string, from?: string) {
+async function open(content: string, from?: string, onError: () => void = () => {}) {
   const store = memoryStore();
   await putTape(store, "demo", content);
-  const options = { onError: () => {}, from };
+  const options = { onError, from };
   return { store, reader: await StreamingTapeReader.open(store, "demo", options) };
 }
 
@@ -100,11 +101,13 @@ test("a token of the last record, which had no end yet, goes on behind it when t
   for (const ending of ["\n", "\r\n"]) {
     const { reader } = await open(head + frameLine(1, 2).trimEnd());
     const from = tokenOf((await collect(reader.records())).at(-1));
-    const { store, reader: later } = await open(head + frameLine(1, 2).trimEnd(), from);
+    const nothing = () => assert.unreachable("nothing is damaged");
+    const { store, reader: later } = await open(head + frameLine(1, 2).trimEnd(), from, nothing);
     assert.is(await later.nextRecord(), undefined);
     await putTape(store, "demo", head + frameLine(1, 2).trimEnd() + ending + frameLine(2, 3));
     assert.is(names(await collect(later.records())), "2");
-    const { reader: afterwards } = await open(head + frameLine(1, 2).trimEnd() + ending + frameLine(2, 3), from);
+    const whole = head + frameLine(1, 2).trimEnd() + ending + frameLine(2, 3);
+    const { reader: afterwards } = await open(whole, from, nothing);
     assert.is(names(await collect(afterwards.records())), "2");
   }
 });
@@ -262,6 +265,34 @@ test("a follower waits before a last line that has no end yet, too", async () =>
   const onWaiting = () => stop.abort();
   for await (const record of reader.follow({ onWaiting, signal: stop.signal })) seen.push(names([record]));
   assert.equal(seen, ["init", "0"]);
+});
+
+test("a follower is not told so while lines are there that it was not handed yet", async () => {
+  const inner = memoryStore();
+  await putTape(inner, "demo", initLine("demo") + frameLine(0, 1));
+  const gate = deferred<void>();
+  const slow = () =>
+    new TransformStream({
+      async transform(chunk, controller) {
+        await gate.promise;
+        controller.enqueue(chunk);
+      },
+    });
+  const openSource: TapeStore["openSource"] = (key, options) => {
+    const source = inner.openSource(key, options);
+    return options?.follow === true ? source.pipeThrough(slow()) : source;
+  };
+  const reader = await StreamingTapeReader.open({ ...inner, openSource }, "demo");
+  const stop = new AbortController();
+  let waits = 0;
+  const records = reader.follow({ onWaiting: () => waits++, signal: stop.signal });
+  const first = records.next();
+  for (let turn = 0; turn < 20; turn++) await settled();
+  assert.is(waits, 0);
+  gate.resolve();
+  assert.is((await first).value?.type, "init");
+  stop.abort();
+  await records.return();
 });
 
 test("mayGrow() tells nothing yet from nothing more", async () => {
