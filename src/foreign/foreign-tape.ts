@@ -188,7 +188,7 @@ export class ForeignTape implements ForeignOutput {
 
   /** Does this as soon as there is a tape. */
   #putOff({ epochUs }: ForeignTime, act: () => void): void {
-    if (epochUs !== undefined) this.#firstUs = Math.min(this.#firstUs ?? Infinity, epochUs);
+    this.#firstUs ??= epochUs;
     this.#early!.push(act);
   }
 

@@ -78,7 +78,7 @@ for (const name of samples.keys()) {
     const bytes = sample(name);
     const { texts } = await converted(bytes);
     const random = numbersFrom(11);
-    for (let round = 0; round < 150; round++) {
+    for (let round = 0; round < 60; round++) {
       const at = random(bytes.length);
       const damaged = damage(bytes, at, round, random);
       const where = `${name}: round ${round}, byte ${at}`;

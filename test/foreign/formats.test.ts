@@ -1,0 +1,163 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { brief, converted, sample, sampleText } from "./converted.ts";
+import type { CorrelationRecord, GapRecord, LogRecord, TapeRecord } from "../../src/records/record.ts";
+
+const correlations = (records: readonly TapeRecord[]) =>
+  records.filter((record): record is CorrelationRecord => record.type === "correlation");
+const logs = (records: readonly TapeRecord[]) =>
+  records.filter((record): record is LogRecord => record.type === "log" && record.stream !== "tapeline");
+const pairs = (records: readonly TapeRecord[]) =>
+  correlations(records).map(({ request_seq, response_seq, rtt_us }) => [request_seq, response_seq, rtt_us ?? null]);
+
+test("monolithic: the three shapes give the same session, with what each of them says of it", async () => {
+  const shapes = { draft: [0, 60_000, 61_000], recorder: [0, 47_000, 420_000], v1: [0, 5_000_000, 5_456_000] };
+  for (const [shape, [first, second, third]] of Object.entries(shapes)) {
+    const { frames, texts, records, metadata } = await converted(sample(`monolithic-${shape}.json`));
+    assert.equal(frames.map(brief), [`→ ${first}`, `← ${second}`, `← ${third}`], shape);
+    assert.match(texts[0]!, /"id": 9007199254740993.*1e400, "b": 2\.0/);
+    assert.equal(pairs(records), [[0, 1, second! - first!]]);
+    const { created_at, transport, converted_from } = metadata;
+    const rest = { created_at, type: transport?.type, id: converted_from?.tape_id, tool: converted_from?.tool };
+    const created = {
+      draft: "2025-08-05T10:00:00.000Z",
+      recorder: "2025-08-04T10:00:00.123Z",
+      v1: "2025-08-04T11:20:00.000Z",
+    };
+    assert.is(rest.created_at, created[shape as keyof typeof created]);
+    assert.is(rest.type, "stdio");
+    assert.is(rest.tool, shape === "v1" ? "recorder 0.1.0" : undefined);
+    assert.is(rest.id?.slice(0, 8), { draft: "3b1f7b3f", recorder: "4c0f6a2e", v1: undefined }[shape]);
+  }
+  const draft = await converted(sample("monolithic-draft.json"));
+  assert.equal(draft.frames.map(({ action }) => action), [undefined, undefined, { is_synthetic: true }]);
+  assert.equal(draft.frames[0]!.transport, { other: { edge: "transport_in" } });
+  const { metadata } = await converted(sample("monolithic-v1.json"));
+  assert.equal(metadata.transport!.args, ["--token", "[masked]"]);
+  assert.is(metadata.environment!.platform, "linux");
+});
+
+test("monolithic: a frame without a time or a direction says so, and one from before keeps its date", async () => {
+  const text = sampleText("monolithic-recorder.json")
+    .replace('"timestamp": 1754301600170', '"timestamp": "soon"').replace(
+      '"direction": "ServerToClient"',
+      '"direction": "up"',
+    )
+    .replace("1754301600543", "1754301500000");
+  const { frames, records, notes, metadata } = await converted(text);
+  assert.equal(frames.map(brief), ["→ 0", "← 0 untimed undirected", "← 0"]);
+  assert.is(frames[1]!.ts_us, undefined);
+  assert.is(correlations(records)[0]!.rtt_ms, null);
+  assert.is(notes.length, 3);
+  assert.equal([metadata.converted_from!.times, metadata.converted_from!.directions], ["some", "some"]);
+});
+
+test("mcpsnoop: messages, stderr, what was no JSON, what was dropped, and how the server was started", async () => {
+  const { frames, records, texts, metadata, isComplete } = await converted(sample("mcpsnoop.jsonl"));
+  assert.equal(
+    frames.map(brief),
+    ["→ 20500", "← 30123", "← 31000 raw", "→ 50000", "← 51000"],
+  );
+  assert.equal(texts[2], "npm warn this is no JSON");
+  assert.match(texts[0]!, /"id":12345678901234567890.*"weight":1\.50/);
+  assert.equal(pairs(records), [[0, 1, 9623], [5, 6, 1000]]);
+  assert.equal(logs(records).map(({ stream, text }) => [stream, text]), [["stderr", "notes.js: one more note"]]);
+  const gap = records.find((record): record is GapRecord => record.type === "gap")!;
+  assert.equal([gap.from_seq, gap.to_seq, gap.count], [3, 4, 2]);
+  assert.equal(frames[4]!.action, { by: "mcpsnoop", redacted: true });
+  assert.equal(metadata.transport, { type: "stdio", command: "node", args: ["notes.js", "--api-key", "[masked]"] });
+  assert.is(isComplete, false);
+});
+
+test("mcpsnoop: over HTTP ids are those of a connection, and numbers may come out of order", async () => {
+  const { frames, records, notes, isComplete } = await converted(sample("mcpsnoop-http.jsonl"));
+  assert.equal(pairs(records).slice(0, 2), [[0, 1, 2000], [2, null, null]]);
+  const [request] = frames.map(({ transport }) => transport!.http!);
+  assert.equal(request, {
+    connection: "127.0.0.1:50001",
+    mcp_method: "tools/list",
+    mcp_protocol_version: "2026-07-28",
+  });
+  const refusal = frames.find(({ flags }) => flags?.is_invalid)!;
+  assert.equal([refusal.env.raw, refusal.transport!.http!.status, refusal.transport!.http!.auth_challenge], [
+    "",
+    401,
+    "Bearer",
+  ]);
+  assert.ok(notes.includes("left out: 1 × HTTP answer without a body"));
+  assert.is(isComplete, true);
+});
+
+test("mcporter: each server is a connection of its own, and _meta is cut out", async () => {
+  const { frames, records, texts } = await converted(sample("mcporter.ndjson"));
+  assert.equal(pairs(records), [[0, 1, 19_000], [4, 5, 14_000], [3, 6, 50_000]]);
+  assert.not.match(texts.join(), /_meta/);
+  assert.equal(frames[4]!.transport, { other: { connection: "weather" } });
+  assert.equal(logs(records).map(({ ts, text }) => [ts, text]), [[0, "$transport/start notes"], [
+    100,
+    "$transport/close notes",
+  ]]);
+});
+
+test("mcp-recorder: answers have their latency, and nothing else is told of the time", async () => {
+  const { frames, records, notes, metadata } = await converted(sample("mcp-recorder.json"));
+  assert.equal(frames.map(brief), ["→ 0", "← 7000", "→ 7000", "→ 11000", "← 23000"]);
+  assert.equal(pairs(records), [[0, 1, 7000], [3, 4, 12_000]]);
+  assert.equal(logs(records).map(({ text }) => text), ["GET /mcp -> 200"]);
+  assert.match(notes.join(), /no pauses/);
+  assert.equal(metadata.transport, { type: "http", url: "http://127.0.0.1:8000" });
+  // Other clients may have had the same ids.
+  const twice = sampleText("mcp-recorder.json").replaceAll('"id": 1', '"id": 0');
+  assert.equal(pairs((await converted(twice)).records), pairs(records));
+});
+
+test("har: exchanges, event streams and errors, in the order of time", async () => {
+  const { frames, texts, records, notes, metadata } = await converted(sample("har.har"));
+  assert.equal(frames.map(brief), [
+    ...[
+      "→ 0",
+      "← 40500",
+      "→ 50000",
+      "→ 1000000",
+      "← 1000000 untimed",
+      "→ 1200000",
+      "← 1500000",
+      "→ 2000000",
+      "← 2012000 raw",
+    ],
+  ]);
+  assert.equal(pairs(records).slice(0, 3), [[0, 1, 40_500], [4, 5, null], [3, 6, 500_000]]);
+  assert.is(texts[8], "who are you?");
+  assert.ok(notes.includes("left out: 1 × HTTP exchange without JSON-RPC"));
+  assert.is(metadata.transport!.url, "https://notes.example/mcp", "without its query");
+  assert.not.match(JSON.stringify([records, metadata]), /s3cret/);
+});
+
+test("har: WebSockets and event streams that a browser has noted", async () => {
+  const { frames, records } = await converted(sample("har-streams.har"));
+  assert.equal(frames.map(brief), ["→ 0", "← 250000", "← 1750000"]);
+  assert.equal(pairs(records), [[0, 1, 250_000]]);
+});
+
+test("jsonrpc: nothing is timed, and directions are told by methods and answers, or are guesses", async () => {
+  const { frames, records, texts, metadata } = await converted(sample("jsonrpc.log"));
+  const untimed = frames.map(brief);
+  assert.equal(untimed, [
+    ...["→ 0 untimed", "← 0 untimed", "→ 0 untimed", "→ 0 untimed", "← 0 untimed"],
+    ...["→ 0 untimed undirected", "← 0 untimed undirected", "← 0 untimed"],
+  ]);
+  assert.equal(pairs(records), [[0, 1, null], [5, 6, null], [3, null, null], [4, null, null]]);
+  assert.is(
+    texts[3],
+    '{"jsonrpc":"2.0", "id":1, "method":"tools/call", "params":{"name":"add_note","arguments":{"weight":1.50}}}',
+  );
+  assert.equal([metadata.converted_from!.times, metadata.converted_from!.directions], ["none", "some"]);
+});
+
+test("jsonrpc: where both sides have asked under an id, its answers may go either way", async () => {
+  const lines = ['{"jsonrpc":"2.0","id":1,"method":"tools/list"}', '{"jsonrpc":"2.0","id":1,"method":"roots/list"}'];
+  const { frames } = await converted([...lines, '{"jsonrpc":"2.0","id":1,"result":{}}', ""].join("\n"));
+  assert.equal(frames.map(brief), ["→ 0 untimed", "← 0 untimed", "← 0 untimed undirected"]);
+});
+
+test.run();
