@@ -71,7 +71,12 @@ export async function measure({ workload, subject, rounds, quick, folder }: Job)
 }
 
 /** MB/s of a program, and the most memory that it took, in MB. */
-function program(name: string, bytes: number, [command, ...args]: Command, peaks: Map<string, number[]>): Candidate {
+export function program(
+  name: string,
+  bytes: number,
+  [command, ...args]: Command,
+  peaks: Map<string, number[]>,
+): Candidate {
   return {
     name,
     run() {

@@ -11,6 +11,7 @@ export const ratios: Readonly<Record<GroupName, string>> = {
   info: "speed as a multiple of the hand loop's",
   list: "time as a multiple of the empty program's",
   derive: "speed as a multiple of the hand loop's",
+  convert: "speed as a multiple of the hand loop's",
   query: "speed as a multiple of the parse loop's",
   seek: "speed as a multiple of @mcap/core's, or of info's",
   index: "speed as a multiple of the parse loop's, or of that without index",

@@ -12,6 +12,7 @@ const groups: Readonly<Record<GroupName, () => Promise<{ measure(job: Job): Prom
   info: () => import("./info.ts"),
   list: () => import("./list.ts"),
   derive: () => import("./derive.ts"),
+  convert: () => import("./convert.ts"),
   query: () => import("./query.ts"),
   seek: () => import("./seek.ts"),
   index: () => import("./index.ts"),
