@@ -45,14 +45,12 @@ test("convertTape() says why it cannot convert something, and makes no tape of i
     assert.match(error.message, why);
     for await (const { key } of store.list()) assert.unreachable(key);
   }
-  // deno-lint-ignore no-explicit-any -- what plain JavaScript may hand in
   assert.match(
-    (await failure(convertTape("x" as any, memoryStore()))).message,
+    (await failure(convertTape("x" as never, memoryStore()))).message,
     /must be a ReadableStream, not a string$/,
   );
-  // deno-lint-ignore no-explicit-any -- the same
   assert.match(
-    (await failure(convertTape(streamOf([]), memoryStore(), { form: "har" } as any))).message,
+    (await failure(convertTape(streamOf([]), memoryStore(), { form: "har" } as never))).message,
     /did you mean from/,
   );
 });

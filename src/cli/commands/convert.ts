@@ -12,6 +12,7 @@ import { LINE_OVERHEAD_BYTES } from "../../tape/write/envelope-check.ts";
 import { homePath } from "../arguments/home-path.ts";
 import { numberOption, parseOptions } from "../arguments/options.ts";
 import { pathInStore, pathStore } from "../arguments/path-store.ts";
+import { tapeFolder } from "../arguments/tape-argument.ts";
 import { stdoutStore } from "../arguments/stdout-store.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
 import { type Program, programOf } from "../program.ts";
@@ -29,7 +30,8 @@ const MAX_REPORTS = 20;
 const HELP = `Makes tapes of what other programs have recorded.
 
 Usage:
-  tapeline convert [--from FORMAT] [-o OUT] [--force] [--json] FILE …
+  tapeline convert [--from FORMAT] [-o OUT | --dir DIR] [--force] [--json]
+                   FILE …
 
 The format is told from the content of FILE, which is read once and never held
 as a whole. Messages are kept to the letter, and answers are matched with their
@@ -54,7 +56,8 @@ Options:
   --max-message-bytes N
                     the longest message to keep; by default 10485504, at most
                     ${MAX_MESSAGE_BYTES}
-  --json            what was done, as one JSON object a line; with -o
+  --json            what was done, as one JSON object a line; with -o or --dir
+  --dir DIR         the folder of the new tapes, where there is no -o
 
 Exit codes:
   0  done
@@ -66,7 +69,7 @@ Examples:
   tapeline convert -o capture.jsonl capture.har
   tapeline convert recording.ndjson > session.jsonl
   tapeline convert --from jsonrpc -o ~/tapes/ messages.log
-  tapeline convert -o ~/tapes/ cassettes/
+  tapeline convert --dir ~/tapes cassettes/
 `;
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
@@ -76,10 +79,10 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     force: { type: "boolean" },
     "max-message-bytes": { type: "string" },
     json: { type: "boolean" },
+    dir: { type: "string" },
   });
   if (positionals.length === 0) throw new UsageError('convert needs a FILE; see "tapeline convert --help"');
-  if (values.output === "") throw new UsageError("-o needs a file, a folder, or - for stdout");
-  const to = values.output === undefined || values.output === "-" ? undefined : homePath(values.output, io.env.HOME);
+  const to = outputOf(values.output, values.dir, io.env);
   if (values.json === true && to === undefined) throw new UsageError("--json needs -o FILE: stdout is the tape");
   if (values.from !== undefined) formatNamed(values.from);
   const maxMessageBytes = numberOption(
@@ -109,6 +112,13 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     }
   }
   return code;
+}
+
+/** The file or folder that the tapes go to; undefined for stdout. */
+function outputOf(output: string | undefined, dir: string | undefined, env: CommandIo["env"]): string | undefined {
+  if (output === "") throw new UsageError("-o needs a file, a folder, or - for stdout");
+  if (output === "-" || output === undefined && dir === undefined) return undefined;
+  return output === undefined ? `${tapeFolder(dir, env)}/` : homePath(output, env.HOME);
 }
 
 /** A file that is to be converted. */

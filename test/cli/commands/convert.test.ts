@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { watch } from "node:fs";
-import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { copyFile, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -132,8 +132,7 @@ test("convert makes tapes of all recordings in a folder, and tells what is none"
   withSamples(async (cwd) => {
     const count = (await readdir(cwd)).length;
     await writeFile(join(cwd, "readme.txt"), "hello");
-    await mkdir(join(cwd, "out"));
-    const { code, stdout, stderr } = await tapeline(["convert", "-o", "out", "."], { cwd });
+    const { code, stdout, stderr } = await tapeline(["convert", "--dir", "out", "."], { cwd });
     assert.is(code, 3);
     assert.is(stdout.trim().split("\n").length, count);
     assert.match(stderr, /Cannot convert readme\.txt: it looks like none of/);
