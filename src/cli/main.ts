@@ -55,6 +55,11 @@ const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => P
   ],
 };
 
+/** What `tapeline help` explains beside the commands. */
+const PAGES: Readonly<Record<string, () => Promise<Program>>> = {
+  query: async () => (await import("./query-help.ts")).program,
+};
+
 /** What stands before the command's name, and the name itself; no name where something that is not known stands there. */
 function readArguments(args: readonly string[]): {
   readonly name: string | undefined;
@@ -69,6 +74,7 @@ function readArguments(args: readonly string[]): {
     else if (arg.startsWith("--dir=")) dir.push(arg);
     else if (arg === "-h" || arg === "--help" || (arg === "help" && wants === undefined)) wants = "help";
     else if (arg === "-V" || arg === "--version") return { name: undefined, rest: [], wants: "version" };
+    else if (wants === "help" && Object.hasOwn(PAGES, arg)) return { name: arg, rest: [], wants };
     else if (Object.hasOwn(COMMANDS, arg)) return { name: arg, rest: [...dir, ...args.slice(at + 1)], wants };
     else return { name: undefined, rest: args.slice(at), wants: undefined };
   }
@@ -85,7 +91,7 @@ function isWritten(text: string): boolean {
 }
 
 async function load(name: string | undefined): Promise<Program> {
-  if (name !== undefined) return await COMMANDS[name]![1]();
+  if (name !== undefined) return await (Object.hasOwn(PAGES, name) ? PAGES[name]!() : COMMANDS[name]![1]());
   const { overviewOf } = await import("./overview.ts");
   return overviewOf(Object.entries(COMMANDS).map(([name, [summary]]) => [name, summary]));
 }

@@ -39,6 +39,8 @@ that name; "latest", the tape of DIR that was written last, or "latest-1", the
 one before. Without a TAPE, the latest is meant. Where several of these fit, a
 full id comes first, then a path, "latest", a name, and the beginning of an id.
 
+A QUERY, as in "cat --where QUERY", is explained by "tapeline help query".
+
 Examples:
   tapeline record -- npx -y @modelcontextprotocol/server-everything
   tapeline tail

@@ -43,7 +43,7 @@ const SESSION: readonly (readonly [ts: number, dir: "c2s" | "s2c", message: unkn
 /** Records that are no frames, and before which frame they stand. */
 const OTHERS: ReadonlyMap<number, TapeRecord> = new Map<number, TapeRecord>([
   [5, { type: "log", ts: 1001, stream: "stderr", text: "searching café" }],
-  [15, { type: "gap", ts: 4900, from_seq: null, to_seq: null, count: 0 }],
+  [15, { type: "gap", ts: 4900, from_seq: null, to_seq: null, count: 0, reason: "a log was lost" }],
 ]);
 
 /** The bytes of a tape of that session, as this library writes it. */

@@ -7,19 +7,21 @@ import { MessageOutput } from "../terminal/message-output.ts";
 import { directionOption, optionalArgument, parseOptions, styleOption, typesOption } from "../arguments/options.ts";
 import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
+import { isAskedFor, Where } from "../arguments/where.ts";
 import { harmlessJson } from "../terminal/text.ts";
 
 const HELP = `Prints all of a tape, as far as it is recorded.
 
 Usage:
-  tapeline cat [--from SIDE] [--type TYPES] [--json | --raw | --wide]
-               [--color WHEN] [--dir DIR] [TAPE]
+  tapeline cat [--where QUERY] [--from SIDE] [--type TYPES]
+               [--json | --raw | --wide] [--color WHEN] [--dir DIR] [TAPE]
 
 Without --json or --raw the lines are those of "tapeline tail". A damaged line
 is skipped and reported on stderr; its neighbours are printed, and the exit code
 is 3.
 
 Options:
+  --where QUERY only what the query selects: see "tapeline help query"
   --from SIDE   only messages of one side: client, server or both
   --type TYPES  only records of these types, with commas between them: init,
                 frame, correlation, checkpoint, gap, log, end, and other for
@@ -35,12 +37,14 @@ Options:
 Examples:
   tapeline cat latest | less
   tapeline cat --type log,gap latest
+  tapeline cat --where 'method:tools/call status:error' latest
   tapeline cat --from server --raw session.jsonl | jq .result
   tapeline cat --json damaged.jsonl > readable-lines.jsonl
 `;
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const { values, positionals } = parseOptions("cat", args, {
+    where: { type: "string" },
     from: { type: "string" },
     type: { type: "string", multiple: true },
     json: { type: "boolean" },
@@ -51,14 +55,16 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   });
   if (values.json === true && values.raw === true) throw new UsageError("--json and --raw exclude each other");
   const accepts = lineFilter(values.from, values.type);
+  const where = new Where(values.where);
   const style = styleOption(values.color, io);
   const tape = await openTape(optionalArgument("cat", positionals), tapeFolder(values.dir, io.env));
   const reading = new TapeReading(tape, io);
   const calls = new Calls();
   const messages = new MessageOutput(io, (error) => reading.report(error));
+  const isSelected = await where.test(tape, reading);
 
   for await (const line of reading.lines()) {
-    const isAccepted = accepts(line);
+    const isAccepted = isSelected(line) && accepts(line);
     // What is left out is not parsed, unless somebody needs to know it: answers their requests, the exit code the gaps.
     const isNeeded = isAccepted || line.type === undefined || line.type === "gap" || line.type === "end" ||
       (line.type === "frame" && values.json !== true && values.raw !== true);
@@ -70,7 +76,11 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
       if (isAccepted && record.type === "frame") await messages.write(record);
     } else {
       const text = describeRecord(line, record, calls, style, lineWidth(io, values.wide));
-      if (isAccepted && (values.type !== undefined || isNoteworthy(record))) await io.stdout.write(`${text}\n`);
+      const isTold = where.query === undefined || isAskedFor(line) || record.type === "gap" ||
+        values.type !== undefined;
+      if (isAccepted && isTold && (values.type !== undefined || isNoteworthy(record))) {
+        await io.stdout.write(`${text}\n`);
+      }
     }
   }
   return await reading.finish();

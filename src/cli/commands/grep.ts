@@ -1,10 +1,10 @@
 import type { TapeLine } from "../../lines/line.ts";
 import { recordOn } from "../../lines/parse-line.ts";
 import { parseQuery, type Query } from "../../query/query.ts";
-import { lineTest } from "../../tape/derive/choice/line-test.ts";
 import { type OpenedTape, openTape, tapeFolder } from "../arguments/tape-argument.ts";
 import { parseOptions, styleOption } from "../arguments/options.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
+import { Where } from "../arguments/where.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
 import { type Program, programOf } from "../program.ts";
 import { describeRecord, isNoteworthy, lineWidth } from "../report/describe-record.ts";
@@ -82,8 +82,7 @@ class Search {
   readonly #tape: OpenedTape;
   readonly #io: CommandIo;
   readonly #reading: TapeReading;
-  readonly #query: Query;
-  readonly #isSelected: (line: TapeLine) => boolean;
+  readonly #where: Where;
   readonly #isNamed: boolean;
 
   /** @param isNamed whether it has to be said which tape it is */
@@ -92,13 +91,13 @@ class Search {
     this.#io = io;
     this.#isNamed = isNamed;
     this.#reading = new TapeReading(tape, io);
-    this.#query = query;
-    this.#isSelected = lineTest(query);
+    this.#where = new Where(String(query));
   }
 
   async count(isJson: boolean): Promise<Found> {
     let hits = 0;
-    for await (const line of this.#lines()) if (this.#isSelected(line) && isFrame(line)) hits++;
+    const accepts = await this.#where.test(this.#tape, this.#reading);
+    for await (const line of this.#lines()) if (accepts(line) && isFrame(line)) hits++;
     const { path, init: { tape_id } } = this.#tape;
     const text = isJson
       ? asciiJson({ tape_id, path, count: hits })
@@ -114,9 +113,10 @@ class Search {
     const name = this.#isNamed ? style.dim(`${escapeControls(this.#tape.path)}: `) : "";
     const chosen = withContext ? await this.#operations() : undefined;
     const operations = new Operations();
+    const accepts = await this.#where.test(this.#tape, this.#reading);
     let hits = 0;
     for await (const line of this.#lines()) {
-      let isSelected = this.#isSelected(line) && isAskedFor(line);
+      let isSelected = accepts(line) && isAskedFor(line);
       if (isSelected) hits++;
       // Of an answer it is told what was asked.
       const isNeeded = isSelected || line.type === undefined || isFrame(line) && (!isJson || withContext);
@@ -138,7 +138,7 @@ class Search {
   /** What is hit may come behind what belongs to it: so the tape is read once before. */
   async #operations(): Promise<ChosenOperations> {
     const { store, key } = this.#tape;
-    const isSelected = lineTest(this.#query);
+    const isSelected = await this.#where.test(this.#tape, this.#reading);
     const chosen = new ChosenOperations();
     for await (const line of this.#reading.linesBetween(0, await store.size(key) ?? 0)) {
       const isHit = isSelected(line);

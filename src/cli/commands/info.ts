@@ -7,6 +7,8 @@ import { Progress } from "../terminal/progress.ts";
 import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
 import type { SessionEnd } from "../../records/metadata.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
+import { Where } from "../arguments/where.ts";
+import type { TapeLine } from "../../lines/line.ts";
 import { tapeState } from "../../tape/read/tape-state.ts";
 import { tableWidth } from "../report/describe-record.ts";
 import { sealedFacts } from "../summary/sealed/sealed-facts.ts";
@@ -17,8 +19,8 @@ import { asciiJson } from "../terminal/text.ts";
 const HELP = `Tells what is on a tape: counted from the tape itself, in one pass.
 
 Usage:
-  tapeline info [--top N] [--json] [--no-cache] [--color WHEN] [--dir DIR]
-                [TAPE]
+  tapeline info [--where QUERY] [--top N] [--json] [--no-cache] [--color WHEN]
+                [--dir DIR] [TAPE]
 
 Methods are listed with their count, errors and latencies: half of the answers
 came within p50, 95 % within p95. Errors are JSON-RPC errors and results of
@@ -34,6 +36,7 @@ for the next time, in tapeline/info in the user's cache folder, by default
 ~/.cache: names, ids and numbers, not what messages carry.
 
 Options:
+  --where QUERY count only what the query selects: see "tapeline help query"
   --top N       how many slow calls, errors and other things to list; by default
                 5
   --json        all of it as one JSON object on one line; times in milliseconds
@@ -45,11 +48,13 @@ Options:
 Examples:
   tapeline info latest
   tapeline info --top 20 session.jsonl
+  tapeline info --where 'tool:search at:+10s..+30s' latest
   tapeline info --json latest | jq .performance.p95_rtt_ms
 `;
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const { values, positionals } = parseOptions("info", args, {
+    where: { type: "string" },
     top: { type: "string" },
     json: { type: "boolean" },
     "no-cache": { type: "boolean" },
@@ -57,14 +62,17 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     dir: { type: "string" },
   });
   const top = numberOption("--top", values.top, "0 or more", (n) => Number.isSafeInteger(n) && n >= 0) ?? 5;
+  const where = new Where(values.where);
   const style = styleOption(values.color, io);
   const tape = await openTape(optionalArgument("info", positionals), tapeFolder(values.dir, io.env));
   const reading = new TapeReading(tape, io);
   const sizeBytes = await tape.store.size(tape.key) ?? 0;
   const progress = new Progress(sizeBytes, io);
   const cache = values["no-cache"] === true ? undefined : cacheFolder("info", io.env);
-  const facts = await sealedFacts(tape, sizeBytes, { top, cache, signal: io.signal }, progress) ??
-    factsOf(await parsedSummary(reading, sizeBytes, top, progress), sizeBytes);
+  const isAll = where.query === undefined;
+  const sealed = isAll ? await sealedFacts(tape, sizeBytes, { top, cache, signal: io.signal }, progress) : undefined;
+  const isSelected = await where.test(tape, reading);
+  const facts = sealed ?? factsOf(await parsedSummary(reading, sizeBytes, top, progress, isSelected), sizeBytes);
   progress.clear();
 
   const known: TapeInfo = {
@@ -74,8 +82,9 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     facts,
     reading,
   };
-  if (values.json === true) await io.stdout.write(`${asciiJson(infoObject(known))}\n`);
-  else await io.stdout.write(`${infoReport(known, top, style, tableWidth(io), Date.now()).join("\n")}\n`);
+  if (values.json === true) {
+    await io.stdout.write(`${asciiJson({ ...infoObject(known), ...isAll ? {} : { where: String(where.query) } })}\n`);
+  } else await io.stdout.write(`${infoReport(known, top, style, tableWidth(io), Date.now()).join("\n")}\n`);
   return await reading.finish();
 }
 
@@ -85,11 +94,14 @@ async function parsedSummary(
   end: number,
   top: number,
   progress: Progress,
+  isSelected: (line: TapeLine) => boolean,
 ): Promise<TapeSummary> {
   const summary = new TapeSummary(top);
   for await (const line of reading.lines({ end })) {
-    const record = reading.parse(line);
-    if (record !== undefined) summary.add(record);
+    // What the query does not ask for is not looked at, but for what cannot be read.
+    const isCounted = isSelected(line);
+    const record = isCounted || line.type === undefined ? reading.parse(line) : undefined;
+    if (isCounted && record !== undefined) summary.add(record);
     progress.at(line.offset);
   }
   summary.end();

@@ -10,18 +10,20 @@ import { directionOption } from "../arguments/options.ts";
 import { numberOption, optionalArgument, parseOptions } from "../arguments/options.ts";
 import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
+import { Where } from "../arguments/where.ts";
 
 const HELP = `Prints the messages of a tape, each at its time and to the letter as it crossed
 the wire, with what ended its line there.
 
 Usage:
-  tapeline replay [--speed N | --at-once] [--from SIDE] [--max-delay MS]
-                  [--dir DIR] [TAPE]
+  tapeline replay [--where QUERY] [--speed N | --at-once] [--from SIDE]
+                  [--max-delay MS] [--dir DIR] [TAPE]
 
 The clock starts with the first message that is printed. Frames that the
 recorder lost are missing here too: stderr says so, and the exit code is 3.
 
 Options:
+  --where QUERY   only what the query selects: see "tapeline help query"
   --speed N       2 is twice as fast, 0.5 half as fast; by default 1
   --at-once       as fast as possible
   --from SIDE     only messages of one side: client, server or both
@@ -31,11 +33,13 @@ Options:
 Examples:
   tapeline replay latest
   tapeline replay --speed 10 --max-delay 500 session.jsonl
+  tapeline replay --where 'tool:search' --at-once latest
   tapeline replay --at-once --from client session.jsonl | my-mcp-server
 `;
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const { values, positionals } = parseOptions("replay", args, {
+    where: { type: "string" },
     speed: { type: "string" },
     "at-once": { type: "boolean" },
     from: { type: "string" },
@@ -47,12 +51,15 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const atOnce = values["at-once"] === true;
   if (atOnce && speed !== undefined) throw new UsageError("--speed and --at-once exclude each other");
   const dir = directionOption(values.from);
+  const where = new Where(values.where);
   const tape = await openTape(optionalArgument("replay", positionals), tapeFolder(values.dir, io.env));
   const reading = new TapeReading(tape, io);
 
   const output = new MessageOutput(io, (error) => reading.report(error));
+  const isSelected = await where.test(tape, reading);
   const messages = stage<TapeLine, FrameRecord>({
     transform(line, emit) {
+      if (!isSelected(line)) return;
       // What the other side has sent is not parsed.
       if (line.type === "frame" && dir !== undefined && line.dir !== undefined && line.dir !== dir) return;
       const record = reading.parse(line);

@@ -1,8 +1,11 @@
 import type { TapeLine } from "../../../lines/line.ts";
 import { WriterWatch } from "../../../tape/read/writer-watch.ts";
-import { parseLine } from "../../../lines/parse-line.ts";
+import { parseLine, recordOn } from "../../../lines/parse-line.ts";
+import { pipe } from "../../../streams/pipe.ts";
+import { type Stage, stage } from "../../../streams/stage.ts";
 import type { OpenedTape } from "../../arguments/tape-argument.ts";
 import { TapeReading } from "../../arguments/tape-reading.ts";
+import { isAskedFor, startOf, type Where } from "../../arguments/where.ts";
 import { readMetadata } from "../../arguments/tape-names.ts";
 import type { CommandIo } from "../../command.ts";
 import { Calls } from "../../summary/calls.ts";
@@ -16,6 +19,8 @@ export interface TailOptions {
   readonly count: number;
   /** Whether to wait for more as long as the tape is being recorded. */
   readonly follow: boolean;
+  /** Which of them. */
+  readonly where: Where;
   /** Whether to wait also where its recorder has died: somebody may go on with it. */
   readonly waitForWriter: boolean;
   /** The records as they stand on the tape. */
@@ -32,19 +37,29 @@ const CONTEXT_BYTES = 256 * 1024;
 
 /** Prints the end of a tape, and then what comes, until the recording ends; gives the exit code. */
 export async function followTape(tape: OpenedTape, options: TailOptions, io: CommandIo): Promise<number> {
-  const { count, isJson, style, width, dress = (text) => text } = options;
+  const { count, where, isJson, style, width, dress = (text) => text } = options;
   const reading = new TapeReading(tape, io);
   // A tape of an older writer has no mark for its end; what its metadata says is then all there is to know.
   const follow = options.follow && tape.metadata?.status !== "finalized";
 
   const size = await tape.store.size(tape.key) ?? 0;
-  const isPrinted = isJson ? () => true : isNoteworthyLine;
+  // What comes with what is selected is printed, and not counted.
+  const isCounted = isJson
+    ? where.query === undefined ? () => true : isAskedFor
+    : where.query === undefined
+    ? isNoteworthyLine
+    : (line: TapeLine) => isNoteworthyLine(line) && isAskedFor(line);
   const linesBetween = (start: number, end: number) => reading.linesBetween(start, end);
+  const test = await where.test(tape, reading);
   const start = count === Infinity
     ? 0
-    : await tailStart(linesBetween, size, count, (line) => isPrinted(line) && isRecord(line));
+    : await tailStart(linesBetween, size, count, (line) => test(line) && isCounted(line) && isRecord(line));
   const calls = new Calls();
-  if (!isJson) await learnCalls(calls, linesBetween(Math.max(0, start - CONTEXT_BYTES), start));
+  const before = linesBetween(Math.max(0, start - CONTEXT_BYTES), start);
+  if (!isJson || where.query !== undefined) await learnCalls(calls, before, test);
+  // What asks for the rest of an operation is held back until that has come, and begins with the tape.
+  const isHeld = follow && where.query?.survey() !== undefined;
+  const isSelected = isHeld ? (line: TapeLine) => line.offset >= start : test;
 
   const watch = follow && !options.waitForWriter
     ? await WriterWatch.join(tape.store, tape.tapeId, () => readMetadata(tape.store, `${tape.tapeId}.meta.json`))
@@ -53,20 +68,29 @@ export async function followTape(tape: OpenedTape, options: TailOptions, io: Com
   let end = start;
   let isOver = false;
   const print = async (line: TapeLine) => {
-    const record = reading.parse(line);
+    const isWanted = isSelected(line);
+    // A line that is not wanted may be the end of the tape, damaged, or a request whose answer is.
+    const isNeeded = isWanted || line.type === "checkpoint" || line.type === undefined || !isJson;
+    const record = isNeeded ? reading.parse(line) : undefined;
     if (line.terminated) end = line.nextOffset;
     if (record === undefined) return;
-    if (isJson) await io.stdout.write(`${dress(io.isTty ? harmlessJson(line.text()) : line.text())}\n`);
+    if (!isWanted) {
+      if (!isJson) describeRecord(line, record, calls, style, width());
+    } else if (isJson) await io.stdout.write(`${dress(io.isTty ? harmlessJson(line.text()) : line.text())}\n`);
     else {
       const text = describeRecord(line, record, calls, style, width());
-      if (isNoteworthy(record)) await io.stdout.write(`${dress(text)}\n`);
+      const isTold = where.query === undefined || isAskedFor(line) || record.type === "gap";
+      if (isTold && isNoteworthy(record)) await io.stdout.write(`${dress(text)}\n`);
     }
     if (!follow || record.type !== "checkpoint" || record.final !== true) return;
     // A tape that was gone on with has more behind its final checkpoint.
     isOver = (await tape.store.size(tape.key) ?? 0) <= line.nextOffset;
   };
   try {
-    for await (const line of reading.lines({ start, follow, signal })) {
+    const lines = isHeld
+      ? pipe(reading.lines({ follow, signal }), untilTheEnd(size), where.query!.stage({ startedAt: startOf(tape) }))
+      : reading.lines({ start, follow, signal });
+    for await (const line of lines) {
       await print(line);
       if (isOver) break;
     }
@@ -75,7 +99,7 @@ export async function followTape(tape: OpenedTape, options: TailOptions, io: Com
   }
   if (isOver || io.signal.aborted || watch?.gone.aborted !== true) return await reading.finish();
   // What came since we looked last is printed too: its end may be there.
-  for await (const line of reading.lines({ start: end })) await print(line);
+  if (!isHeld) { for await (const line of reading.lines({ start: end })) await print(line); }
   if (isOver) return await reading.finish();
   await io.stderr.write(`tapeline: ${interruption(tape)}\n`);
   return Math.max(3, await reading.finish());
@@ -96,8 +120,25 @@ function isRecord(line: TapeLine): boolean {
   }
 }
 
-async function learnCalls(calls: Calls, lines: AsyncIterable<TapeLine>): Promise<void> {
+/** Ends with the record that ends a tape, unless the tape was gone on with when it had this size. */
+function untilTheEnd(size: number): Stage<TapeLine, TapeLine> {
+  return stage<TapeLine, TapeLine>({
+    transform(line, emit) {
+      emit(line);
+      if (line.type !== "checkpoint" || line.nextOffset < size) return;
+      const record = recordOn(line);
+      if (record?.type === "checkpoint" && record.final === true) emit.terminate();
+    },
+  });
+}
+
+async function learnCalls(
+  calls: Calls,
+  lines: AsyncIterable<TapeLine>,
+  test: (line: TapeLine) => boolean,
+): Promise<void> {
   for await (const line of lines) {
+    test(line);
     if (line.type !== "frame" && line.type !== "end") continue;
     try {
       const record = parseLine(line);

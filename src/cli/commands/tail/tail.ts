@@ -5,14 +5,16 @@ import { numberOption, optionalArgument, parseOptions, styleOption } from "../..
 import { openTape, tapeFolder } from "../../arguments/tape-argument.ts";
 import { followTape, type TailOptions } from "./follow-tape.ts";
 import { tailAll } from "./tail-all.ts";
+import { Where } from "../../arguments/where.ts";
 import { waitForTape } from "./new-tapes.ts";
 
 const HELP = `Prints the end of a tape, and then each new record as it is recorded.
 
 Usage:
-  tapeline tail [-n LINES] [--no-follow] [--wait] [--json | --wide]
-                [--color WHEN] [--dir DIR] [TAPE]
-  tapeline tail --all [-n LINES] [--json | --wide] [--color WHEN] [--dir DIR]
+  tapeline tail [-n LINES] [--where QUERY] [--no-follow] [--wait]
+                [--json | --wide] [--color WHEN] [--dir DIR] [TAPE]
+  tapeline tail --all [-n LINES] [--where QUERY] [--json | --wide]
+                [--color WHEN] [--dir DIR]
 
 Each line has the time since the start of the tape, the sequence number, which
 way the message went (→ to the server, ← to the client; ✓ and ✗ mark good and
@@ -30,6 +32,8 @@ only. Each line then begins with the name of its tape, or a beginning of its id.
 
 Options:
   -n, --lines LINES  how many lines to begin with; by default 10
+  --where QUERY      only what the query selects: see "tapeline help query";
+                     where it asks how a request ends, it waits for that
   --no-follow        end at the end of what is recorded so far
   -f, --follow       wait for more (the default)
   --wait             wait for the tape if there is none yet; if its recorder was
@@ -46,12 +50,14 @@ Examples:
   tapeline tail
   tapeline tail --all --dir ~/tapes
   tapeline tail -n 50 --no-follow sessions/friday.jsonl
+  tapeline tail --where 'status:error OR dur:>1s'
   tapeline tail --json --wait search | jq .env.message.method
 `;
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const { values, positionals } = parseOptions("tail", args, {
     lines: { type: "string", short: "n" },
+    where: { type: "string" },
     follow: { type: "boolean", short: "f" },
     "no-follow": { type: "boolean" },
     wait: { type: "boolean" },
@@ -66,6 +72,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const options: TailOptions = {
     count: numberOption("-n", values.lines, "0 or more", (n) => Number.isSafeInteger(n) && n >= 0) ?? 10,
     follow: values["no-follow"] !== true,
+    where: new Where(values.where),
     waitForWriter: values.wait === true,
     isJson: values.json === true,
     style: styleOption(values.color, io),

@@ -1,0 +1,50 @@
+import type { TapeLine } from "../../lines/line.ts";
+import type { LineMatcher } from "../../query/match/line-matcher.ts";
+import { parseQuery, type Query } from "../../query/query.ts";
+import { selectionOf } from "../../query/select.ts";
+import type { OpenedTape } from "./tape-argument.ts";
+import type { TapeReading } from "./tape-reading.ts";
+
+/** What `--where` asks for; without it, everything. Made before a tape is opened, as the query may be none. */
+export class Where {
+  readonly query: Query | undefined;
+
+  /** @throws {TapeError} code `invalid_argument`: it is no query */
+  constructor(text: string | undefined) {
+    this.query = text === undefined ? undefined : parseQuery(text);
+  }
+
+  /**
+   * What decides on the lines of a tape, in their order. A tape is read once before where the query asks what becomes of requests
+   * later on. For one who goes back to an earlier line it begins anew.
+   */
+  async test(tape: OpenedTape, reading: TapeReading): Promise<(line: TapeLine) => boolean> {
+    const { query } = this;
+    if (query === undefined) return () => true;
+    const selection = selectionOf(query, startOf(tape), "select");
+    const survey = selection.survey();
+    if (survey !== undefined) {
+      const size = await tape.store.size(tape.key) ?? 0;
+      for await (const line of reading.linesBetween(0, size)) survey.add(line);
+      survey.end();
+    }
+    let matcher: LineMatcher | undefined;
+    let last = -1;
+    return (line) => {
+      if (matcher === undefined || line.offset < last) matcher = selection.matcher(survey);
+      last = line.offset;
+      return matcher.takes(line);
+    };
+  }
+}
+
+/** When a tape began; undefined where it does not say so. */
+export function startOf({ init }: OpenedTape): number | undefined {
+  const ms = Date.parse(init.created_at);
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+/** Whether a selected line is one that a query asks for, and not only one that a tape needs. */
+export function isAskedFor({ type }: TapeLine): boolean {
+  return type !== "init" && type !== "gap" && type !== "end" && type !== "correlation" && type !== "checkpoint";
+}
