@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { memoryStore } from "../../../src/stores/memory.ts";
 import { fileStore } from "../../../src/stores/file.ts";
 import type { TapeStore } from "../../../src/stores/store.ts";
+import { buildIndex } from "../../../src/tape/index/build-index.ts";
 import { StreamingTapeReader } from "../../../src/tape/read/reader.ts";
 import { StreamingTapeWriter } from "../../../src/tape/write/writer.ts";
 import { numbersFrom } from "../../helpers/random.ts";
@@ -260,6 +261,24 @@ test("seekToFrame() forgets what it has learnt of a tape when another takes its 
   assert.is(await look(2000), 2002, "a larger one");
   await putTape(store, "demo", tapeOf(0, 2));
   assert.is(await look(2001), 2002, "a smaller one");
+});
+
+test("seekToFrame() does not believe an index that points behind the frame", async () => {
+  const store = memoryStore();
+  const text = JSON.stringify("x".repeat(300));
+  // Lines stand where the index says, with other numbers on them.
+  const tapeOf = (seqOf: (n: number) => number) =>
+    initLine("demo") +
+    Array.from({ length: 8000 }, (_, n) =>
+      frameLine(seqOf(n), 50_000, text).replace(',"env"', ',"ts_us":50000000,"env"')).join("");
+  await putTape(store, "demo", tapeOf((n) => 10_000 + Math.floor(n / 2)));
+  await buildIndex(store, "demo");
+  await putTape(store, "demo", tapeOf((n) => 10_000 + n));
+  for (const target of [10_500, 13_000, 17_999]) {
+    const reader = await StreamingTapeReader.open(store, "demo");
+    assert.is(await reader.seekToFrame(target), true);
+    assert.is((await reader.nextRecord() as unknown as Place).seq, target);
+  }
 });
 
 test("seekToFrame() refuses what is no number, and leaves the position", async () => {
