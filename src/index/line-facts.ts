@@ -49,7 +49,6 @@ export class LineFacts {
   /** Where the first of the bytes stands in the tape. */
   #base = 0;
   #nextSeq = -1;
-  #isTrusted = false;
   maxLineBytes: number;
   init: KnownInit | undefined;
 
@@ -68,7 +67,7 @@ export class LineFacts {
     const search = blockSearch(bytes);
     const correlation = this.#correlation;
     const block = this.#block;
-    let join = this.#isTrusted ? Infinity : joinFrom(search, start);
+    let join = joinFrom(search, start);
     for (let at = start; at < end;) {
       // What stands behind most answers is read in no time, and its end need not be looked for.
       if (correlation.read(bytes, at)) {
@@ -86,7 +85,7 @@ export class LineFacts {
 
   /** Keeps what is not sure yet: the bytes that were added are taken back. */
   keep(): void {
-    if (this.#unconfirmedStart < 0 || this.#isTrusted) return;
+    if (this.#unconfirmedStart < 0) return;
     const bytes = this.#bytes.slice(this.#unconfirmedStart, this.#unconfirmedEnd);
     this.#unconfirmed = new TapeLine(bytes, 0, bytes.length, this.#base + this.#unconfirmedStart, 0, true);
     this.#unconfirmedStart = -1;
@@ -99,18 +98,12 @@ export class LineFacts {
     this.#block.addKinds(kinds.DAMAGED);
   }
 
-  /** Looks for nothing any more beside the one record that each line is. */
-  trust(): void {
-    this.confirm();
-    this.#isTrusted = true;
-  }
-
   /** Makes sure that all is known of the lines so far. */
   confirm(): void {
     this.keep();
     const line = this.#unconfirmed;
     this.#unconfirmed = undefined;
-    if (line === undefined || this.#isTrusted || !mayHoldMore(line)) return;
+    if (line === undefined || !mayHoldMore(line)) return;
     const parts = readParts(line);
     if (parts.length === 1 && parts[0]!.record !== undefined) return;
     // The first one was counted; whatever else it was, its line says that it was there.

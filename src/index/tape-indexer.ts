@@ -82,11 +82,6 @@ export class TapeIndexer {
     if (this.#start !== undefined) this.#tryHeader(false);
   }
 
-  /** From here on the lines come from their writer, who knows that each is one record: nothing is looked for on them. */
-  trust(): void {
-    this.#lines.trust();
-  }
-
   /** What is ready of the index: its header first, then whole entries. */
   take(): readonly Bytes[] {
     if (this.#start !== undefined) return [];

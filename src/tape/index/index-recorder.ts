@@ -6,73 +6,76 @@ import type { TapeStore } from "../../stores/store.ts";
 import type { TapeSink } from "../../streams/sink.ts";
 import { openEmpty } from "./open-empty.ts";
 
-/** So many bytes of an index wait before they are written: eight entries, which is half a MiB of tape. */
+/** So many bytes of an index are written at once: eight entries, which is half a MiB of tape. */
 const WRITE_BYTES = 8 * ENTRY_BYTES;
 /** A tape of one block gets no index: there is nothing to pass over. */
 const LEAST_BYTES = 3 * ENTRY_BYTES;
+const LEAST_TAPE_BYTES = 64 * 1024;
+/** It lags behind the tape by so many bytes, and until nothing was written for so long, in milliseconds. */
+const BEHIND_BYTES = 512 * 1024;
+const IDLE_MS = 20;
 
 /**
- * Writes the index of a tape beside it, while the tape is written. Nobody waits for it, and nothing comes of its failures but that
- * the index ends there.
+ * Writes the index of a tape beside it, while the tape is written: when nothing is being written, and at the end. Then it
+ * reads what has come since, so that it takes no time from the writing. Nobody waits for it, and nothing comes of its failures but
+ * that the index ends there.
  */
 export class IndexRecorder {
   readonly #store: TapeStore;
-  readonly #key: string;
+  readonly #keys: ReturnType<typeof tapeKeys>;
   readonly #indexer: TapeIndexer;
   #sink: TapeSink | undefined;
+  /** How many bytes the tape has. */
+  #tapeBytes: number;
+  #writtenAt = -Infinity;
   #waiting: Bytes[] = [];
   #waitingBytes = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #running: Promise<void> | undefined;
   #isOver = false;
 
   /**
+   * @param tapeBytes how many bytes the tape has
    * @param indexer what it goes on with
    * @param sink the index so far, where there is one
    */
-  constructor(store: TapeStore, tapeId: string, indexer: TapeIndexer = trusting(tapeId), sink?: TapeSink) {
+  constructor(
+    store: TapeStore,
+    tapeId: string,
+    tapeBytes: number = 0,
+    indexer: TapeIndexer = new TapeIndexer(tapeId),
+    sink?: TapeSink,
+  ) {
     this.#store = store;
-    this.#key = tapeKeys(tapeId).index;
+    this.#keys = tapeKeys(tapeId);
+    this.#tapeBytes = tapeBytes;
     this.#indexer = indexer;
     this.#sink = sink;
+    this.written(0);
   }
 
-  /** Where the next byte stands in the tape. */
-  get offset(): number {
-    return this.#indexer.offset;
+  /** So many more bytes have arrived on the tape. */
+  written(bytes: number): void {
+    this.#tapeBytes += bytes;
+    this.#writtenAt = performance.now();
+    if (this.#isBehind) this.#wait();
   }
 
-  /** These bytes of the tape have arrived. They are only lent. */
-  written(chunks: readonly Uint8Array[]): void {
-    if (this.#isOver) return;
-    try {
-      for (const chunk of chunks) this.#indexer.push(chunk);
-      this.#take();
-      if (this.#waitingBytes >= WRITE_BYTES) this.#running ??= this.#run();
-    } catch {
-      this.#giveUp();
-    }
-  }
-
-  /** Settles when what waits was written, for who reads faster than that. */
-  async flushed(): Promise<void> {
-    await this.#running;
+  get #isBehind(): boolean {
+    return this.#tapeBytes - this.#indexer.offset >= BEHIND_BYTES;
   }
 
   /**
-   * Writes what is known of the last lines too, and lets go of the index. It never rejects.
+   * Brings the index to the end of the tape, and lets go of it. It never rejects.
    *
    * @param isEnd false where the tape was let go of as it was, and so shall the index
    */
   async close(isEnd: boolean = true): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     await this.#running;
-    if (!this.#isOver && isEnd) {
-      try {
-        this.#indexer.end();
-        this.#take();
-        if (this.#sink !== undefined || this.#waitingBytes >= LEAST_BYTES) await this.#run();
-      } catch {
-        // Then it ends before the tape does.
-      }
+    if (isEnd && !this.#isOver && (this.#sink !== undefined || this.#tapeBytes >= LEAST_TAPE_BYTES)) {
+      await this.#catchUp(true);
     }
     this.#isOver = true;
     // Not synced: what a power loss takes of it, it takes.
@@ -80,37 +83,50 @@ export class IndexRecorder {
     this.#sink = undefined;
   }
 
-  #take(): void {
+  /** Catches up as soon as nothing is being written. */
+  #wait(): void {
+    if (this.#isOver || this.#timer !== undefined || this.#running !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (performance.now() - this.#writtenAt < IDLE_MS) return this.#wait();
+      this.#running = this.#catchUp(false).finally(() => {
+        this.#running = undefined;
+        if (this.#isBehind) this.#wait();
+      });
+    }, IDLE_MS);
+    // A recording that was forgotten does not keep its process alive for this.
+    (this.#timer as { unref?: () => void }).unref?.();
+  }
+
+  /** Reads on to where the tape ends now; unless it is the last time, no further than until more is written. */
+  async #catchUp(isLast: boolean): Promise<void> {
+    const writtenAt = this.#writtenAt;
+    try {
+      const source = this.#store.openSource(this.#keys.tape, { start: this.#indexer.offset, end: this.#tapeBytes });
+      for await (const chunk of source) {
+        this.#indexer.push(chunk);
+        await this.#write(WRITE_BYTES);
+        if (!isLast && this.#writtenAt !== writtenAt) break;
+      }
+      if (!isLast) return;
+      this.#indexer.end();
+      await this.#write(this.#sink === undefined ? LEAST_BYTES : 1);
+    } catch {
+      // Then it ends before the tape does.
+      this.#isOver = true;
+    }
+  }
+
+  async #write(least: number): Promise<void> {
     for (const bytes of this.#indexer.take()) {
       this.#waiting.push(bytes);
       this.#waitingBytes += bytes.length;
     }
-  }
-
-  /** Writes what waits, and what comes to wait meanwhile. */
-  async #run(): Promise<void> {
-    try {
-      this.#sink ??= await openEmpty(this.#store, this.#key);
-      while (this.#waiting.length > 0) {
-        const pieces = this.#waiting;
-        this.#waiting = [];
-        this.#waitingBytes = 0;
-        await this.#sink.append(pieces);
-      }
-    } catch {
-      this.#giveUp();
-    }
-    this.#running = undefined;
-  }
-
-  #giveUp(): void {
-    this.#isOver = true;
+    if (this.#waitingBytes < least) return;
+    const pieces = this.#waiting;
     this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#sink ??= await openEmpty(this.#store, this.#keys.index);
+    await this.#sink.append(pieces);
   }
-}
-
-function trusting(tapeId: string): TapeIndexer {
-  const indexer = new TapeIndexer(tapeId);
-  indexer.trust();
-  return indexer;
 }

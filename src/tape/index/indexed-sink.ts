@@ -16,7 +16,7 @@ export function indexedSink(store: TapeStore, tapeId: string, tape: TapeSink, in
       try {
         await tape.append(chunks);
       } finally {
-        index.written(start === index.offset ? firstOf(chunks, tape.offset - start) : []);
+        index.written(tape.offset - start);
       }
     },
     sync: () => tape.sync(),
@@ -26,7 +26,7 @@ export function indexedSink(store: TapeStore, tapeId: string, tape: TapeSink, in
       try {
         await tape.close();
       } catch (error) {
-        await index.close();
+        await index.close(false);
         // It belongs to nothing any more.
         if (isTapeError(error, "tape_not_found")) await store.delete(tapeKeys(tapeId).index).catch(() => {});
         throw error;
@@ -38,15 +38,4 @@ export function indexedSink(store: TapeStore, tapeId: string, tape: TapeSink, in
       await tape.abort(reason);
     },
   });
-}
-
-/** The first `length` bytes of these chunks. */
-function firstOf(chunks: readonly Uint8Array[], length: number): readonly Uint8Array[] {
-  const parts: Uint8Array[] = [];
-  for (const chunk of chunks) {
-    if (length <= 0) break;
-    parts.push(chunk.subarray(0, length));
-    length -= chunk.length;
-  }
-  return parts;
 }

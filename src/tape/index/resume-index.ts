@@ -16,8 +16,8 @@ interface Place {
 }
 
 /**
- * Goes on with the index of a tape, up to the end of the tape as it is now. What of it does not fit the tape is made anew;
- * so is all of it where there is none that can be used.
+ * Goes on with the index of a tape. What of it does not fit the tape as it is now is made anew; so is all of it where there is
+ * none that can be used.
  *
  * @param tapeBytes the size of the tape, which ends with a line ending
  * @throws {TapeError} code `locked`, `io`
@@ -30,18 +30,7 @@ export async function resumeIndex(
 ): Promise<IndexRecorder> {
   const keys = tapeKeys(tapeId);
   const { indexer, kept } = await placeIn(store, tapeId, tapeBytes, maxLineBytes);
-  const recorder = new IndexRecorder(store, tapeId, indexer, await openCut(store, keys.index, kept));
-  try {
-    for await (const chunk of store.openSource(keys.tape, { start: indexer.offset, end: tapeBytes })) {
-      recorder.written([chunk]);
-      await recorder.flushed();
-    }
-    indexer.trust();
-    return recorder;
-  } catch (error) {
-    await recorder.close();
-    throw error;
-  }
+  return new IndexRecorder(store, tapeId, tapeBytes, indexer, await openCut(store, keys.index, kept));
 }
 
 async function placeIn(store: TapeStore, tapeId: string, tapeBytes: number, maxLineBytes: number): Promise<Place> {
