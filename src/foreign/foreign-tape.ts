@@ -72,6 +72,8 @@ export class ForeignTape implements ForeignOutput {
       createdAt: this.#startUs === undefined ? undefined : new Date(Math.floor(this.#startUs / 1000)),
       maxLineBytes,
       durability: "buffered",
+      // Frames without a time are none that an index reads by their first bytes: it is made faster afterwards.
+      index: false,
       elapsedUs: () => this.#nowUs,
       onLoss: (_, error) => this.#failure ??= { error },
       metadata: {
