@@ -19,6 +19,8 @@ import { MAYBE, NO, YES } from "../terms/truth.ts";
 const MAX_PASSED = 65_536;
 /** Where more of them wait, any block may have what some wait for. */
 const MAX_LOOKED_AT = 256;
+/** A line of a block that is this long is searched as fast as its first bytes are read. */
+const SHORT_LINE = 700;
 /** Where the first letter of a type stands in a line that this library has written: behind `{"type":"`. */
 const INITIAL_AT = 9;
 const INITIAL_C = 0x63;
@@ -43,6 +45,8 @@ export class LineMatcher {
   #endsWithTaken = false;
   readonly #pair = new CorrelationPeek();
   readonly #search: LineSearch | undefined;
+  /** How long the last lines were, in bytes. */
+  #average = 0;
   readonly #look: LineLook<Verdict>;
   readonly #lookAtPair: LineLook<boolean>;
   readonly #lookForNeedle: LineLook<boolean>;
@@ -118,8 +122,12 @@ export class LineMatcher {
     const subject = this.#subject;
     const peek = this.#peek;
     // Of a line without a needle, all that can matter is the exchange it belongs to.
-    const hasNeedle = needles === undefined || needles.isPeeked || this.#search!.isOn(block, start, end, loan);
-    if (!hasNeedle && !knowsExchange && isEvent(block, start)) return "drop";
+    const isSearched = needles !== undefined && (!needles.isPeeked || this.#hasShortLines(end - start));
+    const isOn = !isSearched || this.#search!.isOn(block, start, end, loan);
+    // The answer of a tool does not name it.
+    const canWait = !knowsExchange || needles?.isPeeked === true && this.#exchanges.isEmpty;
+    if (!isOn && canWait && isEvent(block, start)) return "drop";
+    const hasNeedle = isOn || needles?.isPeeked === true;
     if (!peek.readHeader(subject, block, start)) return this.#isDropped(block, start) ? "drop" : "other";
     let truth = hasNeedle ? evaluate(subject) : NO;
     if (truth !== MAYBE && !knowsExchange) {
@@ -136,6 +144,12 @@ export class LineMatcher {
     if (knowsExchange && !this.#exchanges.note(subject, peek.requestSeq)) return inFull;
     if (truth === MAYBE) truth = evaluate(subject);
     return truth === YES ? "take" : truth === NO ? "drop" : "parse what was noted";
+  }
+
+  /** Whether lines have been so short that to search them costs less than a look at the first bytes of each. */
+  #hasShortLines(length: number): boolean {
+    this.#average += (length - this.#average) / 64;
+    return this.#average < SHORT_LINE;
   }
 
   /** Whether a line is one of those records that nobody needs. */

@@ -55,7 +55,8 @@ function find(expression: Expression): Found | undefined {
           }));
         case "tool":
           return union(expression.values.map((value) => {
-            const word = value.is === "text" ? JSON.stringify(value.text) : startOf(value);
+            // Without the first quote: a search stops at each of those.
+            const word = value.is === "text" ? JSON.stringify(value.text).slice(1) : startOf(value);
             return word === undefined ? undefined : { ...wordsOf([word]), isPeeked: true };
           }));
         default:
