@@ -60,7 +60,11 @@ export class IndexEntry {
   readonly #middle: number;
   readonly #high: number;
 
-  /** @param at where the entry starts */
+  /**
+   * Reads an entry; `TapeIndex` does.
+   *
+   * @param at where it starts
+   */
   constructor(view: DataView, at: number) {
     this.offset = readUint48(view, at + FIELDS.offset);
     this.line = readUint48(view, at + FIELDS.line);
