@@ -107,9 +107,13 @@ export async function convertTape(
   }
   const named = options.from === undefined ? undefined : formatNamed(options.from);
   const reader = source.getReader();
+  // A read that waits for bytes ends with this. (To race it against a promise of the signal would keep every chunk.)
+  const stop = () => void reader.cancel().catch(() => {});
+  options.signal?.addEventListener("abort", stop, { once: true });
   try {
     return await new ConversionRun(reader, store, options).run(named);
   } finally {
+    options.signal?.removeEventListener("abort", stop);
     await reader.cancel().catch(() => {});
     reader.releaseLock();
   }
@@ -121,7 +125,6 @@ class ConversionRun {
   readonly #options: ConvertOptions;
   readonly #name: string;
   #bytes = 0;
-  #aborted: Promise<undefined> | undefined;
 
   constructor(reader: ReadableStreamDefaultReader<Uint8Array>, store: TapeStore, options: ConvertOptions) {
     this.#reader = reader;
@@ -211,13 +214,8 @@ class ConversionRun {
   async #next(): Promise<Uint8Array | undefined> {
     const { signal } = this.#options;
     if (signal?.aborted) return undefined;
-    this.#aborted ??= signal &&
-      new Promise((resolve) => signal.addEventListener("abort", () => resolve(undefined), { once: true }));
-    const read = this.#reader.read();
-    const result = await (this.#aborted === undefined ? read : Promise.race([read, this.#aborted]));
-    if (result === undefined) read.catch(() => {});
-    const chunk = result?.value;
-    if (result === undefined || result.done || signal?.aborted) return undefined;
+    const { done, value: chunk } = await this.#reader.read();
+    if (done || signal?.aborted) return undefined;
     if (!isBytes(chunk)) throw wrongChunk("convert a recording", "Uint8Array chunks", chunk);
     this.#bytes += chunk.length;
     return chunk;
