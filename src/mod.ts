@@ -38,7 +38,7 @@ export {
   type ConvertedFrom,
   type MessageCounts,
   parseMetadata,
-  type PeerInfo,
+  type TapePeer,
   type SessionEnd,
   SessionEndSchema,
   type StreamClosed,

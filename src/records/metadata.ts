@@ -125,7 +125,7 @@ export interface TapeTransport {
 }
 
 /** One side of a session, as it has introduced itself. Foreign text. */
-export interface PeerInfo {
+export interface TapePeer {
   /** What it calls itself. */
   name: string;
   /** Its version. */
@@ -204,9 +204,9 @@ export interface TapeMetadata {
   /** Where the recording was made. */
   environment?: TapeEnvironment | null | undefined;
   /** The client, as it has introduced itself. */
-  client_info?: PeerInfo | null | undefined;
+  client_info?: TapePeer | null | undefined;
   /** The server, as it has introduced itself. */
-  server_info?: PeerInfo | null | undefined;
+  server_info?: TapePeer | null | undefined;
   /** The MCP revision that the two agreed on. */
   protocol_version?: string | null | undefined;
   /** How many requests and notifications there are of each method; those of methods that found no room count as `*`. */
@@ -257,7 +257,7 @@ const TextSchema = v.nullish(v.string());
 const OptionalCountSchema = v.nullish(CountSchema);
 const NumberSchema = v.nullish(v.pipe(v.number(), v.finite()));
 
-const PeerInfoSchema: v.GenericSchema<unknown, PeerInfo> = jsonObject({ name: v.string(), version: TextSchema });
+const TapePeerSchema: v.GenericSchema<unknown, TapePeer> = jsonObject({ name: v.string(), version: TextSchema });
 
 /** Any names, `__proto__` among them, and how often there was each. */
 const CountsSchema: v.GenericSchema<unknown, Record<string, number>> = v.custom<Record<string, number>>(
@@ -362,8 +362,8 @@ export const TapeMetadataSchema: v.GenericSchema<unknown, TapeMetadata> = jsonOb
       user: TextSchema,
     }),
   ),
-  client_info: v.nullish(PeerInfoSchema),
-  server_info: v.nullish(PeerInfoSchema),
+  client_info: v.nullish(TapePeerSchema),
+  server_info: v.nullish(TapePeerSchema),
   protocol_version: TextSchema,
   methods: v.nullish(CountsSchema),
   tools: v.nullish(CountsSchema),

@@ -3,7 +3,6 @@ import type { TapeLine } from "../../lines/line.ts";
 import { parseLine } from "../../lines/parse-line.ts";
 import type { TapeError } from "../../errors.ts";
 import type { TapeRecord } from "../../records/record.ts";
-import type { Foresight } from "../terms/subject.ts";
 import { YES } from "../terms/truth.ts";
 import type { Operation, OperationPlan } from "./operation.ts";
 import { Operations } from "./operations.ts";
@@ -17,13 +16,14 @@ const MAX_MEMBERS = 1_000_000;
  * operations that fit, and which requests get no answer. Add all lines, call `end`, and hand it to the stage that reads the tape
  * again.
  */
-export class Survey implements Foresight {
+export class Survey {
   readonly #operations: Operations;
   readonly #selected: readonly SeqSet[];
   readonly #outcomes = new Map<number, string>();
   /** The frames of operations that are not decided. */
   readonly #members = new Map<Operation, number[]>();
 
+  /** Made by the query whose operations are asked for. */
   constructor(plans: readonly OperationPlan[], startedAt: number | undefined) {
     this.#selected = plans.map(() => new SeqSet());
     const onOutcome = (seq: number, outcome: string) => void this.#outcomes.set(seq, outcome);

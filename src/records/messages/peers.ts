@@ -1,6 +1,6 @@
 import { member } from "../../json/member.ts";
 import type { MessageHeader } from "../jsonrpc.ts";
-import type { PeerInfo } from "../metadata.ts";
+import type { TapePeer } from "../metadata.ts";
 
 const META = "io.modelcontextprotocol/";
 const MAX_NAME = 200;
@@ -10,8 +10,8 @@ const MAX_NAME = 200;
  * message. Foreign text of at most 200 characters, not escaped.
  */
 export class Peers {
-  client: PeerInfo | undefined;
-  server: PeerInfo | undefined;
+  client: TapePeer | undefined;
+  server: TapePeer | undefined;
   /** The MCP revision that the two agreed on. */
   protocolVersion: string | undefined;
 
@@ -33,11 +33,11 @@ export class Peers {
 }
 
 /** `everything 1.0.0` */
-export function peerText({ name, version }: PeerInfo): string {
+export function peerText({ name, version }: TapePeer): string {
   return version == null ? name : `${name} ${version}`;
 }
 
-function implementation(value: unknown): PeerInfo | undefined {
+function implementation(value: unknown): TapePeer | undefined {
   const name = text(member(value, "name"));
   const version = text(member(value, "version"));
   return name === undefined ? undefined : version === undefined ? { name } : { name, version };
