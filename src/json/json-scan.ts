@@ -54,10 +54,6 @@ export function scanJsonLine(bytes: Uint8Array, start: number, end: number): Jso
     case 0x00:
     case 0x0a:
     case 0x0d:
-    // What stands behind a value within another: whatever follows it, the value ends at the same place.
-    case COMMA:
-    case CLOSE_ARRAY:
-    case CLOSE_OBJECT:
       return scan({ bytes, start, end, rules: LINE_RULES, text: undefined });
   }
   const copy = new Uint8Array(end - start + 1);
