@@ -1,4 +1,4 @@
-import { watch } from "node:fs";
+import { constants, watch } from "node:fs";
 import * as fs from "node:fs/promises";
 import type { Bytes } from "../../lines/bytes.ts";
 import type { FileHandle, FileStat } from "./file-handle.ts";
@@ -36,9 +36,19 @@ export interface FileSystem {
   mayLive(holder: LockHolder): Promise<boolean>;
 }
 
+/**
+ * Opens a file under a number that all runtimes know. 0 is free for a moment when a recorder lets go of its input, and Bun
+ * takes a file of that number for one that is closed. Then it is opened once more; the number stays taken.
+ */
+async function openFile(path: string, flags: number, mode?: number): Promise<FileHandle> {
+  const file = await fs.open(path, flags, mode);
+  const { O_CREAT, O_EXCL, O_TRUNC } = constants;
+  return file.fd >= 0 ? file : await fs.open(path, flags & ~(O_CREAT | O_EXCL | O_TRUNC));
+}
+
 /** The files of this machine. */
 export const systemFiles: FileSystem = {
-  open: fs.open,
+  open: openFile,
   placedWriter,
   readFile: (path, options) => fs.readFile(path, options),
   stat: (path) => fs.stat(path),
