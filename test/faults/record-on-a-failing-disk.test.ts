@@ -26,14 +26,19 @@ async function pingPong(peer: Peer, from: number, to: number, length?: number): 
 const traffic = (from: number, to: number, length?: number) =>
   Array.from({ length: to - from }, (_, at) => message(from + at, length)).join("");
 
-/** The tape, which is made while the server already talks. */
+/**
+ * The tape, which is made while the server already talks. It has its first line: one that cannot be opened is opened again,
+ * and nothing is lost.
+ */
 async function tapeIn(folder: string): Promise<string> {
-  let name: string | undefined;
+  let path: string | undefined;
   await eventually(`there is a tape in ${folder}`, async () => {
-    name = (await readdir(folder)).find((name) => name.endsWith(".jsonl"));
-    return name !== undefined;
+    const name = (await readdir(folder)).find((name) => name.endsWith(".jsonl"));
+    if (name === undefined) return false;
+    path = join(folder, name);
+    return (await stat(path)).size > 0;
   });
-  return join(folder, name!);
+  return path!;
 }
 
 /** Checks that each message is on the tape, or in a gap; gives how many are in gaps. */
