@@ -8,6 +8,7 @@ import type { LineCursor, LineCursorOptions } from "./line-cursor.ts";
 import { LineIterator } from "./line-iterator.ts";
 import { readShared } from "../live/shared-record.ts";
 import { MOST_BYTES, readBytes } from "../seek/blocks.ts";
+import { readTapeEnd } from "./tape-end.ts";
 import { WriterWatch } from "./writer-watch.ts";
 
 /** Options of {@linkcode StreamingTapeReader.follow}. */
@@ -41,6 +42,8 @@ export interface FollowedReader {
   readonly tapeId: string;
   readonly onError: ((error: TapeError) => void) | undefined;
   readonly isClosed: () => boolean;
+  /** Where the reader's cursor stands. */
+  readonly offset: number;
   readonly readMetadata: () => Promise<TapeMetadata | undefined>;
   /** Goes on where the reader's cursor stands, in another way; the reader goes on from there in its turn. */
   readonly openCursor: (options: Pick<LineCursorOptions, "follow" | "signal">) => LineCursor;
@@ -79,7 +82,8 @@ class FollowedTape {
   static async start(reader: FollowedReader, options: FollowOptions): Promise<FollowedTape> {
     const { store, tapeId, readMetadata } = reader;
     // A tape of an older writer has no mark for its end; what its metadata says is then all there is to know.
-    const isOver = (await readMetadata())?.status === "finalized";
+    const metadata = await readMetadata();
+    const isOver = metadata === undefined ? await isBehindEnd(reader) : metadata.status === "finalized";
     const isWatched = !isOver && options.waitForWriter !== true;
     const watch = isWatched ? await WriterWatch.join(store, tapeId, readMetadata) : undefined;
     return new FollowedTape(reader, options, isOver, watch);
@@ -146,6 +150,13 @@ class FollowedTape {
   readonly #abort = (): void => {
     this.#isAborted = true;
   };
+}
+
+/** Whether the mark for the end of the tape has been read already: nobody may wait for it then. */
+async function isBehindEnd({ store, tapeId, offset }: FollowedReader): Promise<boolean> {
+  const { tape } = tapeKeys(tapeId);
+  const size = await store.size(tape) ?? 0;
+  return offset >= size && (await readTapeEnd(store, tape, size)).isFinalized;
 }
 
 /** Whether a whole line stands from `offset` on. */

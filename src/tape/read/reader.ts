@@ -217,6 +217,7 @@ export class StreamingTapeReader {
         tapeId: this.tapeId,
         onError,
         isClosed: () => this.#isClosed,
+        offset: cursor.offset,
         readMetadata: () => this.metadata(),
         openCursor: (how) => this.#cursor = this.#cursor.fork({ ...how, maxLineBytes }),
       };

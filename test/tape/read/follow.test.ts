@@ -270,6 +270,24 @@ test("follow() of an older writer's tape, which has no final checkpoint, ends wh
   assert.is(follower.seen.length, 2);
 });
 
+const WAYS_TO_THE_END: [what: string, go: (reader: StreamingTapeReader) => Promise<unknown>][] = [
+  ["reading", (reader) => collect(reader.records())],
+  ["a seek behind the last frame", (reader) => reader.seekToFrame(9)],
+  ["a seek behind the last time", (reader) => reader.seekToTime(9)],
+];
+
+for (const [what, go] of WAYS_TO_THE_END) {
+  test(`follow() ends at once behind the end of a tape without metadata, where ${what} has led`, async () => {
+    const store = memoryStore();
+    const end = '{"type":"checkpoint","checkpoint_at":"x","seq":1,"stats":{},"final":true}\n';
+    await putTape(store, "demo", initLine("demo") + frameLine(0, 1) + end);
+    const reader = await StreamingTapeReader.open(store, "demo");
+    await go(reader);
+    assert.equal(await within(collect(reader.follow()), "the end"), []);
+    await reader.close();
+  });
+}
+
 test("follow() sees what another process writes, in bursts and one by one, through a resume, to the end", async () => {
   await inScratch(async (folder) => {
     await using child = new Child("tape-child.ts", []);
