@@ -1,9 +1,8 @@
 import type { TapeError } from "../errors.ts";
 import { JsonSplitter } from "../json/split/json-splitter.ts";
 import type { TapeLine } from "../lines/line.ts";
-import { specOf } from "../streams/stage.ts";
 import type { Emit } from "../streams/stage-spec.ts";
-import { lineSplit } from "../transforms/line-split.ts";
+import { lineSplitting } from "../transforms/line-split.ts";
 import type { ForeignFormat, Piece } from "./format.ts";
 
 /** Cuts a file into pieces, as its bytes come. */
@@ -37,7 +36,7 @@ function documentCutter(open: readonly string[], { maxBytes, onPiece, onDamage }
 function lineCutter({ maxBytes, onPiece, onDamage }: CutterOptions): Cutter {
   const onError = ({ offset = 0, line = 0, length = 0 }: TapeError) =>
     onDamage({ offset, line }, `it has ${length} bytes, the limit is ${maxBytes}`, length);
-  const spec = specOf(lineSplit({ maxLineBytes: maxBytes, onError }));
+  const spec = lineSplitting({ maxLineBytes: maxBytes, onError });
   const take = (line: TapeLine) => {
     const { block, start, end } = line.message();
     const first = skipMark(block, start, line.offset);

@@ -42,6 +42,8 @@ export interface LineSplitOptions {
   readonly line?: number | undefined;
 }
 
+type LineSplitting = StageSpec<Uint8Array, TapeLine> & StageTraits<Uint8Array, TapeLine>;
+
 const CR = 0x0d;
 const EMPTY = new Uint8Array(0);
 /** Lines that are kept share blocks of this size; one that is longer than a quarter of it has memory of its own. */
@@ -89,12 +91,17 @@ export function lineTooLong(
  */
 export function lineSplit(options: LineSplitOptions = {}): Stage<Uint8Array, TapeLine> {
   checkOptions("split lines", options, OPTIONS);
+  return stage(lineSplitting(options));
+}
+
+/** What {@linkcode lineSplit} does, for who has a block at hand: a stream would cost more than the few lines of it. */
+export function lineSplitting(options: LineSplitOptions): LineSplitting {
   const { maxLineBytes = DEFAULT_MAX_LINE_BYTES, onError, onSkip, offset = 0, line = 1 } = options;
   if (!(maxLineBytes >= 1)) {
     throw new TapeError("invalid_argument", `Cannot split lines: maxLineBytes must be 1 or more, not ${maxLineBytes}`);
   }
   const lines = new LineSplitter(maxLineBytes, onError, onSkip, offset, line);
-  const spec: StageSpec<Uint8Array, TapeLine> & StageTraits<Uint8Array, TapeLine> = {
+  return {
     transform(chunk, emit) {
       lines.open(chunk);
       for (let line = lines.next(); line !== NONE; line = lines.next()) emit(line);
@@ -105,7 +112,6 @@ export function lineSplit(options: LineSplitOptions = {}): Stage<Uint8Array, Tap
     },
     [PIECES]: lines,
   };
-  return stage(spec);
 }
 
 /** Splits lines off one chunk after the other, each when it is asked for. */

@@ -6,9 +6,8 @@ import { TapeLine } from "../../lines/line.ts";
 import type { MessageHeader } from "../../records/jsonrpc.ts";
 import type { Direction, MessageEnvelope } from "../../records/record.ts";
 import { lenientHeader, lostMessage } from "../../transforms/unread.ts";
-import { specOf } from "../../streams/stage.ts";
 import { LINE_OVERHEAD_BYTES } from "../../tape/write/envelope-check.ts";
-import { DEFAULT_MAX_LINE_BYTES, lineSplit } from "../../transforms/line-split.ts";
+import { DEFAULT_MAX_LINE_BYTES, lineSplitting } from "../../transforms/line-split.ts";
 import type { TapeFeed } from "./tape-feed.ts";
 import { decodeUtf8 } from "../../utf8.ts";
 
@@ -95,7 +94,7 @@ class Lines {
       this.#long.push({ offset: offset!, length: length!, header: lenientHeader(this.#members!) });
       this.#members = undefined;
     };
-    this.#lines = new Fused([specOf(lineSplit({ maxLineBytes, onSkip, onError }))]);
+    this.#lines = new Fused([lineSplitting({ maxLineBytes, onSkip, onError })]);
   }
 
   push(chunk: Uint8Array): (TapeLine | LongLine)[] {

@@ -4,9 +4,8 @@ import type { TapeLine } from "../../lines/line.ts";
 import { NONE } from "../../streams/stage-spec.ts";
 import { hold } from "../../streams/source.ts";
 import type { ChunkReader } from "../../streams/source-spec.ts";
-import { specOf } from "../../streams/stage.ts";
 import type { Emit, StageSpec } from "../../streams/stage-spec.ts";
-import { lineSplit } from "../../transforms/line-split.ts";
+import { lineSplitting } from "../../transforms/line-split.ts";
 
 /** A line, or the report of one that is too long. */
 export type LineOrReport = TapeLine | TapeError;
@@ -27,7 +26,7 @@ export class LineBatches {
     this.#chunks = hold(stream).chunks;
     const onError = (report: TapeError) => this.#batch.push(report);
     // Numbers are counted by each who follows.
-    this.#split = specOf(lineSplit({ maxLineBytes, offset, line: 0, onError }));
+    this.#split = lineSplitting({ maxLineBytes, offset, line: 0, onError });
     const emit = (line: TapeLine) => void this.#batch.push(line);
     this.#emit = Object.assign(emit, { terminate() {} });
     this.#end = this.#offset = offset;

@@ -1,6 +1,6 @@
 import type { Bytes } from "../../lines/bytes.ts";
 import { TapeError } from "../../errors.ts";
-import type { TapeLine } from "../../lines/line.ts";
+import { TapeLine } from "../../lines/line.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { readBytes } from "./blocks.ts";
 import { linesOf } from "./lines-backwards.ts";
@@ -27,6 +27,9 @@ const LF = 0x0a;
 
 /** How much is read at once to see where one is. */
 export const PROBE_BYTES: number = 16 * 1024;
+
+/** A few lines: so much is looked through line by line. */
+const FEW_BYTES: number = 4096;
 
 /** What is looked for behind a place. */
 export interface PieceOptions {
@@ -62,17 +65,77 @@ export async function readPiece(
   end: number,
   maxLineBytes: number,
 ): Promise<Piece> {
+  const { start, bytes } = await readLines(store, key, at, end);
+  return { start, bytes, ...lookedAt(bytes, start, maxLineBytes) };
+}
+
+/**
+ * As {@linkcode readPiece}, for who looks for a place in a piece whose first line starts at `at`, and along which frames rise: it
+ * begins with the last of a few frames below the target, and of what stands behind it few lines are looked at. There are none
+ * where no line starts at `at`.
+ */
+export async function readPieceAround(
+  store: TapeStore,
+  key: string,
+  at: number,
+  end: number,
+  maxLineBytes: number,
+  { measure, target }: { readonly measure: Measure; readonly target: number },
+): Promise<Piece> {
+  const { start, bytes } = await readLines(store, key, at, end);
+  if (start !== at) return { start, bytes, lines: [], frames: [] };
+  // The frame at `low` is below the target, if it is not the start; the last one before `high` is not, if it is not the end.
+  let [low, high] = [0, bytes.length];
+  while (high - low > FEW_BYTES) {
+    const middle = bytes.indexOf(LF, Math.floor((low + high) / 2)) + 1;
+    const found = middle === 0 ? undefined : firstFrame(bytes.subarray(middle, high), start + middle, maxLineBytes);
+    if (found === undefined) break;
+    if (found.mark[measure] < target) low = found.mark.offset - start;
+    else if (found.end - start < high) high = found.end - start;
+    else break;
+  }
+  return {
+    start: at + low,
+    bytes: bytes.subarray(low),
+    ...lookedAt(bytes.subarray(low, high), at + low, maxLineBytes),
+  };
+}
+
+/** The whole lines that start at `at` or behind it and end before `end`. */
+async function readLines(
+  store: TapeStore,
+  key: string,
+  at: number,
+  end: number,
+): Promise<{ readonly start: number; readonly bytes: Bytes }> {
   // One byte earlier, so that a line that starts exactly at `at` is seen to do so.
   const from = Math.max(0, at - 1);
   const read = await readBytes(store, key, from, end);
   const cut = at === 0 ? 0 : read.indexOf(LF) + 1;
   // Without a line end there is none that starts in there.
-  const bytes = read.subarray(cut, Math.max(cut, read.lastIndexOf(LF) + 1));
-  const start = from + cut;
-  const lines = at > 0 && cut === 0
-    ? []
-    : linesOf(bytes, start, maxLineBytes).filter((line): line is TapeLine => !(line instanceof TapeError));
-  return { start, bytes, lines, frames: lines.flatMap((line) => markOf(line) ?? []) };
+  const isNone = at > 0 && cut === 0;
+  return { start: from + cut, bytes: read.subarray(cut, isNone ? cut : Math.max(cut, read.lastIndexOf(LF) + 1)) };
+}
+
+function lookedAt(bytes: Bytes, start: number, maxLineBytes: number): Pick<Piece, "lines" | "frames"> {
+  const lines = linesOf(bytes, start, maxLineBytes).filter((line): line is TapeLine => !(line instanceof TapeError));
+  return { lines, frames: lines.flatMap((line) => markOf(line) ?? []) };
+}
+
+/** The first frame on these lines, and where its line ends. */
+function firstFrame(
+  bytes: Bytes,
+  start: number,
+  maxLineBytes: number,
+): { readonly mark: FrameMark; readonly end: number } | undefined {
+  for (let at = 0; at < bytes.length;) {
+    const end = bytes.indexOf(LF, at) + 1;
+    const [line] = linesOf(bytes.subarray(at, end), start + at, maxLineBytes);
+    const mark = line instanceof TapeLine ? markOf(line) : undefined;
+    if (mark !== undefined) return { mark, end: start + end };
+    at = end;
+  }
+  return undefined;
 }
 
 /** What a line says of the frame on it; undefined where it does not say that there is one. */

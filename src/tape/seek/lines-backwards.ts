@@ -1,9 +1,8 @@
 import type { TapeError } from "../../errors.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import type { TapeStore } from "../../stores/store.ts";
-import { specOf } from "../../streams/stage.ts";
 import type { Emit, StageSpec } from "../../streams/stage-spec.ts";
-import { lineSplit, lineTooLong } from "../../transforms/line-split.ts";
+import { lineSplitting, lineTooLong } from "../../transforms/line-split.ts";
 import { FIRST_BYTES, readBytes } from "./blocks.ts";
 
 /** Lines that stand one behind the other, in the order of the tape. */
@@ -73,7 +72,7 @@ export class LineCollector {
    */
   constructor(offset: number, maxLineBytes: number, number: number = 0) {
     const onError = (report: TapeError) => void this.#lines.push(report);
-    this.#split = specOf(lineSplit({ maxLineBytes, offset, line: number, onError }));
+    this.#split = lineSplitting({ maxLineBytes, offset, line: number, onError });
     this.#emit = Object.assign((line: TapeLine) => void this.#lines.push(line), { terminate() {} });
   }
 

@@ -3,8 +3,7 @@ import { TapeLine } from "../../lines/line.ts";
 import { type LinePart, mayHoldMore, readParts } from "../../lines/line-parts.ts";
 import { tapeKeys } from "../../records/tape-id.ts";
 import type { TapeStore } from "../../stores/store.ts";
-import { specOf } from "../../streams/stage.ts";
-import { lineSplit } from "../../transforms/line-split.ts";
+import { lineSplitting } from "../../transforms/line-split.ts";
 import { TapeIndex } from "../index/tape-index.ts";
 import { blocksFrom, FIRST_BYTES } from "./blocks.ts";
 import {
@@ -15,7 +14,7 @@ import {
   type Piece,
   type PieceOptions,
   PROBE_BYTES,
-  readPiece,
+  readPieceAround,
 } from "./frame-marks.ts";
 import { linesBackwards } from "./lines-backwards.ts";
 import { TapeOrder } from "./tape-order.ts";
@@ -37,6 +36,9 @@ export interface Found extends Place {
 }
 
 const LF = 0x0a;
+
+/** So much is looked at at a time, and handed on behind what is found: who looks something up often wants no more than a line. */
+const LOOK_BYTES = 4096;
 
 /** A place before which all frames are below a target, and the line of the last of them, where that stands there. */
 interface FoundBelow extends Place {
@@ -129,14 +131,15 @@ export class TapeSearch {
       const entry = await (measure === "seq" ? index?.beforeSeq(target) : index?.beforeTime(target));
       if (entry === undefined) return undefined;
       const { offset, end } = entry;
-      const piece = await readPiece(this.#store, this.#key, offset, end, this.#maxLineBytes);
-      if (piece.frames.length === 0 || piece.start !== offset) return undefined;
+      const around = { measure, target };
+      const piece = await readPieceAround(this.#store, this.#key, offset, end, this.#maxLineBytes, around);
+      if (piece.frames.length === 0) return undefined;
       const behind = piece.frames.findIndex((frame) => frame[measure] >= target);
       if (behind < 0) return { low: piece.frames.at(-1)! };
       const below = piece.frames[behind - 1];
       if (below !== undefined) {
         const line = piece.lines.find((line) => line.offset === below.offset);
-        return { offset: below.offset, block: piece.bytes.subarray(below.offset - offset), line };
+        return { offset: below.offset, block: piece.bytes.subarray(below.offset - piece.start), line };
       }
       if (offset === 0) return { offset };
       // That it is the first one only the frame before it can tell.
@@ -198,7 +201,7 @@ export class TapeSearch {
   async #firstFrom({ offset, block }: Place, measure: Measure, target: number): Promise<Found> {
     const options = { first: block, maxLineBytes: this.#maxLineBytes, letsGo: true };
     const number = offset === 0 ? 1 : 0;
-    const split = specOf(lineSplit({ maxLineBytes: this.#maxLineBytes, offset, line: number, onError: () => {} }));
+    const split = lineSplitting({ maxLineBytes: this.#maxLineBytes, offset, line: number, onError: () => {} });
     let found: TapeLine | undefined;
     let end = offset;
     const look = Object.assign((line: TapeLine) => {
@@ -207,10 +210,13 @@ export class TapeSearch {
     }, { terminate() {} });
     let start = offset;
     for await (const chunk of blocksFrom(this.#store, this.#key, offset, options)) {
-      split.transform(chunk, look);
+      for (let at = 0; at < chunk.length && found === undefined; at += LOOK_BYTES) {
+        split.transform(chunk.subarray(at, at + LOOK_BYTES), look);
+      }
       if (found !== undefined) {
-        const whole = chunk.lastIndexOf(LF) + 1;
-        const rest = found.offset < start ? undefined : chunk.subarray(found.offset - start, whole);
+        const at = found.offset - start;
+        const end = lineEndIn(chunk, at + LOOK_BYTES);
+        const rest = at < 0 || end <= at ? undefined : chunk.subarray(at, end);
         return { offset: found.offset, block: rest, number: found.number, exists: true };
       }
       start += chunk.length;
@@ -221,6 +227,11 @@ export class TapeSearch {
       ? { offset: end, number: 0, exists: false }
       : { offset: found.offset, number: found.number, exists: true };
   }
+}
+
+/** Where the last line of a block ends that ends before `end`; 0 where none does. */
+function lineEndIn(bytes: Bytes, end: number): number {
+  return bytes.subarray(0, end).lastIndexOf(LF) + 1;
 }
 
 function holdsFrame(line: TapeLine): boolean {
