@@ -33,7 +33,7 @@ const anyText = fc.oneof(plain, fc.string({ unit: "binary", maxLength: 6 }), fc.
 /** What can stand without quotes and mean more than its letters. */
 const word = anyText.map((text) => text.replace(/[\s()",*]/g, "")).filter((text) => text !== "");
 const glob = word.filter((text) => !/^[/=<>]/.test(text)).map((text): Value => ({ is: "glob", pattern: `${text}*` }));
-const regex = fc.constantFrom("a", "a b", "[/]", "\\/", "(x|y)+", "^\\d{2,}$", '"').chain((source) =>
+const regex = fc.constantFrom("a", "arch$", "a b", "[/]", "\\/", "(x|y)+", "^\\d{2,}$", '"').chain((source) =>
   fc.constantFrom("", "i", "ims").map((flags): Value => ({ is: "regex", source, flags }))
 );
 const text = anyText.map((text): Value => ({ is: "text", text }));

@@ -1,3 +1,4 @@
+import { requiredLiteral } from "../regex/required-literal.ts";
 import { readAnyNumber } from "../syntax/amounts.ts";
 import type { Expression, Value } from "../syntax/expression.ts";
 
@@ -15,6 +16,9 @@ interface Found extends Needles {
 
 /** With more words than these, looking for them takes longer than it saves. */
 const MAX_WORDS = 6;
+
+/** Of an expression a shorter text is not worth a search. */
+const MIN_LITERAL = 3;
 
 /** What must stand on a line that a query picks, whatever its message is spelled like; undefined if there is no such thing. */
 export function needlesOf(expression: Expression): Needles | undefined {
@@ -48,8 +52,8 @@ function find(expression: Expression): Found | undefined {
       switch (expression.name) {
         case "text":
           return union(expression.values.map((value) => {
-            if (value.is !== "text") return undefined;
-            const { text } = value;
+            const text = literalOf(value);
+            if (text === undefined) return undefined;
             // In a string, or in the JSON around it; and what is base64 is looked into.
             return { ...wordsOf([text, JSON.stringify(text).slice(1, -1)], ['base64"']) };
           }));
@@ -91,8 +95,22 @@ function union(all: readonly (Found | undefined)[]): Found | undefined {
   };
 }
 
+/** What stands in every text that fits; undefined where that is nothing, or so short that it stands everywhere. */
+function literalOf(value: Value): string | undefined {
+  if (value.is === "text") return value.text;
+  const literal = value.is === "regex" ? requiredLiteral(value.source, value.flags) : "";
+  return literal.length < MIN_LITERAL ? undefined : literal;
+}
+
 /** What stands in the JSON of every value that fits. */
 function jsonWord(value: Value): string | undefined {
+  if (value.is === "regex") {
+    const literal = literalOf(value);
+    // A number may be spelled in many ways.
+    return literal === undefined || /^[-+.\dEInfity]*$/i.test(literal)
+      ? undefined
+      : JSON.stringify(literal).slice(1, -1);
+  }
   if (value.is !== "text") return startOf(value);
   const { text, isQuoted = false } = value;
   if (isQuoted) return JSON.stringify(text);
