@@ -40,6 +40,8 @@ export class ForeignTape implements ForeignOutput {
   #writer: StreamingTapeWriter | undefined;
   /** The start of the tape since 1970; undefined where nobody knows. */
   #startUs: number | undefined;
+  /** What the tape says of it in any case. */
+  #createdAt = new Date();
   /** The clock of the tape. */
   #nowUs = 0;
   /** Why it cannot be written on. */
@@ -65,11 +67,12 @@ export class ForeignTape implements ForeignOutput {
     const { store, tapeId, name, format, maxLineBytes } = this.#options;
     const { startedUs, sessionId, protocolVersion, transport, platform } = this.#facts;
     this.#startUs = startedUs === undefined ? this.#firstUs : Math.min(startedUs, this.#firstUs ?? Infinity);
+    if (this.#startUs !== undefined) this.#createdAt = new Date(Math.floor(this.#startUs / 1000));
     this.#writer = await StreamingTapeWriter.create(store, {
       sessionId: sessionId ?? name,
       tapeId,
       protocolVersion,
-      createdAt: this.#startUs === undefined ? undefined : new Date(Math.floor(this.#startUs / 1000)),
+      createdAt: this.#createdAt,
       maxLineBytes,
       durability: "buffered",
       // Frames without a time are none that an index reads by their first bytes: it is made faster afterwards.
@@ -131,14 +134,14 @@ export class ForeignTape implements ForeignOutput {
     const { isTimed, isBack } = this.#goTo(message);
     const flags = isCertain ? isTimed ? undefined : UNTIMED : isTimed ? UNDIRECTED : UNTOLD;
     const { raw, transport, action } = message;
-    const timestamp = isBack ? isoOf(message.epochUs ?? (this.#startUs ?? 0) + message.elapsedUs!) : undefined;
+    const timestamp = isBack ? this.#dateOf(message) : undefined;
     const session_id = message.sessionId === this.#facts.sessionId ? undefined : message.sessionId;
     // Objects of one shape each: half of the time would go into any that is put together.
     const envelope: MessageEnvelope = message.message === undefined
       ? { raw: raw ?? "", direction, timestamp, session_id, transport, action, flags }
       : { message: message.message, direction, timestamp, session_id, transport, action, flags };
     try {
-      this.#writer!.acceptFrame(envelope);
+      this.#accept(envelope);
     } catch (error) {
       if (!isTapeError(error, "line_too_long")) throw error;
       this.counts.tooLong++;
@@ -150,6 +153,17 @@ export class ForeignTape implements ForeignOutput {
     if (!isTimed) this.counts.untimed++;
     if (!isCertain) this.counts.undirected++;
     if (isBack) this.counts.backwards++;
+  }
+
+  #accept(envelope: MessageEnvelope): void {
+    try {
+      this.#writer!.acceptFrame(envelope);
+    } catch (error) {
+      if (!isTapeError(error, "serialization")) throw error;
+      // Nested too deep to be spelled. The message itself is copied, whatever its depth.
+      this.counts.note("how some messages travelled is nested too deep to be written: it is left out");
+      this.#writer!.acceptFrame({ ...envelope, transport: undefined, action: undefined });
+    }
   }
 
   log(stream: string, text: string, time: ForeignTime = {}): void {
@@ -221,6 +235,11 @@ export class ForeignTape implements ForeignOutput {
     if (direction !== undefined) return { direction, isCertain: true };
     if (message === undefined) return { direction: "client_to_server", isCertain: false };
     return this.#directions.tell(message);
+  }
+
+  /** The date of a message that has a time. */
+  #dateOf({ epochUs, elapsedUs = 0 }: ForeignMessage): string {
+    return isoOf(epochUs ?? (this.#startUs ?? this.#createdAt.getTime() * 1000) + elapsedUs);
   }
 
   /** Sets the clock, which never goes back. */

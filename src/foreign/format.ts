@@ -91,3 +91,10 @@ export interface ForeignOutput {
   /** Something that the file cannot tell, in a sentence without a period. Said once. */
   note(text: string): void;
 }
+
+/** The text that a piece of a document is, or the digits of a number; undefined for any other value. */
+export function textOf({ block, start, end }: Piece): string | undefined {
+  const text = new TextDecoder().decode(block.subarray(start, end));
+  if (text.startsWith('"')) return JSON.parse(text) as string;
+  return /^[-\d]/.test(text) ? text : undefined;
+}

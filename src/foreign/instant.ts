@@ -11,10 +11,16 @@ export function epochUsOf(text: string | undefined): number | undefined {
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
     ...[number, number, number, number, number, number],
   ];
-  if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60) return undefined;
+  const [hoursEast, minutesEast] = [Number(match[10] ?? 0), Number(match[11] ?? 0)];
+  if (month < 1 || month > 12 || day < 1 || day > daysIn(year, month)) return undefined;
+  if (hour > 23 || minute > 59 || second > 60 || hoursEast > 23 || minutesEast > 59) return undefined;
   const fraction = Number((match[7] ?? "").padEnd(6, "0").slice(0, 6));
-  const east = (match[9] === "-" ? -1 : 1) * (Number(match[10] ?? 0) * 60 + Number(match[11] ?? 0));
+  const east = (match[9] === "-" ? -1 : 1) * (hoursEast * 60 + minutesEast);
   return usOrNone(Date.UTC(year, month - 1, day, hour, minute, second) * 1000 + fraction - east * MINUTE_US);
+}
+
+function daysIn(year: number, month: number): number {
+  return new Date(Date.UTC(year, month, 0)).getUTCDate();
 }
 
 /** Milliseconds as whole microseconds; undefined where that is no time. */

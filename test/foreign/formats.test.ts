@@ -160,4 +160,79 @@ test("jsonrpc: where both sides have asked under an id, its answers may go eithe
   assert.equal(frames.map(brief), ["→ 0 untimed", "← 0 untimed", "← 0 untimed undirected"]);
 });
 
+const PING = '{"jsonrpc":"2.0","id":1,"method":"ping"}';
+const PONG = '{"jsonrpc":"2.0","id":1,"result":{}}';
+
+/** A HAR file of one exchange. */
+function harOf(entry: Record<string, unknown>, version = '"1.2"'): string {
+  const request = { method: "POST", url: "http://localhost/mcp", postData: { text: PING } };
+  const response = { status: 200, content: { mimeType: "application/json", text: PONG } };
+  const whole = { startedDateTime: "2026-01-01T00:00:00Z", time: 10, request, response, ...entry };
+  return `{"log":{"version":${version},"entries":[${JSON.stringify(whole)}]}}`;
+}
+
+test("a version that is no text stands on the tape as it is spelled, or not at all", async () => {
+  const cassette = (version: string) => `{"version":${version},"metadata":{},"interactions":[{"request":${PING}}]}`;
+  const tape = (version: string) => `{"version":${version},"metadata":{},"frames":[{"message":${PING}}]}`;
+  for (const file of [cassette, tape, (version: string) => harOf({}, version)]) {
+    for (
+      const [version, told] of [["1.20", "1.20"], ["2", "2"], ['"\\u0031"', "1"], ['{"a":1}', undefined], [
+        "null",
+        undefined,
+      ]]
+    ) {
+      const { metadata } = await converted(file(version!));
+      assert.is(metadata.converted_from!.version, told, file(version!));
+    }
+  }
+});
+
+test("har: what is no JSON-RPC in an exchange that has some is counted", async () => {
+  const events =
+    `data: ${PONG}\n\nid: 7\ndata:\n\nevent: endpoint\ndata: /messages\n\ndata: {"jsonrpc":"2.0","id":2,"res`;
+  const streamed = { response: { status: 200, content: { mimeType: "text/event-stream", text: events } } };
+  const broken = { request: { method: "POST", url: "http://localhost/mcp", postData: { text: PING.slice(0, -3) } } };
+  const noted = { _eventSourceMessages: [{ time: 1, data: PONG }, { time: 1, data: "[DONE]" }] };
+  const socket = [{ type: "send", data: PING }, { type: "receive", data: "hello" }, { type: "error", data: PONG }];
+  const cases: readonly (readonly [entry: Record<string, unknown>, messages: number, note: RegExp])[] = [
+    [streamed, 2, /^left out: 2 × event of a stream that is no JSON-RPC$/],
+    [broken, 1, /^left out: 1 × body of a request that is no JSON-RPC$/],
+    [noted, 2, /^left out: 1 × event of a stream that is no JSON-RPC$/],
+    [{ _webSocketMessages: socket }, 3, /^left out: 2 × message of a WebSocket that is no JSON-RPC$/],
+  ];
+  for (const [entry, messages, note] of cases) {
+    const { frames, notes } = await converted(harOf(entry));
+    assert.is(frames.length, messages);
+    assert.ok(notes.some((text) => note.test(text)), notes.join("; "));
+  }
+});
+
+test("a date that no calendar has is no time", async () => {
+  for (
+    const date of ["2026-02-30T00:00:00Z", "2025-02-29T00:00:00Z", "2026-04-31T00:00:00Z", "2026-01-01T00:00:00+24:00"]
+  ) {
+    const { frames } = await converted(harOf({ startedDateTime: date }));
+    assert.equal(frames.map(({ flags }) => flags?.is_untimed), [true, true], date);
+  }
+  const { frames, metadata } = await converted(harOf({ startedDateTime: "2024-02-29T23:00:00-01:00" }));
+  assert.equal(frames.map(({ flags }) => flags?.is_untimed), [undefined, undefined]);
+  assert.is(metadata.created_at, "2024-03-01T00:00:00.000Z");
+});
+
+test("a time that goes back is counted from created_at where nobody knows when the session began", async () => {
+  const frame = (ms: number) => `{"message":${PING},"direction":"client_to_server","timestamp_ms":${ms}}`;
+  const { frames, metadata } = await converted(`{"metadata":{},"frames":[${frame(100)},${frame(50)}]}`);
+  assert.equal(frames.map(({ ts }) => ts), [100, 100]);
+  assert.is(Date.parse(frames[1]!.env.timestamp!) - Date.parse(metadata.created_at!), 50);
+});
+
+test("what is nested too deep to be written costs no message", async () => {
+  const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+  const start = '{"session_id":"s","seq":0,"ts":"2026-01-01T00:00:00Z","direction":"c2s","transport":"http"';
+  const snooped = await converted(`${start},"mcp_param_headers":{"a":${deep}},"raw":${PING}}\n`);
+  assert.equal(snooped.texts, [PING]);
+  const headers = harOf({}).replace('"method":"POST"', `"method":"POST","headers":${deep}`);
+  assert.equal((await converted(headers)).texts, [PING, PONG]);
+});
+
 test.run();

@@ -1,6 +1,6 @@
 import { JsonView } from "../../json/split/json-view.ts";
 import type { TransportMetadata } from "../../records/record.ts";
-import type { ForeignFormat, ForeignOutput, ForeignReader, Piece } from "../format.ts";
+import { type ForeignFormat, type ForeignOutput, type ForeignReader, type Piece, textOf } from "../format.ts";
 import { epochUsOf, usOfMs } from "../instant.ts";
 
 /**
@@ -32,7 +32,7 @@ class Reader implements ForeignReader {
     if (piece.path === "interactions[]") this.#interaction(piece, view);
     else if (piece.path === "metadata" && view !== undefined) this.#metadata(view);
     else if (piece.path === "version") {
-      this.#out.facts({ version: new TextDecoder().decode(piece.block.subarray(piece.start + 1, piece.end - 1)) });
+      this.#out.facts({ version: textOf(piece) });
     }
   }
 

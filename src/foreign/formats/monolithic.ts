@@ -1,7 +1,15 @@
 import { JsonView } from "../../json/split/json-view.ts";
 import { maskArguments } from "../../records/mask-secrets.ts";
 import type { Direction } from "../../records/record.ts";
-import type { ForeignFacts, ForeignFormat, ForeignOutput, ForeignReader, ForeignTime, Piece } from "../format.ts";
+import {
+  type ForeignFacts,
+  type ForeignFormat,
+  type ForeignOutput,
+  type ForeignReader,
+  type ForeignTime,
+  type Piece,
+  textOf,
+} from "../format.ts";
 import { epochUsOf, usOfMs } from "../instant.ts";
 
 const DIRECTIONS: Readonly<Record<string, Direction | undefined>> = {
@@ -63,10 +71,10 @@ function timeOf(frame: JsonView): ForeignTime {
 }
 
 /** What stands at the top as a text: `"session_id": "…"`. */
-function scalarFacts({ path, block, start, end }: Piece): ForeignFacts {
-  const value: unknown = JSON.parse(new TextDecoder().decode(block.subarray(start, end)));
-  if (typeof value !== "string") return {};
-  switch (path) {
+function scalarFacts(piece: Piece): ForeignFacts {
+  const value = textOf(piece);
+  if (value === undefined) return {};
+  switch (piece.path) {
     case "tape_id":
       return { tapeId: value };
     case "session_id":

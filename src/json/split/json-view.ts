@@ -125,12 +125,17 @@ export class JsonView {
     return JsonView.#scan(this.#bytes, this.#spans[at + 2]!, this.#spans[at + 3]!, DOCUMENT_RULES);
   }
 
-  /** The value of a member that is an array or an object, parsed; undefined for any other. */
+  /** The value of a member that is an array or an object, parsed; undefined for any other, and for one nested too deep. */
   value(name: string): unknown {
     const at = this.#find(name);
     const first = this.#bytes[this.#spans[at + 2]!];
     if (at < 0 || first !== OPEN_OBJECT && first !== OPEN_ARRAY) return undefined;
-    return JSON.parse(decodeUtf8(this.#bytes, this.#spans[at + 2]!, this.#spans[at + 3]!));
+    try {
+      return JSON.parse(decodeUtf8(this.#bytes, this.#spans[at + 2]!, this.#spans[at + 3]!));
+    } catch {
+      // Some engines have no room for what is nested too deep.
+      return undefined;
+    }
   }
 
   /**

@@ -21,6 +21,10 @@ export interface Said {
 const SOCKET_MESSAGES = "_webSocketMessages";
 const EVENT_MESSAGES = "_eventSourceMessages";
 
+/** What is no JSON-RPC of what came. */
+const EVENT = "event of a stream that is no JSON-RPC";
+const SOCKET_MESSAGE = "message of a WebSocket that is no JSON-RPC";
+
 /** One exchange of a HAR file: what of it is JSON-RPC. */
 export class HarEntry {
   readonly #entry: JsonView;
@@ -32,6 +36,8 @@ export class HarEntry {
   readonly status: number | undefined;
   /** Whether an answer has a body, but not in the file. */
   lacksBody = false;
+  /** What was said in the exchange and is no JSON-RPC, one text for each. */
+  readonly leftOut: string[] = [];
 
   constructor(entry: JsonView) {
     this.#entry = entry;
@@ -77,7 +83,10 @@ export class HarEntry {
   #sent(): Said[] {
     const text = this.#request?.object("postData")?.string("text");
     const message = text === undefined ? undefined : new JsonText(text);
-    if (message === undefined || !isJsonRpc(message)) return [];
+    if (message === undefined || !isJsonRpc(message)) {
+      if (text) this.leftOut.push("body of a request that is no JSON-RPC");
+      return [];
+    }
     return [{ direction: "client_to_server", message, us: this.startUs, orderUs: this.startUs ?? 0 }];
   }
 
@@ -104,7 +113,7 @@ export class HarEntry {
    * the client has said to them.
    */
   #streamed(text: string): Said[] {
-    const messages = [...eventsIn(text)].map(({ data }) => new JsonText(data)).filter(isJsonRpc);
+    const messages = [...eventsIn(text)].flatMap(({ data }) => this.#messageIn(data, EVENT));
     const endsWithAnswer = this.method === "POST" && this.#endUs !== undefined;
     return messages.map((message, at) => {
       const isLast = endsWithAnswer && at === messages.length - 1;
@@ -116,19 +125,30 @@ export class HarEntry {
   /** The events of a stream where a browser has noted when each came. */
   #timedEvents(): Said[] {
     return notedMessages(this.#entry.value(EVENT_MESSAGES)).flatMap(({ data, us }) => {
-      const message = new JsonText(data);
-      return isJsonRpc(message)
-        ? [{ direction: "server_to_client" as const, message, us, orderUs: us ?? this.startUs ?? 0 }]
-        : [];
+      return this.#messageIn(data, EVENT).map((message) => (
+        { direction: "server_to_client" as const, message, us, orderUs: us ?? this.startUs ?? 0 }
+      ));
     });
+  }
+
+  /** The message that an event is. One without data only says from where a client may go on. */
+  #messageIn(data: string, what: string): JsonText[] {
+    const message = new JsonText(data);
+    if (isJsonRpc(message)) return [message];
+    if (data !== "") this.leftOut.push(what);
+    return [];
   }
 
   #overSocket(): Said[] {
     return notedMessages(this.#entry.value(SOCKET_MESSAGES)).flatMap(({ type, data, us }) => {
-      const message = new JsonText(data);
-      if (!isJsonRpc(message) || type !== "send" && type !== "receive") return [];
+      if (type !== "send" && type !== "receive") {
+        this.leftOut.push(SOCKET_MESSAGE);
+        return [];
+      }
       const direction = type === "send" ? "client_to_server" as const : "server_to_client" as const;
-      return [{ direction, message, us, orderUs: us ?? this.startUs ?? 0 }];
+      return this.#messageIn(data, SOCKET_MESSAGE).map((message) => (
+        { direction, message, us, orderUs: us ?? this.startUs ?? 0 }
+      ));
     });
   }
 }

@@ -1,6 +1,6 @@
 import { JsonView } from "../../../json/split/json-view.ts";
 import type { TransportMetadata } from "../../../records/record.ts";
-import type { ForeignFormat, ForeignOutput, ForeignReader, Piece } from "../../format.ts";
+import { type ForeignFormat, type ForeignOutput, type ForeignReader, type Piece, textOf } from "../../format.ts";
 import { HoldBack } from "../../hold-back.ts";
 import { HarEntry } from "./har-entry.ts";
 
@@ -33,7 +33,7 @@ class Reader implements ForeignReader {
       const [name, version] = [view.string("name") ?? "", view.string("version") ?? ""];
       this.#out.facts({ tool: `${name} ${version}`.trim() || undefined });
     } else if (piece.path === "log.version") {
-      this.#out.facts({ version: new TextDecoder().decode(piece.block.subarray(piece.start + 1, piece.end - 1)) });
+      this.#out.facts({ version: textOf(piece) });
     }
   }
 
@@ -49,6 +49,7 @@ class Reader implements ForeignReader {
     const entry = new HarEntry(view);
     const said = entry.said();
     if (said.length === 0) return out.leaveOut("HTTP exchange without JSON-RPC");
+    for (const what of entry.leftOut) out.leaveOut(what);
     if (entry.lacksBody) out.leaveOut("body of an answer that is not in the file");
     this.#startedUs = Math.max(this.#startedUs, entry.startUs ?? 0);
     this.#order.passed(this.#startedUs);
