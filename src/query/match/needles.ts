@@ -87,10 +87,12 @@ function union(all: readonly (Found | undefined)[]): Found | undefined {
   if (all.length === 0 || all.some((each) => each === undefined)) return undefined;
   const found = all as readonly Found[];
   const words = [...new Set(found.flatMap(({ words }) => words))];
-  if (words.length > MAX_WORDS) return undefined;
+  const [{ isPeeked }] = found as readonly [Found];
+  // An answer fits by the name in its request, and has none of the words itself.
+  if (words.length > MAX_WORDS || found.some((each) => each.isPeeked !== isPeeked)) return undefined;
   return {
     words,
-    isPeeked: found.every(({ isPeeked }) => isPeeked),
+    isPeeked,
     least: Math.min(...found.map(({ least }) => least)),
   };
 }
