@@ -68,6 +68,7 @@ export function planOf(expression: Expression): Plan {
     );
   const knowsCancelled = words("status").includes("cancelled");
   const ofUnknown = compile(expression, () => maybe, (term) => OF_REQUEST.has(nameOf(term)) ? no : maybe);
+  const needsRequest = ofUnknown(new Subject()) === NO;
   const operations: OperationPlan[] = [];
   return {
     evaluate: compile(expression, (part) => {
@@ -80,12 +81,15 @@ export function planOf(expression: Expression): Plan {
     mayAsk: askingBlockTest(expression),
     predicate: undefined,
     knowsExchange: knowsCancelled || [...OF_REQUEST].some((name) => named.has(name as TermName)),
-    needsRequest: ofUnknown(new Subject()) === NO,
-    answersTo: compile(
-      expression,
-      () => maybe,
-      (term) => nameOf(term) === "method" || nameOf(term) === "tool" ? undefined : maybe,
-    ),
+    needsRequest,
+    // Where an answer fits as long as its request is not known, every request must be: `-tool:search`.
+    answersTo: needsRequest
+      ? compile(
+        expression,
+        () => maybe,
+        (term) => nameOf(term) === "method" || nameOf(term) === "tool" ? undefined : maybe,
+      )
+      : maybe,
     knowsCancelled,
     wantsId: named.has("id"),
     types: new Set(words("kind")),
