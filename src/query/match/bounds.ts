@@ -1,7 +1,8 @@
-import { type Amount, type Moment, readCount, readMoment } from "../syntax/amounts.ts";
+import { type Amount, type Moment, readCount, readMoment, timeOfDay } from "../syntax/amounts.ts";
 import type { Value } from "../syntax/expression.ts";
 
-const DAY_MS = 24 * 3600 * 1000;
+/** No day is longer: one on which clocks are set back has 25 hours. */
+const LONGEST_DAY_MS = 25 * 3600 * 1000;
 
 /** From here to there, both included, and maybe a little more than was asked for. */
 export interface Bounds {
@@ -40,8 +41,8 @@ function boundsOf(value: Value, read: (text: string) => Amount | undefined): Bou
       }
       const start = from?.at ?? -Infinity;
       const end = to?.until ?? Infinity;
-      // Over midnight.
-      return { from: start, to: end < start ? end + DAY_MS : end };
+      const isOverMidnight = to !== undefined && to.at < start;
+      return { from: start, to: isOverMidnight ? end + LONGEST_DAY_MS : end };
     }
     default:
       return undefined;
@@ -51,8 +52,7 @@ function boundsOf(value: Value, read: (text: string) => Amount | undefined): Bou
 function sinceStart({ since, absolute, clock }: Moment, startedAt: number | undefined): Amount | undefined {
   if (since !== undefined) return since;
   if (startedAt === undefined) return undefined;
-  const [amount, by] = absolute === undefined
-    ? [clock!, new Date(startedAt).setHours(0, 0, 0, 0) - startedAt]
-    : [absolute, -startedAt];
+  const amount = absolute ?? clock!;
+  const by = absolute === undefined ? timeOfDay(startedAt, amount.at) - amount.at - startedAt : -startedAt;
   return { at: amount.at + by, until: amount.until + by };
 }

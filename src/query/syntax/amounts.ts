@@ -14,8 +14,13 @@ export interface Moment {
   readonly since?: Amount;
   /** Since 1970. */
   readonly absolute?: Amount;
-  /** Since midnight of the day on which the tape began. */
+  /** Since midnight of the day on which the tape began, as clocks show it; see {@linkcode timeOfDay}. */
   readonly clock?: Amount;
+}
+
+/** When it is that time of day on the day of `startedAt`, where we are: a day on which clocks are set has 23 hours, or 25. */
+export function timeOfDay(startedAt: number, sinceMidnight: number): number {
+  return new Date(startedAt).setHours(0, 0, 0, sinceMidnight);
 }
 
 const DURATIONS: Readonly<Record<string, number>> = {
@@ -109,7 +114,8 @@ function readDate(text: string): Moment | undefined {
   const [, day, time, seconds, fraction] = parts;
   // Without a time, JavaScript would take the day in UTC.
   const at = Date.parse(time === undefined ? `${day}T00:00` : text);
-  if (Number.isNaN(at)) return undefined;
+  // Some take the 30th of February for a day in March.
+  if (Number.isNaN(at) || new Date(Date.parse(day!)).getUTCDate() !== Number(day!.slice(-2))) return undefined;
   if (time === undefined) return { absolute: { at, until: nextDay(at), isStretch: true } };
   const length = seconds === undefined ? 60_000 : fraction === undefined ? 1000 : 1;
   return { absolute: { at, until: at + length } };

@@ -1,4 +1,4 @@
-import { type Amount, type Moment, readMoment } from "../syntax/amounts.ts";
+import { type Amount, type Moment, readMoment, timeOfDay } from "../syntax/amounts.ts";
 import type { Value } from "../syntax/expression.ts";
 import type { FrameRecord } from "../../records/record.ts";
 import { ALL, type Subject } from "./subject.ts";
@@ -40,18 +40,21 @@ function timestampOf({ record }: Subject): number | undefined {
 }
 
 function absoluteTest(values: readonly Value[], startedAt: number): (ms: number) => boolean {
-  const midnight = new Date(startedAt).setHours(0, 0, 0, 0);
   const amountOf = ({ since, absolute, clock }: Moment): Amount => {
     if (absolute !== undefined) return absolute;
-    const [amount, by] = since === undefined ? [clock!, midnight] : [since, startedAt];
+    const amount = since ?? clock!;
+    const by = since === undefined ? timeOfDay(startedAt, amount.at) - amount.at : startedAt;
     return { at: amount.at + by, until: amount.until + by };
   };
   const tests = values.map((value) => {
     const read = (text: string) => amountOf(readMoment(text)!);
     if (value.is === "range" && value.from !== undefined && value.to !== undefined) {
       const [from, to] = [read(value.from), read(value.to)];
-      const isOverMidnight = readMoment(value.to)!.clock !== undefined && to.at < from.at;
-      if (isOverMidnight) return (ms: number) => ms >= from.at && ms <= to.at + DAY_MS;
+      const { clock } = readMoment(value.to)!;
+      if (clock !== undefined && to.at < from.at) {
+        const end = timeOfDay(startedAt, clock.at + DAY_MS);
+        return (ms: number) => ms >= from.at && ms <= end;
+      }
     }
     return rangesTest([value], read);
   });

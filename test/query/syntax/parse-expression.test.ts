@@ -68,6 +68,8 @@ for (
     ["seq:-1", "seq: takes a whole number", "    ^^"],
     ["at:25:00", "at: takes a time since the start such as +10s", "   ^^^^^"],
     ["at:2026-13-01", "at: takes a time since the start such as +10s", "   ^^^^^^^^^^"],
+    ["at:2026-02-30", "at: takes a time since the start such as +10s", "   ^^^^^^^^^^"],
+    ["at:2026-04-31T10:00Z", "at: takes a time since the start such as +10s", "   ^^^^^^^^^^^^^^^^^"],
     ["tool: x", "tool: needs a value right behind the colon", "^^^^^"],
     ["tool:a, b", "a value must stand between commas", "      ^"],
     ["tool:,a", "a value must stand here", "     ^"],
