@@ -264,7 +264,7 @@ function idKeyOfValue(id: unknown): string | undefined {
 }
 
 /** The same for the JSON text of an id. */
-function idKeyOfText(text: string): string {
+export function idKeyOfText(text: string): string {
   if (text.startsWith('"')) return text.includes("\\") ? `"${JSON.parse(text)}"` : text;
   if (text === "null") return text;
   return /^[-\d]/.test(text) ? numberKey(text) : UNUSABLE;

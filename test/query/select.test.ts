@@ -117,7 +117,12 @@ for (
     ["has:result.content.type", [6, 7]],
     ["tool:search status:ok", [6, 14]],
     ["tool:search OR status:error", [3, 6, 7, 9, 12, 14]],
+    ['tool:search OR text:"no such"', [3, 6, 7, 12, 14]],
+    ["has:error OR tool:read_file,s*", [3, 4, 6, 7, 9, 12, 14, 18]],
     ["method:tools/call -tool:search", [4, 7, 18]],
+    ["kind:response -tool:search", [1, 7, 9, 11, 17]],
+    ["kind:response -(dur:>1h OR tool:search)", [1, 7, 9, 11, 17]],
+    ["kind:response -(tool:read_file request:4)", [1, 6, 9, 11, 14, 17]],
     ["-kind:request -kind:response -kind:log", [2, 5, 13, 15, 16]],
     ["NOT (dir:c2s OR dir:s2c)", ["log"]],
     ["(tool:search OR tool:slow) kind:request -params.arguments.city:Rome", [3, 18]],
@@ -291,6 +296,57 @@ test("select() does not need lines to be in one block, nor to be its own", async
     pipe(lines.map((line) => line.part(0, line.length)), select("tool:search"), parseRecord()),
   );
   assert.equal(again.flatMap((record) => record.type === "frame" ? [record.seq] : []), [3, 6, 12, 14]);
+});
+
+for (
+  const [query, expected] of [
+    ["id:1e3", [0]],
+    ["id:1000", [0]],
+    ["id:1000.0", [0]],
+    ["id:0.5", [1]],
+    ['id:"1e3"', [2]],
+    ["id:0.50", [1]],
+  ] as const
+) {
+  test(`${query} asks for a number, however it is spelled`, async () => {
+    const ids = ["1e3", "0.5", '"1e3"'];
+    const frames = ids.map((id, seq) =>
+      `{"type":"frame","seq":${seq},"ts":1,"dir":"client_to_server","env":{"message":{"id":${id},"method":"ping"}}}\n`
+    );
+    const found = await picked(query, tape.slice(0, tape.indexOf("\n") + 1) + frames.join(""));
+    assert.equal(found.filter((seq) => seq !== 2 || query.includes('"')), [...expected]);
+  });
+}
+
+test("at: means what clocks show, on a day on which they are set too", async () => {
+  const { env } = process;
+  const zone = env["TZ"];
+  env["TZ"] = "Europe/Berlin";
+  try {
+    // Not every runtime takes another time zone while it runs.
+    if (new Date("2026-03-29T12:00:00Z").getHours() !== 14) return;
+    for (const [day, hours] of [["2026-03-29", 23], ["2026-10-25", 25]] as const) {
+      const midnight = new Date(`${day}T00:00:00`).getTime();
+      const lines = [
+        `{"type":"init","version":"2.0","tape_id":"d","session_id":"s","created_at":"${
+          new Date(midnight).toISOString()
+        }"}`,
+      ];
+      for (let hour = 0; hour < 30; hour++) {
+        lines.push(
+          `{"type":"frame","seq":${hour},"ts":${
+            hour * 3600_000
+          },"dir":"client_to_server","env":{"message":{"method":"x"}}}`,
+        );
+      }
+      const at = (query: string) => picked(query, `${lines.join("\n")}\n`);
+      assert.equal(await at("at:14:00"), [hours - 10]);
+      assert.equal(await at("at:22:30..01:30"), [hours - 1, hours, hours + 1]);
+    }
+  } finally {
+    if (zone === undefined) delete env["TZ"];
+    else env["TZ"] = zone;
+  }
 });
 
 test.run();

@@ -3,6 +3,7 @@ import * as kinds from "../../index/kinds.ts";
 import { methodHash, nameHash } from "../../index/names.ts";
 import { CANCELLED, type MessageKind } from "../../records/jsonrpc.ts";
 import type { Expression, NamedTerm, Term } from "../syntax/expression.ts";
+import { idKeysOf } from "../terms/value-tests.ts";
 import { type Bounds, countBounds, timeBounds } from "./bounds.ts";
 
 /** What is known of the tape beside a block of it. */
@@ -81,7 +82,7 @@ function termTest(term: Term): MayHold {
       return (entry) =>
         isFailure
           ? entry.mayHoldError() || mayHoldCorrelation(entry)
-          : entry.mayHold("response") || entry.mayHold("request");
+          : entry.mayHold("response") || entry.mayHold("request") || mayHoldCorrelation(entry);
     }
     case "seq": {
       const bounds = countBounds(term.values);
@@ -108,13 +109,13 @@ function namesTest({ name, values }: NamedTerm, countsAnswers: boolean): MayHold
 }
 
 function idTest({ values }: NamedTerm): MayHold {
-  const ids = values.map((value): readonly (string | number | null)[] | undefined => {
-    if (value.is !== "text") return undefined;
-    const { text, isQuoted = false } = value;
-    if (isQuoted) return [text];
-    return text === "null" ? [null, text] : /^\d{1,15}$/.test(text) ? [Number(text), text] : [text, -1];
-  });
+  const ids = values.map((value) => value.is === "text" ? idKeysOf(value).map(idOfKey) : undefined);
   return (entry) => ids.some((all) => all === undefined || all.some((id) => entry.mayHaveId(id)));
+}
+
+/** An index knows small whole numbers, and whether there is any other id. */
+function idOfKey(key: string): string | number {
+  return /^\d{1,10}$/.test(key) ? Number(key) : key;
 }
 
 const MESSAGE_KINDS: ReadonlySet<string> = new Set(["request", "response", "notification"]);

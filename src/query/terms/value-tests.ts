@@ -1,7 +1,10 @@
+import { idKeyOfText } from "../../records/jsonrpc.ts";
 import { LinearRegex } from "../regex/linear-regex.ts";
 import { type Amount, readAnyNumber, readCount, readDuration, readMoment, readSize } from "../syntax/amounts.ts";
 import type { GlobValue, RegexValue, TextValue, Value } from "../syntax/expression.ts";
 import type { ValueKind } from "../syntax/term-names.ts";
+
+const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?$/i;
 
 /** Whether a text is one of those that were asked for. */
 export function textTest(values: readonly Value[]): (text: string) => boolean {
@@ -23,7 +26,8 @@ export function idTest(values: readonly Value[]): (idKey: string) => boolean {
 
 /** The keys of the ids that a value means. */
 export function idKeysOf({ text, isQuoted }: TextValue): readonly string[] {
-  return isQuoted === true ? [`"${text}"`] : [text, `"${text}"`];
+  if (isQuoted === true) return [`"${text}"`];
+  return [JSON_NUMBER.test(text) ? idKeyOfText(text) : text, `"${text}"`];
 }
 
 /** Whether a number is one of those that were asked for. */

@@ -12,7 +12,7 @@ import { StreamingTapeWriter } from "../../../src/tape/write/writer.ts";
 import { lineSplit } from "../../../src/transforms/line-split.ts";
 import { parseRecord } from "../../../src/transforms/parse-record.ts";
 import { collect } from "../../helpers/streams.ts";
-import { answer, frameLine, putTape } from "../../helpers/tapes.ts";
+import { answer, frameLine, initLine, putTape } from "../../helpers/tapes.ts";
 import { rejection } from "../../helpers/within.ts";
 
 /** A session with calls of several tools, some of them rare, as the writer writes it. */
@@ -59,6 +59,10 @@ const QUERIES = [
   "status:pending",
   "dur:>1s",
   "kind:correlation",
+  "kind:correlation status:timeout,pending",
+  "-tool:rare kind:response",
+  "tool:rare OR text:needle",
+  "at:+300ms..+200ms",
 ];
 
 const texts = (records: readonly TapeRecord[]) => records.map((record) => JSON.stringify(record));
@@ -83,6 +87,23 @@ test("records({ where }) gives what select() lets through, with and without an i
     }
     const where = (record: TapeRecord) => record.type === "frame" && record.seq % 100 === 7;
     assert.equal(texts(await collect(reader.records({ where }))), texts(await selected(store, where)));
+  }
+});
+
+test("a block that holds nothing but correlations is looked at for their statuses", async () => {
+  const store = memoryStore();
+  const pairs = [...Array(3000).keys()].map((n) =>
+    `{"type":"correlation","id":"corr-${n}-none","request_seq":${n},"response_seq":null,"status":"timeout"}`
+  );
+  await putTape(store, "demo", `${[initLine("demo").trimEnd(), ...pairs].join("\n")}\n`);
+  await buildIndex(store, "demo");
+  const reader = await StreamingTapeReader.open(store, "demo");
+  for (
+    const query of ["kind:correlation status:timeout request:2998..", "kind:correlation status:pending -request:..2997"]
+  ) {
+    const expected = await selected(store, query);
+    assert.is(expected.length, 3);
+    assert.equal(texts(await collect(reader.records({ where: query }))), texts(expected), query);
   }
 });
 
