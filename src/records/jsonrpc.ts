@@ -2,7 +2,7 @@ import type { JsonShape, JsonType } from "../json/json-shape.ts";
 import { elementSpans, valueSpan } from "../json/json-span.ts";
 import { jsonText } from "../json/json-text.ts";
 import { VerbatimJson } from "../json/verbatim-json.ts";
-import type { RecordOrigin } from "./record.ts";
+import type { RecordOrigin, TransportMetadata } from "./record.ts";
 
 /** The method that calls a tool (MCP); which one, `params.name` says. */
 export const TOOL_CALL = "tools/call";
@@ -200,6 +200,16 @@ export function originScope(origin: RecordOrigin | null | undefined): string {
     origin = origin.origin as RecordOrigin | null | undefined;
   }
   return scope;
+}
+
+/**
+ * Within what the ids of messages mean something, as far as a frame says how it travelled: its connection, and over HTTP one
+ * exchange on it.
+ */
+export function transportScope(
+  transport: TransportMetadata | null | undefined,
+): { readonly connection?: unknown; readonly exchange?: unknown } {
+  return transport?.http ?? transport?.other as Record<string, unknown> | null | undefined ?? {};
 }
 
 /** What sets a session up, whichever revision of MCP it speaks: the handshake, and what there is to be called. */

@@ -7,6 +7,7 @@ import {
   isToolError,
   messageHeader,
   originScope,
+  transportScope,
 } from "../records/jsonrpc.ts";
 import type { MessageHeader } from "../records/jsonrpc.ts";
 import { OldestFirst } from "../oldest-first.ts";
@@ -321,5 +322,5 @@ function continuationKey(
   state: { readonly requestState?: string | undefined },
 ): string {
   const tape = originScope(frame.origin);
-  return JSON.stringify([tape, frame.transport?.http?.connection, frame.dir, method, state.requestState]);
+  return JSON.stringify([tape, transportScope(frame.transport).connection, frame.dir, method, state.requestState]);
 }

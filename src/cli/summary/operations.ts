@@ -7,6 +7,7 @@ import {
   type MessageHeader,
   messageHeader,
   originScope,
+  transportScope,
 } from "../../records/jsonrpc.ts";
 import type { CorrelationRecord, Direction, FrameRecord, TapeRecord } from "../../records/record.ts";
 import { exactMessage } from "../../records/recorded-text.ts";
@@ -55,7 +56,7 @@ export class Operations {
 
   #ownRequest(frame: FrameRecord, message: unknown, header: MessageHeader): number | undefined {
     const { dir, seq } = frame;
-    const scope = originScope(frame.origin);
+    const scope = originScope(frame.origin) + JSON.stringify([transportScope(frame.transport).connection]);
     if (header.kind === "request") {
       this.#name(`${scope}${dir} ${header.idKey}`, seq);
       const token = member(member(member(valueOf(message), "params"), "_meta"), "progressToken");

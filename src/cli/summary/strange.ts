@@ -1,5 +1,5 @@
 import { OldestFirst } from "../../oldest-first.ts";
-import { originScope } from "../../records/jsonrpc.ts";
+import { originScope, transportScope } from "../../records/jsonrpc.ts";
 import type { CorrelationRecord, Direction, FrameRecord, GapRecord } from "../../records/record.ts";
 import { copyOf } from "../terminal/text.ts";
 import type { SeenFrame, SeenMessage } from "./calls.ts";
@@ -160,6 +160,6 @@ function other(dir: Direction): Direction {
 
 /** Ids are unique per sender within a connection; over HTTP within one exchange. */
 function keyOf({ transport, origin }: FrameRecord, sender: Direction, idKey: string): string {
-  const { connection, exchange } = transport?.http ?? {};
+  const { connection, exchange } = transportScope(transport);
   return `${sender} ${originScope(origin)}${JSON.stringify([connection, exchange])} ${idKey}`;
 }

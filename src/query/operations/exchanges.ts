@@ -1,6 +1,6 @@
 import type { IndexEntry } from "../../index/index-entry.ts";
 import { OldestFirst } from "../../oldest-first.ts";
-import { CANCELLED, cancelledRequestKey, originScope } from "../../records/jsonrpc.ts";
+import { CANCELLED, cancelledRequestKey, originScope, transportScope } from "../../records/jsonrpc.ts";
 import type { Direction, FrameRecord } from "../../records/record.ts";
 import type { Asked, Subject } from "../terms/subject.ts";
 import { type Evaluate, NO } from "../terms/truth.ts";
@@ -126,8 +126,8 @@ function askedBy({ seq, ts, us, dir, method, tool }: Subject): Asked {
 
 /** The name of a request of that sender, by its id. */
 function nameOf({ transport, origin }: FrameRecord, sender: Direction, idKey: string): string {
-  const http = transport?.http;
-  const scope = http == null ? "" : JSON.stringify([http.connection, http.exchange]);
+  const { connection, exchange } = transportScope(transport);
+  const scope = connection == null && exchange == null ? "" : JSON.stringify([connection, exchange]);
   return `${originScope(origin)}${scope}${sender === "client_to_server" ? "c" : "s"}${idKey}`;
 }
 

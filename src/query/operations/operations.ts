@@ -1,6 +1,13 @@
 import { member } from "../../json/member.ts";
 import { OldestFirst } from "../../oldest-first.ts";
-import { CANCELLED, inputRequiredState, messageHeader, originScope, PROGRESS } from "../../records/jsonrpc.ts";
+import {
+  CANCELLED,
+  inputRequiredState,
+  messageHeader,
+  originScope,
+  PROGRESS,
+  transportScope,
+} from "../../records/jsonrpc.ts";
 import type { CorrelationRecord, Direction, FrameRecord } from "../../records/record.ts";
 import { Exchanges } from "./exchanges.ts";
 import { type Asked, messagesOf, Subject, valueOf } from "../terms/subject.ts";
@@ -160,7 +167,7 @@ export class Operations {
 }
 
 function tokenName({ transport, origin }: FrameRecord, asker: Direction, token: unknown): string {
-  return JSON.stringify([originScope(origin), transport?.http?.connection, asker, token]);
+  return JSON.stringify([originScope(origin), transportScope(transport).connection, asker, token]);
 }
 
 /** A request goes on under a new id, and over HTTP in another exchange: it is known by its method and what it echoes. */
@@ -170,5 +177,5 @@ function continuationName(
   method: string | undefined,
   state: string | undefined,
 ): string {
-  return JSON.stringify([originScope(origin), transport?.http?.connection, asker, method, state]);
+  return JSON.stringify([originScope(origin), transportScope(transport).connection, asker, method, state]);
 }

@@ -4,6 +4,7 @@ import type { TapeRecord } from "../../records/record.ts";
 import { checkTapeId, newTapeId } from "../../records/tape-id.ts";
 import { lineLimitOf } from "../../stores/line-limit.ts";
 import { type Stage, stage } from "../../streams/stage.ts";
+import { DEFAULT_MAX_LINE_BYTES } from "../../transforms/line-split.ts";
 import { startOf } from "./derived-init.ts";
 import { Renumbering, SourceRenumbering } from "./frames/renumbering.ts";
 
@@ -62,7 +63,10 @@ export function renumber(options: RenumberOptions = {}): Stage<TapeRecord, TapeR
         if (placed !== undefined) emit(placed);
       } else if (!hasInit) {
         hasInit = true;
-        emit(startOf([{ init: record, size: 0, maxLineBytes: lineLimitOf(record), query }], "given", tapeId, by).init);
+        // How long its lines are is not known: where they may be longer than those of other tapes, the new one says so too.
+        const maxLineBytes = lineLimitOf(record);
+        const size = maxLineBytes > DEFAULT_MAX_LINE_BYTES ? Infinity : 0;
+        emit(startOf([{ init: record, size, maxLineBytes, query }], "given", tapeId, by).init);
       }
     },
   });

@@ -5,7 +5,7 @@ import type { FrameRecord, TapeRecord } from "../../../src/records/record.ts";
 import { memoryStore } from "../../../src/stores/memory.ts";
 import type { TapeStore } from "../../../src/stores/store.ts";
 import { pipe } from "../../../src/streams/pipe.ts";
-import { deriveTape } from "../../../src/tape/derive/derive-tape.ts";
+import { deriveTape, type DeriveTapeOptions } from "../../../src/tape/derive/derive-tape.ts";
 import { renumber } from "../../../src/tape/derive/renumber.ts";
 import { verifyTape } from "../../../src/tape/verify/verify.ts";
 import { checkpointInjector } from "../../../src/transforms/checkpoint-injector.ts";
@@ -133,6 +133,57 @@ test("renumber() makes a whole tape of records that were chosen by whatever stag
     }),
     { numRuns: 60 },
   );
+});
+
+test("ids and tokens mean something within a connection only, however its messages travelled", async () => {
+  const ask = (method: string) => ({ method, params: { _meta: { progressToken: 1 } } });
+  const progress = { method: "notifications/progress", params: { progressToken: 1, progress: 1 } };
+  for (const kind of ["http", "other"]) {
+    const store = memoryStore();
+    const frames = [
+      ["client_to_server", "a", { id: 1, ...ask("tools/list") }],
+      ["client_to_server", "b", { id: 1, ...ask("resources/read") }],
+      ["server_to_client", "a", progress],
+      ["server_to_client", "b", progress],
+      ["server_to_client", "b", { id: 1, result: { of: "b" } }],
+      ["server_to_client", "a", { id: 1, result: { of: "a" } }],
+    ].map(([dir, connection, message], seq) => ({
+      type: "frame",
+      seq,
+      ts: seq,
+      dir,
+      env: { message: { jsonrpc: "2.0", ...message as object } },
+      transport: { [kind]: { connection } },
+    }));
+    const init = { type: "init", version: "2.0", tape_id: "a", session_id: "s", created_at: "2026-01-01T00:00:00Z" };
+    const lines = [{ ...init, protocol_version: "x" }, ...frames].map((line) => `${JSON.stringify(line)}\n`);
+    await store.put("a.jsonl", new TextEncoder().encode(lines.join("")));
+    const taken = async (options: DeriveTapeOptions) => {
+      const { tapeId } = await deriveTape(store, "a", options);
+      return (await framesOf(store, tapeId)).map(({ origin }) => origin!.seq);
+    };
+    assert.equal(await taken({ select: "method:nothing", withContext: true }), [0, 5], kind);
+    assert.equal(await taken({ select: "op:(method:resources/read)" }), [1, 3, 4], kind);
+    assert.equal(await taken({ select: "method:resources/read" }), [1, 4], kind);
+  }
+});
+
+test("renumber() says how long lines may be, where those of the source may be longer than usual", async () => {
+  const init = {
+    type: "init",
+    version: "2.0",
+    tape_id: "a",
+    session_id: "s",
+    created_at: "2026-01-01T00:00:00Z",
+  } as const;
+  for (const [max_line_bytes, least] of [[64 << 20, 64 << 20], [undefined, 0], [1000, 0]] as const) {
+    const records: TapeRecord[] = [];
+    const source = [{ ...init, protocol_version: "x", max_line_bytes }];
+    for await (const record of pipe(source, renumber())) records.push(record);
+    const first = records[0]!;
+    assert.ok(first.type === "init" && (first.max_line_bytes ?? 0) >= least, String(max_line_bytes));
+    assert.is(first.max_line_bytes === undefined, least === 0);
+  }
 });
 
 test.run();

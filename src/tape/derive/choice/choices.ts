@@ -4,6 +4,7 @@ import {
   type MessageHeader,
   messageHeader,
   originScope,
+  transportScope,
 } from "../../../records/jsonrpc.ts";
 import type { FrameRecord, GapRecord } from "../../../records/record.ts";
 import { exactMessage } from "../../../records/recorded-text.ts";
@@ -107,6 +108,6 @@ class SetupFrames {
 }
 
 function keyOf({ transport, origin }: FrameRecord, idKey: string | undefined): string {
-  const { connection, exchange } = transport?.http ?? {};
+  const { connection, exchange } = transportScope(transport);
   return `${originScope(origin)} ${JSON.stringify([connection, exchange])} ${idKey}`;
 }
