@@ -107,6 +107,22 @@ test("a block that holds nothing but correlations is looked at for their statuse
   }
 });
 
+test("the correlation of a request without an answer is found behind blocks that are passed over", async () => {
+  const store = memoryStore();
+  const pairs = [...Array(3000).keys()].map((n) =>
+    `{"type":"correlation","id":"corr-${n}-none","request_seq":${n},"response_seq":null,"status":"timeout"}`
+  );
+  const asked = [...Array(3000).keys()].map((n) => frameLine(n, n, `{"jsonrpc":"2.0","id":${n},"method":"ping"}`));
+  await putTape(store, "demo", [initLine("demo"), ...asked, ...pairs].map((line) => `${line.trimEnd()}\n`).join(""));
+  await buildIndex(store, "demo");
+  const reader = await StreamingTapeReader.open(store, "demo");
+  for (const query of ["seq:5..7", "id:5,6,7"]) {
+    const expected = await selected(store, query);
+    assert.is(expected.length, 7);
+    assert.equal(texts(await collect(reader.records({ where: query }))), texts(expected), query);
+  }
+});
+
 test("records({ where }) looks within bounds, where an answer knows the requests that are there too", async () => {
   const store = await session(900);
   await buildIndex(store, "demo");
