@@ -1,4 +1,5 @@
-import type { TapeError } from "../../errors.ts";
+import { TapeError } from "../../errors.ts";
+import type { IndexEntry } from "../../index/index-entry.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import { mayHoldMore, readParts } from "../../lines/line-parts.ts";
 import { pipe } from "../../streams/pipe.ts";
@@ -7,6 +8,8 @@ import { lineLimitOf } from "../../stores/line-limit.ts";
 import { type Stage, stage } from "../../streams/stage.ts";
 import { lineSplit } from "../../transforms/line-split.ts";
 import { parseLine } from "../../lines/parse-line.ts";
+import { wantedLines } from "../../tape/read/wanted-lines.ts";
+import { TapeSearch } from "../../tape/seek/tape-search.ts";
 import type { CommandIo } from "../command.ts";
 import { OutputClosed } from "../terminal/process-io.ts";
 import type { OpenedTape } from "./tape-argument.ts";
@@ -56,6 +59,22 @@ export class TapeReading {
     return pipe(bytes, split, this.#apart());
   }
 
+  /**
+   * As {@linkcode lines}, without blocks of which the index of the tape tells that they are not wanted. It is asked for each
+   * block when the lines before it have been taken.
+   */
+  async *linesOfBlocks(isWanted: (entry: IndexEntry) => boolean): AsyncGenerator<TapeLine, void, undefined> {
+    const { store, key, tapeId } = this.#tape;
+    const { maxLineBytes } = this;
+    const tape = { store, key, maxLineBytes, search: new TapeSearch(store, tapeId, maxLineBytes) };
+    for await (const lines of wantedLines(tape, 0, isWanted, this.#io.signal)) {
+      for (const line of lines) {
+        if (line instanceof TapeError) this.report(line);
+        else yield* this.#partsOf(line);
+      }
+    }
+  }
+
   /** The longest line that is not skipped. */
   get maxLineBytes(): number {
     return lineLimitOf(this.#tape.init);
@@ -64,12 +83,17 @@ export class TapeReading {
   #apart(): Stage<TapeLine, TapeLine> {
     return stage<TapeLine, TapeLine>({
       transform: (line, emit) => {
-        if (line.type !== undefined && !mayHoldMore(line)) return emit(line);
-        for (const part of readParts(line)) {
-          if (part.record === undefined) this.#strays.set(part.line, part.error);
-          emit(part.line);
-        }
+        if (isSimple(line)) emit(line);
+        else for (const part of this.#partsOf(line)) emit(part);
       },
+    });
+  }
+
+  #partsOf(line: TapeLine): readonly TapeLine[] {
+    if (isSimple(line)) return [line];
+    return readParts(line).map((part) => {
+      if (part.record === undefined) this.#strays.set(part.line, part.error);
+      return part.line;
     });
   }
 
@@ -107,4 +131,9 @@ export class TapeReading {
     this.damaged.push(error);
     void this.#io.stderr.write(`tapeline: ${escapeControls(error.message)}\n`);
   }
+}
+
+/** Whether nothing but a record can be on a line. */
+function isSimple(line: TapeLine): boolean {
+  return line.type !== undefined && !mayHoldMore(line);
 }

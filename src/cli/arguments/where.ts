@@ -19,23 +19,46 @@ export class Where {
    * later on. For one who goes back to an earlier line it begins anew.
    */
   async test(tape: OpenedTape, reading: TapeReading): Promise<(line: TapeLine) => boolean> {
-    const { query } = this;
-    if (query === undefined) return () => true;
-    const selection = selectionOf(query, startOf(tape), "select");
+    const newMatcher = await this.#matchers(tape, reading);
+    if (newMatcher === undefined) return () => true;
+    let matcher: LineMatcher | undefined;
+    let last = -1;
+    return (line) => {
+      if (matcher === undefined || line.offset < last) matcher = newMatcher();
+      last = line.offset;
+      return matcher.takes(line);
+    };
+  }
+
+  /** The lines of a tape for who needs no other than those that are selected: where it has an index, not all of it is read. */
+  async read(tape: OpenedTape, reading: TapeReading): Promise<AskedLines> {
+    const newMatcher = await this.#matchers(tape, reading);
+    if (newMatcher === undefined) return { lines: reading.lines(), isSelected: () => true };
+    const matcher = newMatcher();
+    return {
+      lines: reading.linesOfBlocks((entry) => matcher.mayTake(entry)),
+      isSelected: (line) => matcher.takes(line),
+    };
+  }
+
+  async #matchers(tape: OpenedTape, reading: TapeReading): Promise<(() => LineMatcher) | undefined> {
+    if (this.query === undefined) return undefined;
+    const selection = selectionOf(this.query, startOf(tape), "select");
     const survey = selection.survey();
     if (survey !== undefined) {
       const size = await tape.store.size(tape.key) ?? 0;
       for await (const line of reading.linesBetween(0, size)) survey.add(line);
       survey.end();
     }
-    let matcher: LineMatcher | undefined;
-    let last = -1;
-    return (line) => {
-      if (matcher === undefined || line.offset < last) matcher = selection.matcher(survey);
-      last = line.offset;
-      return matcher.takes(line);
-    };
+    return () => selection.matcher(survey);
   }
+}
+
+/** Lines of a tape in their order, with all that are selected. */
+export interface AskedLines {
+  readonly lines: AsyncIterable<TapeLine>;
+  /** To be asked for each of them, before the next one is taken. */
+  readonly isSelected: (line: TapeLine) => boolean;
 }
 
 /** When a tape began; undefined where it does not say so. */

@@ -61,13 +61,17 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const reading = new TapeReading(tape, io);
   const calls = new Calls();
   const messages = new MessageOutput(io, (error) => reading.report(error));
-  const isSelected = await where.test(tape, reading);
+  const isExact = values.json === true || values.raw === true;
+  // For people each answer is told with its request: for that all has to be read.
+  const { lines, isSelected } = isExact
+    ? await where.read(tape, reading)
+    : { lines: reading.lines(), isSelected: await where.test(tape, reading) };
 
-  for await (const line of reading.lines()) {
+  for await (const line of lines) {
     const isAccepted = isSelected(line) && accepts(line);
     // What is left out is not parsed, unless somebody needs to know it: answers their requests, the exit code the gaps.
     const isNeeded = isAccepted || line.type === undefined || line.type === "gap" || line.type === "end" ||
-      (line.type === "frame" && values.json !== true && values.raw !== true);
+      (line.type === "frame" && !isExact);
     const record = isNeeded ? reading.parse(line) : undefined;
     if (record === undefined) continue;
     if (values.json === true) {

@@ -96,8 +96,8 @@ class Search {
 
   async count(isJson: boolean): Promise<Found> {
     let hits = 0;
-    const accepts = await this.#where.test(this.#tape, this.#reading);
-    for await (const line of this.#lines()) if (accepts(line) && isFrame(line)) hits++;
+    const { lines, isSelected } = await this.#where.read(this.#tape, this.#reading);
+    for await (const line of this.#watched(lines)) if (isSelected(line) && isFrame(line)) hits++;
     const { path, init: { tape_id } } = this.#tape;
     const text = isJson
       ? asciiJson({ tape_id, path, count: hits })
@@ -113,13 +113,16 @@ class Search {
     const name = this.#isNamed ? style.dim(`${escapeControls(this.#tape.path)}: `) : "";
     const chosen = withContext ? await this.#operations() : undefined;
     const operations = new Operations();
-    const accepts = await this.#where.test(this.#tape, this.#reading);
+    // Of an answer it is told what was asked: for that all has to be read.
+    const needsAll = !isJson || withContext;
+    const asked = needsAll
+      ? { lines: this.#reading.lines(), isSelected: await this.#where.test(this.#tape, this.#reading) }
+      : await this.#where.read(this.#tape, this.#reading);
     let hits = 0;
-    for await (const line of this.#lines()) {
-      let isSelected = accepts(line) && isAskedFor(line);
+    for await (const line of this.#watched(asked.lines)) {
+      let isSelected = asked.isSelected(line) && isAskedFor(line);
       if (isSelected) hits++;
-      // Of an answer it is told what was asked.
-      const isNeeded = isSelected || line.type === undefined || isFrame(line) && (!isJson || withContext);
+      const isNeeded = isSelected || line.type === undefined || isFrame(line) && needsAll;
       const record = isNeeded ? this.#reading.parse(line) : undefined;
       if (record === undefined) continue;
       if (chosen !== undefined && record.type === "frame") {
@@ -149,11 +152,11 @@ class Search {
     return chosen;
   }
 
-  async *#lines(): AsyncGenerator<TapeLine> {
+  async *#watched(lines: AsyncIterable<TapeLine>): AsyncGenerator<TapeLine> {
     const { store, key } = this.#tape;
     const progress = new Progress(await store.size(key) ?? 0, this.#io);
     try {
-      for await (const line of this.#reading.lines()) {
+      for await (const line of lines) {
         progress.at(line.offset);
         yield line;
       }

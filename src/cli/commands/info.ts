@@ -7,8 +7,7 @@ import { Progress } from "../terminal/progress.ts";
 import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
 import type { SessionEnd } from "../../records/metadata.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
-import { Where } from "../arguments/where.ts";
-import type { TapeLine } from "../../lines/line.ts";
+import { type AskedLines, Where } from "../arguments/where.ts";
 import { tapeState } from "../../tape/read/tape-state.ts";
 import { tableWidth } from "../report/describe-record.ts";
 import { sealedFacts } from "../summary/sealed/sealed-facts.ts";
@@ -71,8 +70,8 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const cache = values["no-cache"] === true ? undefined : cacheFolder("info", io.env);
   const isAll = where.query === undefined;
   const sealed = isAll ? await sealedFacts(tape, sizeBytes, { top, cache, signal: io.signal }, progress) : undefined;
-  const isSelected = await where.test(tape, reading);
-  const facts = sealed ?? factsOf(await parsedSummary(reading, sizeBytes, top, progress, isSelected), sizeBytes);
+  const asked = sealed === undefined ? await where.read(tape, reading) : undefined;
+  const facts = sealed ?? factsOf(await parsedSummary(asked!, reading, sizeBytes, top, progress), sizeBytes);
   progress.clear();
 
   const known: TapeInfo = {
@@ -88,16 +87,17 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   return await reading.finish();
 }
 
-/** The summary of any tape: each of its lines is parsed. */
+/** The summary of any tape up to a byte of it: each line that is asked for is parsed. */
 async function parsedSummary(
+  { lines, isSelected }: AskedLines,
   reading: TapeReading,
   end: number,
   top: number,
   progress: Progress,
-  isSelected: (line: TapeLine) => boolean,
 ): Promise<TapeSummary> {
   const summary = new TapeSummary(top);
-  for await (const line of reading.lines({ end })) {
+  for await (const line of lines) {
+    if (line.offset >= end) break;
     // What the query does not ask for is not looked at, but for what cannot be read.
     const isCounted = isSelected(line);
     const record = isCounted || line.type === undefined ? reading.parse(line) : undefined;

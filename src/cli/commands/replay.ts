@@ -56,7 +56,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const reading = new TapeReading(tape, io);
 
   const output = new MessageOutput(io, (error) => reading.report(error));
-  const isSelected = await where.test(tape, reading);
+  const { lines, isSelected } = await where.read(tape, reading);
   const messages = stage<TapeLine, FrameRecord>({
     transform(line, emit) {
       if (!isSelected(line)) return;
@@ -66,10 +66,10 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
       if (record?.type === "frame") emit(record);
     },
   });
-  for await (const frame of inTime(reading.lines(), messages)) await output.write(frame);
+  for await (const frame of inTime(lines, messages)) await output.write(frame);
   return await reading.finish();
 
-  function inTime(lines: ReadableStream<TapeLine>, frames: Stage<TapeLine, FrameRecord>): ReadableStream<FrameRecord> {
+  function inTime(lines: AsyncIterable<TapeLine>, frames: Stage<TapeLine, FrameRecord>): ReadableStream<FrameRecord> {
     // Without a clock nothing has to travel alone.
     if (atOnce) return pipe(lines, frames);
     return pipe(lines, frames, pace<FrameRecord>({ speed, maxDelayMs, signal: io.signal }));

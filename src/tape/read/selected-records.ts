@@ -2,18 +2,13 @@ import { TapeError } from "../../errors.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import { readParts } from "../../lines/line-parts.ts";
 import { parseLine } from "../../lines/parse-line.ts";
-import type { IndexEntry } from "../../index/index-entry.ts";
 import type { LineMatcher } from "../../query/match/line-matcher.ts";
 import type { Survey } from "../../query/operations/survey.ts";
 import type { Selection } from "../../query/select.ts";
 import { type Range, RangeFilter } from "../range/range.ts";
 import type { RecordReading } from "../range/range-iterator.ts";
-import { blocksFrom, readBytes } from "../seek/blocks.ts";
-import { LineCollector, linesOf } from "../seek/lines-backwards.ts";
 import { type Choice, type ReadTape, startOf } from "./forward-records.ts";
-
-/** Lines that stand one behind the other; in the place of one that is too long the report of it. */
-type Lines = readonly (TapeLine | TapeError)[];
+import { type Lines, wantedLines } from "./wanted-lines.ts";
 
 /** Reads what a query selects of a range, from its start to its end. */
 export class SelectedRecords<T> implements RecordReading<T> {
@@ -43,7 +38,7 @@ export class SelectedRecords<T> implements RecordReading<T> {
     this.#filter = new RangeFilter(range);
     this.#matcher = matcher;
     this.#rises = rises;
-    this.#blocks = linesFrom(tape, start, (entry) => matcher.mayTake(entry));
+    this.#blocks = wantedLines(tape, start, (entry) => matcher.mayTake(entry));
   }
 
   static async open<T>(
@@ -118,33 +113,10 @@ export class SelectedRecords<T> implements RecordReading<T> {
   }
 }
 
-/** The lines from a place on, without blocks of which the index tells that they are not wanted. */
-async function* linesFrom(
-  { store, key, maxLineBytes, search }: ReadTape,
-  start: number,
-  isWanted: (entry: IndexEntry) => boolean,
-): AsyncGenerator<Lines, void, undefined> {
-  let at = start;
-  const index = await search.index();
-  for await (const entries of index?.entries({ from: start }) ?? []) {
-    for (const entry of entries) {
-      if (entry.end <= at || entry.offset > at) continue;
-      if (isWanted(entry)) {
-        const bytes = await readBytes(store, key, at, entry.end);
-        yield linesOf(bytes, at, maxLineBytes, at === entry.offset ? entry.line : 0);
-      }
-      at = entry.end;
-    }
-  }
-  const split = new LineCollector(at, maxLineBytes, at === 0 ? 1 : 0);
-  for await (const bytes of blocksFrom(store, key, at, { maxLineBytes, letsGo: true })) yield split.push(bytes);
-  yield split.end();
-}
-
 /** Has all lines of a range looked at, for what a query has to know before. */
 async function lookAhead(survey: Survey, tape: ReadTape, range: Range, rises: boolean, start: number): Promise<void> {
   const filter = new RangeFilter(range);
-  for await (const lines of linesFrom(tape, start, () => true)) {
+  for await (const lines of wantedLines(tape, start, () => true)) {
     for (const line of lines) {
       if (line instanceof TapeError) continue;
       if (filter.acceptsLine(line)) survey.add(line);

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { appendFile } from "node:fs/promises";
+import { appendFile, rm, writeFile } from "node:fs/promises";
 import { inScratch } from "../../helpers/scratch.ts";
 import { sessionTape } from "../../query/session.ts";
 import { RunningCommand, tapeline } from "../run-command.ts";
@@ -91,6 +91,42 @@ test("tail --where prints what comes, and knows the requests of answers", () =>
       assert.is(code, 0);
       assert.equal(seqsOf(stdout), [0, 1, 4, 5], query);
     }
+  }));
+
+test("what the index of a tape rules out is not read, and the answers are the same", () =>
+  inScratch(async (folder) => {
+    const session = new Session("demo");
+    const pad = "x".repeat(400);
+    for (let id = 0; id < 1500; id++) {
+      const name = id === 700 ? "rare" : "often";
+      session.client(id * 10, { jsonrpc: "2.0", id, method: "tools/call", params: { name, pad } });
+      session.server(id * 10 + 5, { jsonrpc: "2.0", id, result: { pad } });
+    }
+    const content = await session.text();
+    const path = await putTape(folder, "demo", content);
+    const outcomes = async (...commands: string[][]) => {
+      const all = [];
+      for (const command of commands) all.push(await tapeline([...command, "tool:rare", path]));
+      return all.map(({ code, stdout, stderr }) => ({ code, stdout, stderr }));
+    };
+    const selective = [
+      ["cat", "--json", "--where"],
+      ["replay", "--at-once", "--where"],
+      ["info", "--json", "--where"],
+      ["grep", "-c"],
+    ];
+    const plain = await outcomes(...selective);
+    assert.is((await tapeline(["index", path])).code, 0);
+    assert.equal(await outcomes(...selective), plain);
+
+    // A line that is no record any more, far from what is asked for, is told of by those who read it.
+    const line = content.indexOf('\n{"type":"frame","seq":2500,') + 1;
+    await writeFile(path, `${content.slice(0, line)}#${content.slice(line + 1)}`);
+    const codes = (found: { code: number | null }[]) => found.map(({ code }) => code);
+    assert.equal(codes(await outcomes(...selective)), [0, 0, 0, 0]);
+    assert.equal(codes(await outcomes(["cat", "--where"])), [3]);
+    await rm(path.replace(/jsonl$/, "index"));
+    assert.equal(codes(await outcomes(["cat", "--json", "--where"])), [3]);
   }));
 
 test("a query that is wrong is shown with carets under it, and the exit code is 2", () =>
