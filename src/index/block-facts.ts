@@ -117,7 +117,7 @@ export class BlockFacts {
     if (id > this.#maxId) this.#maxId = id;
   }
 
-  /** An answer to the request with this number; 0 where it is not known. */
+  /** An answer to the request with this number, or what tells how it ended; 0 where it is not known. */
   addAnswer(requestSeq: number): void {
     if (requestSeq < this.#oldestAnswered) this.#oldestAnswered = requestSeq;
   }

@@ -73,6 +73,7 @@ export class LineFacts {
       if (correlation.read(bytes, at)) {
         this.#makeRoom(offset + at, undefined);
         block.addLine();
+        block.addAnswer(correlation.request_seq);
         at = correlation.end + 1;
         continue;
       }

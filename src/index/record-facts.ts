@@ -18,6 +18,7 @@ export function addRecord(block: BlockFacts, record: TapeRecord): void {
       return block.addTime(record.ts);
     case "correlation":
       if (record.status !== "success") block.addKinds(kinds.FAILED_CALL);
+      block.addAnswer(record.request_seq);
       return;
     case "checkpoint":
       return;
