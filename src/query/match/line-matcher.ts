@@ -4,7 +4,7 @@ import { parseLine } from "../../lines/parse-line.ts";
 import { OldestFirst } from "../../oldest-first.ts";
 import { CANCELLED } from "../../records/jsonrpc.ts";
 import type { IndexEntry } from "../../index/index-entry.ts";
-import { FAILED_CALL, GAP, OTHER_RECORD } from "../../index/kinds.ts";
+import { GAP, OTHER_RECORD } from "../../index/kinds.ts";
 import type { FrameRecord, TapeRecord } from "../../records/record.ts";
 import { Exchanges } from "../operations/exchanges.ts";
 import { CorrelationPeek } from "./correlation-peek.ts";
@@ -79,8 +79,6 @@ export class LineMatcher {
 
   #mayComplete(entry: IndexEntry): boolean {
     if (this.#passed.size > MAX_LOOKED_AT) return true;
-    // Of a request without an answer a correlation tells at last, anywhere behind it.
-    if (this.#passed.size > 0 && entry.hasKind(FAILED_CALL)) return true;
     for (const [seq] of this.#passed.entries()) if (entry.mayAnswer(seq)) return true;
     return false;
   }
