@@ -66,7 +66,8 @@ export class RunningStats {
   add(record: CountedRecord): void {
     this.#count(record, 1);
     const { type, ts } = record;
-    if (typeof ts === "number" && ts > this.#durationMs) this.#durationMs = ts;
+    // Records of unknown types may have any number there.
+    if (Number.isSafeInteger(ts) && ts as number > this.#durationMs) this.#durationMs = ts as number;
     if (type === "frame") {
       const { seq } = record;
       if (typeof seq === "number" && (this.#lastSequence === null || seq > this.#lastSequence)) {

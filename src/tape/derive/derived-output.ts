@@ -25,6 +25,8 @@ export class DerivedOutput {
   readonly stats: RunningStats = new RunningStats();
   /** How the session has ended, if no frame has come behind that. */
   sessionEnd: SessionEnd | undefined;
+  /** Whether anything stands on it beside its `init` record and checkpoints. */
+  hasContent = false;
   readonly #target: LineTarget;
   #block = new Uint8Array(BLOCK_BYTES);
   #used = 0;
@@ -77,6 +79,7 @@ export class DerivedOutput {
   /** Counts what was written, and lets a checkpoint follow now and then. */
   #counted(record: CountedRecord, written: Promise<void> | undefined): Promise<void> | undefined {
     this.stats.add(record);
+    this.hasContent ||= record.type !== "init";
     if (record.type === "end") this.sessionEnd = sessionEndOf(record as EndRecord);
     if (record.type !== "frame") return written;
     this.sessionEnd = undefined;

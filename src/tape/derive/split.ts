@@ -121,8 +121,9 @@ class Parts {
   of(candidate: Candidate): Part | Promise<Part> {
     const { by } = this.#splitting;
     if ("sessions" in by) return this.#ofSession(candidate);
-    if (candidate.type !== "frame" || !this.#isFull(by, candidate.ts ?? 0)) return this.#current;
-    return this.#next();
+    // A correlation stays with its frames. Times part frames only: what stands between them may have none.
+    const mayPart = candidate.type === "frame" || "bytes" in by && candidate.type !== "correlation";
+    return mayPart && this.#isFull(by, candidate.ts ?? 0) ? this.#next() : this.#current;
   }
 
   /** Ends all that are open. */
@@ -145,7 +146,8 @@ class Parts {
       this.#window = Math.max(window, this.#window);
       return isLater && output.stats.frameCount > 0;
     }
-    return "bytes" in by && output.stats.frameCount > 0 && output.size + this.nextLength + ROOM_BYTES > by.bytes;
+    const { hasContent } = output;
+    return "bytes" in by && hasContent && output.size + this.nextLength + ROOM_BYTES > by.bytes;
   }
 
   async #next(): Promise<Part> {

@@ -140,4 +140,40 @@ test("a tape without frames is one part", async () => {
   }
 });
 
+test("splitTape() lets no part be larger, whatever stands between the frames", async () => {
+  const text = "x".repeat(500);
+  for (
+    const [between, least] of [
+      [`{"type":"log","ts":1,"stream":"stderr","text":"${text}"}`, 5],
+      [`{"type":"weather","note":"${text}"}`, 5],
+      [`{"type":"gap","ts":1,"from_seq":null,"to_seq":null,"count":0,"reason":"${text}"}`, 5],
+    ] as const
+  ) {
+    const store = memoryStore();
+    const lines = [
+      initLine("a"),
+      frameLine(0, 0),
+      ...new Array<string>(20).fill(between),
+      frameLine(1, 1),
+      frameLine(2, 2),
+    ];
+    await putTape(store, "a", lines.map((line) => line.endsWith("\n") ? line : `${line}\n`).join(""));
+    const ids = await split(store, "a", { bytes: 3000 });
+    assert.ok(ids.length >= least, between.slice(0, 20));
+    for (const id of ids) assert.ok((await store.size(`${id}.jsonl`))! <= 3000);
+    await check(store, "a", ids);
+    const all = (await Promise.all(ids.map((id) => recordsOf(store, id)))).flat();
+    assert.is(all.filter(({ type }) => type === JSON.parse(between).type).length, 20);
+  }
+});
+
+test("a time of a record that is not known makes no checkpoint that is none", async () => {
+  for (const ts of ["1.5", "1e300", "-3", '"noon"']) {
+    const store = memoryStore();
+    await putTape(store, "a", `${initLine("a")}${frameLine(0, 0)}{"type":"weather","ts":${ts}}\n`);
+    const [id] = await split(store, "a", { ms: 1000 });
+    await check(store, "a", [id!]);
+  }
+});
+
 test.run();
