@@ -143,7 +143,7 @@ export class RunningStats {
       correlation_count: this.#answered,
       checkpoint_count: this.#checkpoints,
       ...(this.#toolErrors > 0 ? { tool_error_count: this.#toolErrors } : {}),
-      ...(this.#lost > 0 ? { lost_frame_count: this.#lost } : {}),
+      ...(this.#lost > 0 ? { lost_frame_count: Math.min(this.#lost, Number.MAX_SAFE_INTEGER) } : {}),
     };
   }
 

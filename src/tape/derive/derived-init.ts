@@ -86,7 +86,7 @@ function timesOf(
     const placed = isUnknown ? least : Math.max(offset, least);
     if (isUnknown) moved.push({ tape, why: "unknown" });
     else if (placed !== offset) moved.push({ tape, why: "overlap" });
-    end = placed + durationMs;
+    end = Math.min(placed + durationMs, Number.MAX_SAFE_INTEGER);
     return placed;
   });
   return { created_at, offsets, moved };

@@ -186,4 +186,21 @@ test("renumber() says how long lines may be, where those of the source may be lo
   }
 });
 
+test("numbers and times as large as numbers go make no tape that cannot be read", async () => {
+  const last = Number.MAX_SAFE_INTEGER;
+  const gap = `{"type":"gap","ts":1,"from_seq":1,"to_seq":${last - 1},"count":${last - 1},"reason":"forged"}\n`;
+  for (const between of [gap, ""]) {
+    const store = memoryStore();
+    await putTape(store, "a", initLine("a") + frameLine(0, 0) + between + frameLine(last, last));
+    await putTape(store, "b", initLine("b") + frameLine(0, 0) + frameLine(1, 5));
+    for (const order of ["given", "time"] as const) {
+      const { tapeId } = await deriveTape(store, ["a", "b", "a", "b", "a"], { order });
+      assert.ok(await isIntact(store, tapeId), `${order} ${between}`);
+      assert.equal((await framesOf(store, tapeId)).map(({ seq }) => seq), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+      const again = await deriveTape(store, [tapeId, "a"], { order });
+      assert.ok(await isIntact(store, again.tapeId), `${order} ${between} again`);
+    }
+  }
+});
+
 test.run();

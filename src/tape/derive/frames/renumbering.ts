@@ -39,6 +39,10 @@ export interface SourcePlace {
   readonly offsetMs?: number | undefined;
 }
 
+/** Numbers that go beyond this are not given to what is missing: frames could get none behind it. */
+const MAX_GAP_SEQ = 2 ** 52;
+const { MAX_SAFE_INTEGER } = Number;
+
 const CORRELATION_ID = /^corr-(0|[1-9]\d{0,14})$/;
 const PAIR_ID = /^corr-\d+-(?:\d+|none)$/;
 
@@ -63,7 +67,7 @@ export class SourceRenumbering {
   /** Gives the next number to a frame. */
   place(seq: number, ts: number, isClient: boolean, isRequest: boolean): void {
     const { all } = this;
-    const shifted = ts + this.offsetMs;
+    const shifted = this.#shifted(ts);
     this.isRetimed = shifted < all.lastTs;
     if (this.isRetimed) all.retimedFrames++;
     this.ts = all.lastTs = this.isRetimed ? all.lastTs : shifted;
@@ -73,7 +77,12 @@ export class SourceRenumbering {
 
   /** The `ts_us` of the frame that was placed last. */
   us(us: number): number {
-    return this.isRetimed ? this.ts * 1000 : us + this.offsetMs * 1000;
+    return Math.min(this.isRetimed ? this.ts * 1000 : us + this.offsetMs * 1000, MAX_SAFE_INTEGER);
+  }
+
+  /** A time of the source on the clock of all. Where a tape claims to be as old as numbers go, it cannot be later. */
+  #shifted(ts: number): number {
+    return Math.min(ts + this.offsetMs, MAX_SAFE_INTEGER);
   }
 
   /** The number that a frame of the source has here; undefined if it is not here, or forgotten. */
@@ -100,7 +109,7 @@ export class SourceRenumbering {
         const isTimed = Number.isSafeInteger(ts) && this.offsetMs > 0;
         return {
           ...record,
-          ...(isTimed ? { ts: ts as number + this.offsetMs } : {}),
+          ...(isTimed ? { ts: this.#shifted(ts as number) } : {}),
           ...this.#from(origin),
         } as TapeRecord;
       }
@@ -162,8 +171,8 @@ export class SourceRenumbering {
     const placed: CorrelationRecord = { ...record, request_seq: request.seq };
     if (PAIR_ID.test(id)) placed.id = `corr-${request.seq}-${response?.seq ?? "none"}`;
     if (response !== undefined) placed.response_seq = response.seq;
-    if (request_ts != null) placed.request_ts = request.ts ?? request_ts + this.offsetMs;
-    if (response_ts != null) placed.response_ts = response?.ts ?? response_ts + this.offsetMs;
+    if (request_ts != null) placed.request_ts = request.ts ?? this.#shifted(request_ts);
+    if (response_ts != null) placed.response_ts = response?.ts ?? this.#shifted(response_ts);
     if (continues != null) {
       const number = this.numberOf(continues);
       if (number === undefined) delete placed.continues;
@@ -178,8 +187,8 @@ export class SourceRenumbering {
     const range = gapRange(gap);
     const { from = undefined, to = 0 } = range ?? {};
     const count = range === undefined ? 0 : from === undefined ? gap.count : to - from + 1;
-    const placed: GapRecord = { ...gap, ts: gap.ts + this.offsetMs, ...this.#from(gap.origin) };
-    if (!(count > 0)) return { ...placed, from_seq: null, to_seq: null };
+    const placed: GapRecord = { ...gap, ts: this.#shifted(gap.ts), ...this.#from(gap.origin) };
+    if (!(count > 0) || all.next + count > MAX_GAP_SEQ) return { ...placed, from_seq: null, to_seq: null };
     if (count === 1) this.#numbers.addMissing(from ?? to, all.next);
     placed.from_seq = all.next;
     placed.to_seq = all.next + count - 1;
@@ -188,11 +197,10 @@ export class SourceRenumbering {
   }
 
   #end(end: EndRecord): EndRecord {
-    const { offsetMs } = this;
-    const placed: EndRecord = { ...end, ts: end.ts + offsetMs, ...this.#from(end.origin) };
-    if (end.exit_ts != null) placed.exit_ts = end.exit_ts + offsetMs;
+    const placed: EndRecord = { ...end, ts: this.#shifted(end.ts), ...this.#from(end.origin) };
+    if (end.exit_ts != null) placed.exit_ts = this.#shifted(end.exit_ts);
     if (end.closed != null) {
-      placed.closed = end.closed.map((each) => each.ts == null ? each : { ...each, ts: each.ts + offsetMs });
+      placed.closed = end.closed.map((each) => each.ts == null ? each : { ...each, ts: this.#shifted(each.ts) });
     }
     return placed;
   }
