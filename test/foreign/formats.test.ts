@@ -235,4 +235,21 @@ test("what is nested too deep to be written costs no message", async () => {
   assert.equal((await converted(headers)).texts, [PING, PONG]);
 });
 
+test("of a URL the metadata have no query, whichever format it stands in", async () => {
+  const url = "https://me:secret@localhost/mcp?token=secret#secret";
+  const cassette = `{"version":"1.0","metadata":{"server_url":"${url}"},"interactions":[{"request":${PING}}]}`;
+  const traffic = harOf({}).replace("http://localhost/mcp", url);
+  for (const file of [cassette, traffic]) {
+    const { metadata } = await converted(file);
+    assert.is(metadata.transport!.url, "https://localhost/mcp");
+  }
+});
+
+test("mcpsnoop: a message that was part of a batch says so", async () => {
+  const line = (seq: number, more: string) =>
+    `{"session_id":"s","seq":${seq},"ts":"2026-01-01T00:00:00Z","direction":"c2s","transport":"http","raw":${PING}${more}}\n`;
+  const { frames } = await converted(line(0, ',"batch":true') + line(1, ""));
+  assert.equal(frames.map(({ transport }) => transport!.http!.batch), [true, undefined]);
+});
+
 test.run();

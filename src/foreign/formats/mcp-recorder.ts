@@ -1,6 +1,7 @@
 import { JsonView } from "../../json/split/json-view.ts";
 import type { TransportMetadata } from "../../records/record.ts";
 import { type ForeignFormat, type ForeignOutput, type ForeignReader, type Piece, textOf } from "../format.ts";
+import { withoutSecrets } from "./without-secrets.ts";
 import { epochUsOf, usOfMs } from "../instant.ts";
 
 /**
@@ -39,7 +40,8 @@ class Reader implements ForeignReader {
   #metadata(view: JsonView): void {
     this.#isStdio = view.string("transport_type") === "stdio";
     const server = view.object("server_info")?.string("name");
-    const url = view.string("server_url");
+    const given = view.string("server_url");
+    const url = given !== undefined && /[?#@]/.test(given) ? withoutSecrets(given)?.href : given;
     this.#out.facts({
       startedUs: epochUsOf(view.string("recorded_at")),
       protocolVersion: view.string("protocol_version"),

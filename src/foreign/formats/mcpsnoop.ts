@@ -102,6 +102,8 @@ class Reader implements ForeignReader {
         ...(Number.isSafeInteger(status) && status! >= 0 ? { status } : {}),
         ...(connection === undefined && other === undefined ? {} : { connection: connection ?? other }),
         ...Object.fromEntries(notes),
+        // It takes a batch apart.
+        ...(line.isTrue("batch") ? { batch: true } : {}),
         ...(params === undefined ? {} : { mcp_param_headers: params }),
       },
     };

@@ -4,6 +4,7 @@ import { batchHeaders, messageHeader } from "../../../records/jsonrpc.ts";
 import type { Direction } from "../../../records/record.ts";
 import { decodeStrictly } from "../../../utf8.ts";
 import { epochUsOf, usOfMs } from "../../instant.ts";
+import { withoutSecrets } from "../without-secrets.ts";
 import { eventsIn } from "./server-sent.ts";
 
 /** What one side has said in an exchange. */
@@ -53,15 +54,7 @@ export class HarEntry {
 
   /** Where the request went: without its query, which may hold secrets. */
   get url(): URL | undefined {
-    const url = this.#request?.string("url");
-    if (url === undefined || !URL.canParse(url)) return undefined;
-    const parsed = new URL(url);
-    parsed.search =
-      parsed.hash =
-      parsed.username =
-      parsed.password =
-        "";
-    return parsed;
+    return withoutSecrets(this.#request?.string("url"));
   }
 
   /** The session of MCP that it belongs to. */
