@@ -1,6 +1,8 @@
-import { explainIssue, type MessageCounts, type StreamClosed, type TapeStats } from "./metadata.ts";
+import type { MessageCounts, StreamClosed, TapeStats } from "./metadata.ts";
+import { explainIssue } from "./metadata/schemas.ts";
 import type {
   CheckpointRecord,
+  CheckpointSignature,
   CorrelationRecord,
   DerivedFrom,
   EndRecord,
@@ -12,6 +14,8 @@ import type {
   LogRecord,
   MessageEnvelope,
   RecordOrigin,
+  RedactedRecord,
+  TapeEncryption,
   TapeRecord,
   TransportMetadata,
 } from "./record.ts";
@@ -61,6 +65,8 @@ export function isParsedRecord(value: unknown): value is TapeRecord {
       return isLog(value);
     case "end":
       return isEnd(value);
+    case "redacted":
+      return isRedacted(value);
     default:
       return true;
   }
@@ -127,7 +133,16 @@ function isEnv(env: unknown): boolean {
 function isInit(init: Unchecked<InitRecord>): boolean {
   return typeof init.version === "string" && typeof init.tape_id === "string" && typeof init.session_id === "string" &&
     typeof init.created_at === "string" && isOptionalString(init.protocol_version) &&
-    isOptionalCount(init.max_line_bytes) && isOptionalDerivedFrom(init.derived_from);
+    isOptionalCount(init.max_line_bytes) && isOptionalDerivedFrom(init.derived_from) &&
+    isOptionalString(init.compression) && isOptionalEncryption(init.encryption);
+}
+
+/** Whether it is what an `init` record, or metadata, may say of how a tape is encrypted. */
+export function isOptionalEncryption(value: unknown): value is TapeEncryption | null | undefined {
+  if (isNullish(value)) return true;
+  if (!isObject(value)) return false;
+  const { version, cipher, key, check } = value as Unchecked<TapeEncryption>;
+  return isCount(version) && typeof cipher === "string" && typeof key === "string" && typeof check === "string";
 }
 
 function isOptionalDerivedFrom(value: unknown): boolean {
@@ -163,7 +178,15 @@ function isCorrelation(correlation: Unchecked<CorrelationRecord>): boolean {
 function isCheckpoint(checkpoint: Unchecked<CheckpointRecord>): boolean {
   const at = checkpoint.checkpoint_at;
   return (typeof at === "string" || isNumber(at)) && isOptionalCount(checkpoint.seq) && isStats(checkpoint.stats) &&
-    isOptionalBoolean(checkpoint.final) && isOptionalString(checkpoint.crc32);
+    isOptionalBoolean(checkpoint.final) && isOptionalSignature(checkpoint.signature) &&
+    isOptionalString(checkpoint.crc32);
+}
+
+function isOptionalSignature(value: unknown): boolean {
+  if (isNullish(value)) return true;
+  if (!isObject(value)) return false;
+  const { key, previous, sig } = value as Unchecked<CheckpointSignature>;
+  return typeof key === "string" && typeof previous === "string" && typeof sig === "string";
 }
 
 function isGap(gap: Unchecked<GapRecord>): boolean {
@@ -182,6 +205,11 @@ function isEnd(end: Unchecked<EndRecord>): boolean {
   return isCount(end.ts) && isOptionalCount(end.exit_code) && isOptionalString(end.signal) &&
     isOptionalCount(end.exit_ts) && isOptionalString(end.error) && isOptionalClosed(end.closed) &&
     isOptionalOrigin(end.origin);
+}
+
+function isRedacted(redacted: Unchecked<RedactedRecord>): boolean {
+  return isCount(redacted.ts) && typeof redacted.policy === "string" && isObject(redacted.rules) &&
+    Object.values(redacted.rules).every(isCount) && isOptionalOrigin(redacted.origin);
 }
 
 function isOptionalClosed(value: unknown): boolean {

@@ -1,5 +1,7 @@
 import * as v from "valibot";
-import { CountSchema, jsonObject, SessionEndEntries, TapeStatsSchema } from "./metadata.ts";
+import { CountSchema, jsonObject } from "./metadata/schemas.ts";
+import { SessionEndEntries } from "./metadata/session.ts";
+import { TapeStatsSchema } from "./metadata/stats.ts";
 import type {
   CheckpointRecord,
   CorrelationRecord,
@@ -17,6 +19,8 @@ import type {
   MessageEnvelope,
   RawEnvelope,
   RecordOrigin,
+  RedactedRecord,
+  TapeEncryption,
   TapeRecord,
   TransportMetadata,
   UnknownRecord,
@@ -36,6 +40,7 @@ export const RECORD_TYPES: ReadonlySet<unknown> = new Set([
   "gap",
   "log",
   "end",
+  "redacted",
 ]);
 
 const TextSchema = v.nullish(v.string());
@@ -99,6 +104,7 @@ export const FrameFlagsSchema: v.GenericSchema<unknown, FrameFlags> = jsonObject
   is_tool_error: SwitchSchema,
   is_untimed: SwitchSchema,
   is_undirected: SwitchSchema,
+  is_sealed: SwitchSchema,
 });
 
 /** Schema of {@linkcode FrameEnv}. The message is not looked into. */
@@ -135,6 +141,14 @@ export const RecordOriginSchema: v.GenericSchema<unknown, RecordOrigin> = jsonOb
   origin: v.nullish(jsonObject({})),
 });
 
+/** Schema of {@linkcode TapeEncryption}. */
+export const TapeEncryptionSchema: v.GenericSchema<unknown, TapeEncryption> = jsonObject({
+  version: CountSchema,
+  cipher: v.string(),
+  key: v.string(),
+  check: v.string(),
+});
+
 /** Schema of {@linkcode InitRecord}. */
 export const InitRecordSchema: v.GenericSchema<unknown, InitRecord> = record({
   type: v.literal("init"),
@@ -145,6 +159,8 @@ export const InitRecordSchema: v.GenericSchema<unknown, InitRecord> = record({
   protocol_version: TextSchema,
   max_line_bytes: OptionalCountSchema,
   derived_from: v.nullish(v.array(DerivedFromSchema)),
+  compression: TextSchema,
+  encryption: v.nullish(TapeEncryptionSchema),
 });
 
 /** Schema of {@linkcode FrameRecord}. */
@@ -185,6 +201,7 @@ export const CheckpointRecordSchema: v.GenericSchema<unknown, CheckpointRecord> 
   seq: OptionalCountSchema,
   stats: TapeStatsSchema,
   final: SwitchSchema,
+  signature: v.nullish(jsonObject({ key: v.string(), previous: v.string(), sig: v.string() })),
   crc32: TextSchema,
 });
 
@@ -221,6 +238,15 @@ export const EndRecordSchema: v.GenericSchema<unknown, EndRecord> = record({
   origin: v.nullish(RecordOriginSchema),
 });
 
+/** Schema of {@linkcode RedactedRecord}. */
+export const RedactedRecordSchema: v.GenericSchema<unknown, RedactedRecord> = record({
+  type: v.literal("redacted"),
+  ts: CountSchema,
+  policy: v.string(),
+  rules: v.pipe(jsonObject({}), v.record(v.string(), CountSchema)),
+  origin: v.nullish(RecordOriginSchema),
+});
+
 /** Schema of {@linkcode UnknownRecord}. */
 export const UnknownRecordSchema: v.GenericSchema<unknown, UnknownRecord> = record({
   type: v.custom<UnknownRecordType>((type) => !RECORD_TYPES.has(type), "Expected a type that is not known"),
@@ -243,6 +269,8 @@ function schemaFor(input: unknown): v.GenericSchema<unknown, TapeRecord> {
       return LogRecordSchema;
     case "end":
       return EndRecordSchema;
+    case "redacted":
+      return RedactedRecordSchema;
     default:
       return UnknownRecordSchema;
   }

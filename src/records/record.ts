@@ -55,6 +55,24 @@ export interface InitRecord {
   max_line_bytes?: number | null | undefined;
   /** The tapes that this one was made of; left out of one that was recorded. */
   derived_from?: DerivedFrom[] | null | undefined;
+  /** How lines of this tape are compressed: `zstd`; left out where none is. */
+  compression?: string | null | undefined;
+  /** How lines of this tape are encrypted; left out where none is. */
+  encryption?: TapeEncryption | null | undefined;
+}
+
+/** How lines of a tape are encrypted, and its key, which only those can unwrap for whom it was wrapped. */
+export interface TapeEncryption {
+  /** Version of the way in which lines are sealed: 1. */
+  version: number;
+  /** `AES-256-GCM`. */
+  cipher: string;
+  /** The base64 of an age file that holds the data key. */
+  key: string;
+  /** What tells the right data key from a wrong one, base64url. */
+  check: string;
+  /** Whatever else a writer has noted. */
+  [field: string]: unknown;
 }
 
 /** What stands in a frame: a message, or the text on the wire that was none. */
@@ -129,6 +147,8 @@ export interface FrameFlags {
   is_untimed?: boolean | null | undefined;
   /** Nobody knows which side sent the message: `dir` is a guess. */
   is_undirected?: boolean | null | undefined;
+  /** The frame is encrypted, and was read without a key: all that is known of it is `seq` and `ts`. It stands on no tape so. */
+  is_sealed?: boolean | null | undefined;
 }
 
 /** One message on the wire. */
@@ -206,8 +226,20 @@ export interface CheckpointRecord {
   stats: TapeStats;
   /** Set on the one that ends a finalized tape. */
   final?: boolean | null | undefined;
+  /** Who vouches for everything on the tape up to here, where somebody does. */
+  signature?: CheckpointSignature | null | undefined;
   /** CRC-32 of everything on the tape between the checkpoint before and these digits: 8 hexadecimal digits. */
   crc32?: string | null | undefined;
+}
+
+/** A signature in a {@linkcode CheckpointRecord}, all of it in base64url without padding. */
+export interface CheckpointSignature {
+  /** The Ed25519 public key, 32 bytes. */
+  key: string;
+  /** SHA-256 of what was signed in the signed checkpoint before, or of the tape's id. */
+  previous: string;
+  /** The Ed25519 signature, 64 bytes. */
+  sig: string;
 }
 
 /** What a gap record says of a single message that is missing, as far as it is known. */
@@ -266,6 +298,20 @@ export interface EndRecord extends SessionEnd {
   origin?: RecordOrigin | null | undefined;
 }
 
+/** Which secrets were taken out of the tape, by rule. What they were nobody says. */
+export interface RedactedRecord {
+  /** Always `redacted`. */
+  type: "redacted";
+  /** Milliseconds since the tape started. */
+  ts: number;
+  /** SHA-256 of the policy, 64 hexadecimal digits. */
+  policy: string;
+  /** How many of each rule have been replaced since the `redacted` record before, or since the start. */
+  rules: Record<string, number>;
+  /** Where it comes from, on a tape that was made of several. */
+  origin?: RecordOrigin | null | undefined;
+}
+
 // Erased like every `declare`. An enum, because the compiler narrows a union by a string that is an enum and gives up
 // on one that is `string` or a branded string.
 /** Any type but those listed in this file: a string like any other, see {@linkcode UnknownRecord}. */
@@ -295,6 +341,7 @@ export type TapeRecord =
   | GapRecord
   | LogRecord
   | EndRecord
+  | RedactedRecord
   | UnknownRecord;
 
 /** What every envelope has. */

@@ -21,6 +21,8 @@ export interface RecordedLine {
   readonly number: number;
   /** The id of the tape, where it is known. */
   readonly tapeId: string | undefined;
+  /** What stands on the tape, where that is not the text but coded. */
+  readonly stored?: Uint8Array | undefined;
 }
 
 /**

@@ -287,6 +287,16 @@ test("RunningStats.performance() is null where nothing was measured", () => {
   });
 });
 
+test("parseMetadata() refuses what nests deeper than 200 levels, and counts no brackets in strings", () => {
+  const nested = (levels: number) => `{"tape_id":"t","x":${"[".repeat(levels - 1)}${"]".repeat(levels - 1)}}`;
+  assert.is(parseMetadata(nested(200), "m").tape_id, "t");
+  for (const levels of [201, 100_000]) {
+    assert.is(refusal(nested(levels)), "it nests deeper than 200 levels");
+  }
+  const text = JSON.stringify({ tape_id: "t", x: `\\"${"[".repeat(300)}`, y: Array(300).fill({}), z: "\\" });
+  assert.is(parseMetadata(text, "m").tape_id, "t");
+});
+
 test("TapeMetadataSchema takes what RunningStats makes", () => {
   const stats = new RunningStats();
   for (const record of tape) stats.add(record);

@@ -483,6 +483,7 @@ test("TapeRecord narrows by its type, also with unknown records in the union", (
     if (record.type === "checkpoint") return record.stats.frame_count ?? undefined;
     if (record.type === "init" || record.type === "gap" || record.type === "log") return undefined;
     if (record.type === "end") return record.exit_code ?? undefined;
+    if (record.type === "redacted") return record.rules.jwt;
     return typeof record.seq === "number" ? record.seq : record.type.length;
   }
   const envelope: MessageEnvelope = { message: { id: 1 }, direction: "client_to_server" };

@@ -84,3 +84,11 @@ export function isSecretName(name: string): boolean {
   if (last === "token" || last === "tokens") return before === undefined || !HARMLESS_TOKENS.has(before);
   return SECRET_WORDS.has(last) || SECRET_ENDS.some((end) => last.endsWith(end));
 }
+
+/**
+ * Texts of which one stands in every name of a secret, but for those that say it with `pat`, which is in too many words: for those who
+ * look for names in a hurry.
+ */
+export const SECRET_STEMS: readonly string[] = [
+  ...["auth", "bearer", "cookie", "cred", "jwt", "key", "otp", "pass", "pwd", "secret", "sig", "token"],
+];

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { MASK, maskArguments, maskSecrets } from "../../src/records/mask-secrets.ts";
-import { isSecretName } from "../../src/records/secret-name.ts";
+import { MASK, maskArguments, maskLog, maskSecrets } from "../../../src/records/secrets/mask-secrets.ts";
+import { isSecretName } from "../../../src/records/secrets/secret-name.ts";
 
 /** Nothing else in the tests has this in it. */
 const SECRET = "s3cretX";
@@ -75,6 +75,26 @@ test("maskSecrets() masks what was masked no second time", () => {
     const once = maskArguments([text]);
     assert.equal(maskArguments(once), once);
   }
+});
+
+test("maskLog() finds secrets in what programs log, and lets prose through", () => {
+  const cases = [
+    [`Authorization: Bearer ${SECRET}`, "Authorization: Bearer [masked]"],
+    [`> cookie: sid=${SECRET}; theme=dark`, "> cookie: [masked]"],
+    [`< Set-Cookie: sid=${SECRET}; Path=/`, "< Set-Cookie: [masked]"],
+    [`GET /items?page=2&access_token=${SECRET}#x 200`, "GET /items?page=2&access_token=[masked]#x 200"],
+    [`connecting to postgres://app:${SECRET}@db/main`, "connecting to postgres://[masked]@db/main"],
+    [`started with --api-key ${SECRET}`, "started with --api-key [masked]"],
+    [`{"level":30,"apiKey":"${SECRET}"}`, '{"level":30,"apiKey":"[masked]"}'],
+    ...[
+      "the token: it is missing",
+      "tokens: 17",
+      "Basic authorization failed for user me",
+      "no password was given; set PASSWORD=<your password>",
+      "see https://example.com/docs#token",
+    ].map((text) => [text, text]),
+  ] as [text: string, masked: string][];
+  for (const [text, masked] of cases) assert.is(maskLog(text), masked);
 });
 
 test("isSecretName() goes by the words of a name", () => {
