@@ -5,10 +5,11 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fileStore } from "../src/stores/file.ts";
 import { memoryStore } from "../src/stores/memory.ts";
+import { unlock } from "../src/stores/unlock.ts";
 import { type StoreUnderTest, testStore } from "../src/testing/test-store.ts";
-import { openHandles } from "./helpers/open-handles.ts";
+import { openHandles } from "./helpers/machine/open-handles.ts";
 import { inScratch } from "./helpers/scratch.ts";
-import { mountSmallDisk } from "./helpers/tmpfs.ts";
+import { mountSmallDisk } from "./helpers/machine/tmpfs.ts";
 import { reasonOf, rejection } from "./helpers/within.ts";
 import type { TapeStore } from "../src/stores/store.ts";
 
@@ -41,6 +42,15 @@ async function onSmallDisk(): Promise<StoreUnderTest | string> {
 }
 
 void testStore("fileStore()", inFolder, { test, openSmall: onSmallDisk, openHandles });
+
+/** Whoever has keys sees a store through them, and it keeps its promises. */
+async function unlocked(): Promise<StoreUnderTest> {
+  const { store, other, ...under } = await inFolder();
+  const keys = { passphrase: "none of these tapes is encrypted" };
+  return { ...under, store: unlock(store, keys), other: unlock(other!, keys) };
+}
+
+void testStore("unlock(fileStore())", unlocked, { test, openHandles });
 
 // What the suite says of a store that does not keep the promises
 

@@ -5,10 +5,11 @@ import { printable, TapeError } from "../errors.ts";
 import { codeOf, ioError } from "../sinks/file/file-error.ts";
 import { FileLock, writerOf } from "../sinks/file/file-lock.ts";
 import { markOf } from "../sinks/file/file-proof.ts";
-import { type FileSystem, systemFiles } from "../sinks/file/file-system.ts";
+import { type FileSystem, READ_AT_ONCE, systemFiles } from "../sinks/file/file-system.ts";
 import { makeFolder, syncFolder } from "../sinks/file/file-folder.ts";
 import { fileSinkIn } from "../sinks/file/file.ts";
 import { fileSourceIn } from "../sources/file/file.ts";
+import { withPacked } from "./packed/with-packed.ts";
 import type { StoreEntry, TapeStore } from "./store.ts";
 import { knowPlaces } from "./tape-place.ts";
 import type { OpenSourceOptions } from "../streams/source.ts";
@@ -68,7 +69,7 @@ export function fileStoreIn(files: FileSystem, folder: string): TapeStore {
 
     async get(key) {
       try {
-        return await files.readFile(pathOf(key));
+        return await files.readFile(pathOf(key), { flag: READ_AT_ONCE });
       } catch (error) {
         return absent(error, `Cannot read ${key}`);
       }
@@ -120,7 +121,7 @@ export function fileStoreIn(files: FileSystem, folder: string): TapeStore {
 
     writerOf: (key) => writerOf(pathOf(key), files),
   };
-  return knowPlaces(store, async (key) => {
+  return knowPlaces(withPacked(store), async (key) => {
     const path = resolve(pathOf(key));
     try {
       const { dev, ino } = await files.stat(path);

@@ -1,23 +1,35 @@
-import { DEFAULT_MAX_LINE_BYTES, lineSplit } from "../transforms/line-split.ts";
-import { isBlank, readParts } from "../lines/line-parts.ts";
-import { pipe } from "../streams/pipe.ts";
+import { DEFAULT_MAX_LINE_BYTES, MAX_LINE_BYTES } from "../transforms/line-split.ts";
 import type { InitRecord } from "../records/record.ts";
+import { decoding } from "./decoding.ts";
+import { codingOfMetadata, findCoding, type FoundCoding } from "./tape-coding.ts";
 import type { TapeStore } from "./store.ts";
 
-/** No tape can have longer lines: a JavaScript engine has no longer strings. */
-export const MAX_LINE_BYTES: number = 256 * 1024 * 1024;
-
 /** The longest line that a reader of this tape has to take, in bytes: what its init record says, within reason. */
-export function lineLimitOf({ max_line_bytes }: InitRecord): number {
+export function lineLimitOf({ max_line_bytes }: Pick<InitRecord, "max_line_bytes">): number {
   return Math.min(Math.max(max_line_bytes ?? 0, DEFAULT_MAX_LINE_BYTES), MAX_LINE_BYTES);
 }
 
-/** The same for a tape of which nothing is read yet; the usual limit where its first line is no init record. */
-export async function lineLimit(store: TapeStore, key: string): Promise<number> {
-  for await (const line of pipe(store.openSource(key), lineSplit({ onError: () => {} }))) {
-    const first = readParts(line).find((part) => part.record !== undefined)?.record;
-    if (first?.type === "init") return lineLimitOf(first);
-    if (first !== undefined || !isBlank(line)) break;
+/** How the lines of a tape are read. */
+export interface LineReading extends FoundCoding {
+  /** The longest line that a reader has to take, in bytes. */
+  readonly maxLineBytes: number;
+  /** The store, as {@linkcode decoding} gives it. */
+  readonly store: TapeStore;
+}
+
+/**
+ * How to read a tape of which nothing is read yet, damaged as it may be.
+ *
+ * @throws {TapeError} as {@linkcode decoding}
+ */
+export async function lineReading(store: TapeStore, key: string): Promise<LineReading> {
+  const found = await findCoding(store, key);
+  const maxLineBytes = lineLimitOf(found.coding);
+  try {
+    return { ...found, maxLineBytes, store: await decoding(store, key, found.coding) };
+  } catch (error) {
+    const coding = await codingOfMetadata(store, key, found.coding);
+    if (coding === undefined) throw error;
+    return { maxLineBytes, store: await decoding(store, key, coding), coding, isLost: true, isKeyLost: false };
   }
-  return DEFAULT_MAX_LINE_BYTES;
 }

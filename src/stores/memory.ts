@@ -1,7 +1,8 @@
-import type { Bytes } from "../lines/bytes.ts";
+import type { Bytes } from "../bytes/bytes.ts";
 import { TapeError } from "../errors.ts";
 import { checkOpenSink, TapeSink, type TapeSinkSpec } from "../streams/sink.ts";
 import { tapeSource } from "../sources/tape-source.ts";
+import { withPacked } from "./packed/with-packed.ts";
 import type { TapeStore } from "./store.ts";
 import { knowPlaces } from "./tape-place.ts";
 import type { OpenSourceOptions } from "../streams/source.ts";
@@ -113,7 +114,7 @@ export function memoryStore(): TapeStore {
 
     writerOf: (key) => Promise.resolve(objects.get(key)?.writer === undefined ? "none" : "alive"),
   };
-  return knowPlaces(store, (key) => {
+  return knowPlaces(withPacked(store), (key) => {
     const object = objects.get(key);
     return Promise.resolve(object && { within: object, name: "" });
   });

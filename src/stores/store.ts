@@ -1,6 +1,6 @@
 import { kindOf } from "../arguments.ts";
 import { TapeError } from "../errors.ts";
-import type { Bytes } from "../lines/bytes.ts";
+import type { Bytes } from "../bytes/bytes.ts";
 import type { OpenSinkOptions, TapeSink, WriterState } from "../streams/sink.ts";
 import type { OpenSourceOptions } from "../streams/source.ts";
 
