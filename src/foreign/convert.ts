@@ -1,15 +1,16 @@
 import { checkOptions, kindOf, type OptionNames, wrongChunk } from "../arguments.ts";
 import { printable, TapeError } from "../errors.ts";
-import { isBytes } from "../lines/bytes.ts";
+import { isBytes } from "../bytes/bytes.ts";
 import type { TapeMetadata } from "../records/metadata.ts";
 import { checkStore, type TapeStore } from "../stores/store.ts";
+import type { CreateWriterOptions } from "../tape/write/writer-options.ts";
 import { cutter } from "./cut.ts";
 import { checkConvertible, detectFormat, formatNamed } from "./detect.ts";
 import { ForeignTape } from "./foreign-tape.ts";
 import type { ForeignFormat } from "./format.ts";
 
 /** Options of {@linkcode convertTape}. */
-export interface ConvertOptions {
+export interface ConvertOptions extends Pick<CreateWriterOptions, "compress" | "encryptTo" | "signer"> {
   /**
    * The format of the recording: `monolithic`, `mcpsnoop`, `mcporter`, `mcp-recorder`, `har` or `jsonrpc`.
    *
@@ -63,6 +64,9 @@ const OPTIONS: OptionNames<ConvertOptions> = {
   onDamage: true,
   onProgress: true,
   signal: true,
+  compress: true,
+  encryptTo: true,
+  signer: true,
 };
 
 /** So much is looked at to tell the format; more, where that is not even one line. */
@@ -137,8 +141,10 @@ class ConversionRun {
     const { head, isAll } = await this.#head();
     if (named !== undefined) checkConvertible(head, isAll, this.#name);
     const format = named ?? detectFormat(head, isAll, this.#name);
-    const { tapeId, maxLineBytes, onDamage } = this.#options;
-    const tape = new ForeignTape({ store: this.#store, tapeId, format, name: this.#name, maxLineBytes, onDamage });
+    const { tapeId, maxLineBytes, onDamage, compress, encryptTo, signer } = this.#options;
+    const coding = { compress, encryptTo, signer };
+    const how = { tapeId, format, name: this.#name, maxLineBytes, onDamage, coding };
+    const tape = new ForeignTape({ store: this.#store, ...how });
     let failure: { readonly error: unknown } | undefined;
     try {
       await this.#read(format, tape, head, isAll);

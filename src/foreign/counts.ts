@@ -72,10 +72,16 @@ export class Counts {
       ...(backwards === 0 ? [] : [
         `${backwards} of ${messages} messages are dated before the one in front of them: env.timestamp has their date`,
       ]),
-      ...(missing === 0 ? [] : [`${missing} messages are missing, as the recording itself says`]),
-      ...(tooLong === 0 ? [] : [`${tooLong} messages are too long for a line of the tape: gap records stand for them`]),
+      ...(missing === 0
+        ? []
+        : [`${missing} ${missing === 1 ? "message is" : "messages are"} missing, as the recording itself says`]),
+      ...(tooLong === 0 ? [] : [
+        tooLong === 1
+          ? "1 message is too long for a line of the tape: a gap record stands for it"
+          : `${tooLong} messages are too long for a line of the tape: gap records stand for them`,
+      ]),
       ...Array.from(this.#leftOut, ([what, count]) => `left out: ${count} × ${what}`),
-      ...(damaged === 0 ? [] : [`${damaged} parts of the file could not be read`]),
+      ...(damaged === 0 ? [] : [`${damaged} ${damaged === 1 ? "part" : "parts"} of the file could not be read`]),
       ...(why === undefined ? [] : [`this is not all of it: ${why}`]),
     ];
     return notes;

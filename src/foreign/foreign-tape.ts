@@ -5,6 +5,7 @@ import { messageHeader } from "../records/jsonrpc.ts";
 import type { TapeMetadata } from "../records/metadata.ts";
 import type { Direction, FrameFlags, MessageEnvelope } from "../records/record.ts";
 import type { TapeStore } from "../stores/store.ts";
+import type { CreateWriterOptions } from "../tape/write/writer-options.ts";
 import { StreamingTapeWriter } from "../tape/write/writer.ts";
 import { lostMessage } from "../transforms/unread.ts";
 import { VERSION } from "../version.ts";
@@ -26,6 +27,8 @@ export interface ForeignTapeOptions {
   readonly name: string;
   readonly maxLineBytes: number | undefined;
   readonly onDamage: ((error: TapeError) => void) | undefined;
+  /** How its lines are coded, and who signs it. */
+  readonly coding: Pick<CreateWriterOptions, "compress" | "encryptTo" | "signer">;
 }
 
 /** Makes a tape of what the reader of a format tells. The tape is begun with the first message, when {@linkcode start} is called. */
@@ -64,7 +67,7 @@ export class ForeignTape implements ForeignOutput {
   async start(): Promise<void> {
     const early = this.#early;
     if (early === undefined || early.length === 0) return;
-    const { store, tapeId, name, format, maxLineBytes } = this.#options;
+    const { store, tapeId, name, format, maxLineBytes, coding } = this.#options;
     const { startedUs, sessionId, protocolVersion, transport, platform } = this.#facts;
     this.#startUs = startedUs === undefined ? this.#firstUs : Math.min(startedUs, this.#firstUs ?? Infinity);
     if (this.#startUs !== undefined) this.#createdAt = new Date(Math.floor(this.#startUs / 1000));
@@ -74,6 +77,7 @@ export class ForeignTape implements ForeignOutput {
       protocolVersion,
       createdAt: this.#createdAt,
       maxLineBytes,
+      ...coding,
       durability: "buffered",
       // Frames without a time are none that an index reads by their first bytes: it is made faster afterwards.
       index: false,

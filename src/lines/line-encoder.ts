@@ -1,4 +1,4 @@
-import { type Bytes, concat } from "./bytes.ts";
+import { type Bytes, concat } from "../bytes/bytes.ts";
 
 /** Lines are encoded into blocks of this size, one behind the other, so that neighbours can be written as one piece. */
 const BLOCK_BYTES = 256 * 1024;

@@ -2,6 +2,7 @@ import type { TapeError } from "../errors.ts";
 import { jsonExtent } from "../json/json-extent.ts";
 import { RECORD_TYPES } from "../records/record-schema.ts";
 import type { TapeRecord } from "../records/record.ts";
+import { CODED_TYPES } from "./coded-line.ts";
 import type { TapeLine } from "./line.ts";
 import { corrupted, parseLine, recordOn } from "./parse-line.ts";
 
@@ -76,14 +77,14 @@ export function takeApart(line: TapeLine, error: TapeError, tapeId?: string): re
 
 /** Whether nothing stands on the line: white space, NUL bytes and byte order marks at most. */
 export function isBlank(line: TapeLine): boolean {
-  return skipFiller(line.bytes, 0, line.length) === line.length;
+  return skipFiller(line.stored, 0, line.length) === line.length;
 }
 
 /**
  * Whether a record may stand on the line behind the one that its first bytes tell of. For most lines it cannot, and that
  * is quicker to see than by parsing them.
  */
-export function mayHoldMore({ bytes }: TapeLine): boolean {
+export function mayHoldMore({ stored: bytes }: TapeLine): boolean {
   let end = bytes.length;
   while (end > 0 && isSpace(bytes[end - 1]!)) end--;
   if (bytes[end - 1] !== CLOSE) return true;
@@ -109,7 +110,7 @@ class Parts {
     this.#tapeId = tapeId;
     this.length = line.length;
     this.bytes = new Uint8Array(line.length + 1);
-    this.bytes.set(line.bytes);
+    this.bytes.set(line.stored);
   }
 
   /** Adds a record, if it is one. */
@@ -144,7 +145,7 @@ class Parts {
 
   #strayError(line: TapeLine, start: number, end: number, isFollowed: boolean): TapeError {
     if (skipFiller(this.bytes, start, end) === end) {
-      return corrupted(line, isByteOrderMark(line.bytes) ? "it is a byte order mark" : "it is nothing but NUL bytes");
+      return corrupted(line, isByteOrderMark(line.stored) ? "it is a byte order mark" : "it is nothing but NUL bytes");
     }
     if (isFollowed) return corrupted(line, `it breaks off at byte ${line.nextOffset}, where another record begins`);
     try {
@@ -166,7 +167,7 @@ const CLOSE = 0x7d;
 const SPACE = 0x20;
 const encoder = new TextEncoder();
 const START = encoder.encode('{"type":');
-const TYPES = [...RECORD_TYPES].map((type) => encoder.encode(JSON.stringify(type)));
+const TYPES = [...RECORD_TYPES, ...CODED_TYPES, "dictionary"].map((type) => encoder.encode(JSON.stringify(type)));
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf] as const;
 
 /** Where the next record of a known type may start; the length of the bytes if none does. */

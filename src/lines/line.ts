@@ -2,18 +2,9 @@ import { TapeError } from "../errors.ts";
 import { JsonBytes } from "../json/json-bytes.ts";
 import type { Direction, TapeRecord } from "../records/record.ts";
 import { decodeStrictly } from "../utf8.ts";
-
-/** What the first bytes of a line say about it. Fields that a record of its type does not have are `undefined`. */
-export interface LineHeader {
-  /** The record's type; undefined for a line that is no record. */
-  readonly type: string | undefined;
-  /** A frame's sequence number. */
-  readonly seq: number | undefined;
-  /** Milliseconds since the start of the tape, for records that have a time. */
-  readonly ts: number | undefined;
-  /** A frame's direction. */
-  readonly dir: Direction | undefined;
-}
+import type { Bytes } from "../bytes/bytes.ts";
+import { codedHead, isCoded, isPlain, type LineDecoder, SEALED } from "./coded-line.ts";
+import { canonicalHeader, headerOf, type LineHeader, NO_HEADER } from "./line-header.ts";
 
 /** Where a line stands in its tape. */
 export interface LinePosition {
@@ -25,26 +16,7 @@ export interface LinePosition {
   readonly terminated: boolean;
 }
 
-const NO_HEADER: LineHeader = { type: undefined, seq: undefined, ts: undefined, dir: undefined };
-/** Types of records that have no time. */
-const TIMELESS: ReadonlySet<string> = new Set(["correlation", "checkpoint", "init"]);
-const encoder = new TextEncoder();
-const TYPE_PREFIX = encoder.encode('{"type":"');
-const FRAME_PREFIX = encoder.encode('{"type":"frame","seq":');
-const TIMELESS_HEADERS: readonly [Uint8Array, LineHeader][] = Array.from(
-  TIMELESS,
-  (type) => [encoder.encode(`{"type":"${type}"`), { ...NO_HEADER, type }],
-);
-const TS_KEY = encoder.encode(',"ts":');
-const DIR_KEY = encoder.encode(',"dir":"');
-const DIRECTIONS: readonly [Direction, Uint8Array][] = [
-  ["client_to_server", encoder.encode('client_to_server"')],
-  ["server_to_client", encoder.encode('server_to_client"')],
-];
 const CR = 0x0d;
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
 
 /** A block of which lines are made, whose memory may be used again. */
 export interface Loan {
@@ -54,8 +26,18 @@ export interface Loan {
   isSeen: boolean;
 }
 
+/** How a line of a tape is read on which some are coded. */
+interface Coding {
+  readonly decoder: LineDecoder;
+  readonly isCoded: boolean;
+  /** What it was decoded to. */
+  plain: Bytes | undefined;
+}
+
 /** Tells a line, directly after it was made, that its block is only lent. */
 export let lendLine: (line: TapeLine, loan: Loan) => void;
+/** Tells a line, directly after it was made, what decodes the coded lines of its tape. */
+export let codeLine: (line: TapeLine, decoder: LineDecoder) => void;
 /** Copies a line that is lent to `room`, from `at` on, and lets it go on there. It takes `length + 2` bytes at most. */
 export let keepLine: (line: TapeLine, room: Uint8Array, at: number) => void;
 /** Looks at a line's bytes where they lie. */
@@ -74,12 +56,18 @@ export let takeOver: (line: TapeLine) => TapeRecord | undefined;
  * A header is what the line claims: only {@linkcode TapeLine.parse} proves that the whole line is JSON. Of a damaged line
  * on which another record stands behind a torn one, it is the header of the torn one. A line that is not spelled
  * canonically (foreign tapes have spaces and other orders) is parsed to learn it.
+ *
+ * Of a line that is compressed or encrypted, where its reader can decode it, `type`, `seq` and `ts` are those of the record in it, which
+ * the line tells in plain; its `bytes` and all that is read of them are those of the record, decoded when asked for. Where a
+ * line stands and how long it is there ({@linkcode TapeLine.length}) is always told of what is on the tape ({@linkcode TapeLine.stored}).
  */
 export class TapeLine implements LineHeader, LinePosition {
   #block: Uint8Array;
   #start: number;
   #end: number;
   #loan: Loan | undefined;
+  /** Where lines of the tape may be coded. */
+  #coding: Coding | undefined;
   /** What the line was parsed to, where somebody had to know before its reader does. */
   #record: TapeRecord | undefined;
   /** Bytes from the start of the tape to the start of the line. */
@@ -94,6 +82,13 @@ export class TapeLine implements LineHeader, LinePosition {
     lendLine = (line, loan) => {
       line.#loan = loan;
     };
+    codeLine = (line, decoder) => {
+      const [block, start, end] = [line.#lent(), line.#start, line.#end];
+      const isSeen = isCoded(block, start, end) || decoder.codesAll === true && !isPlain(block, start, end);
+      line.#coding = { decoder, isCoded: isSeen, plain: undefined };
+      // What comes behind it may need it, also where it is only a part of a line.
+      if (decoder.learn !== undefined && line.type === "dictionary") decoder.learn(line.stored);
+    };
     keepLine = (line, room, at) => {
       const { length } = line;
       // With the byte behind it, which tells what ends the line.
@@ -103,7 +98,11 @@ export class TapeLine implements LineHeader, LinePosition {
       line.#end = at + length;
       line.#loan = undefined;
     };
-    lookAt = (line, look) => look(line.#lent(), line.#start, line.#end, line.#loan);
+    lookAt = (line, look) => {
+      const plain = line.isCoded ? line.#decodedIfWhole() : undefined;
+      if (plain === undefined) return look(line.#lent(), line.#start, line.#end, line.#loan);
+      return look(plain, 0, plain.length, undefined);
+    };
     handOn = (line, record) => {
       line.#record = record;
     };
@@ -131,12 +130,26 @@ export class TapeLine implements LineHeader, LinePosition {
     this.terminated = terminated;
   }
 
-  /** The line's bytes, without its line ending. A view into a larger block. */
+  /**
+   * The line's bytes, without its line ending. A view into a larger block.
+   *
+   * @throws {TapeError} code `corrupted_record`: the line is compressed or encrypted, and does not decode
+   */
   get bytes(): Uint8Array {
+    return this.isCoded ? this.#decoded() : this.stored;
+  }
+
+  /** The bytes that stand on the tape, without the line ending: what {@linkcode bytes} are, unless the line is coded. */
+  get stored(): Uint8Array {
     return this.#seen().subarray(this.#start, this.#end);
   }
 
-  /** Length in bytes, without the line ending. */
+  /** Whether the line is compressed or encrypted, and its reader can decode it. */
+  get isCoded(): boolean {
+    return this.#coding?.isCoded === true;
+  }
+
+  /** Length on the tape in bytes, without the line ending. */
   get length(): number {
     return this.#end - this.#start;
   }
@@ -168,7 +181,8 @@ export class TapeLine implements LineHeader, LinePosition {
 
   /** A frame's direction. */
   get dir(): Direction | undefined {
-    return (this.#header ??= this.#readHeader()).dir;
+    const header = this.#header ??= this.#readHeader();
+    return this.isCoded && header.type === "frame" ? this.#codedDirection() : header.dir;
   }
 
   /**
@@ -177,12 +191,16 @@ export class TapeLine implements LineHeader, LinePosition {
    * @throws {TypeError} the bytes are not UTF-8
    */
   text(): string {
-    return decodeStrictly(this.#lent(), this.#start, this.#end);
+    if (!this.isCoded) return decodeStrictly(this.#lent(), this.#start, this.#end);
+    const plain = this.#decoded();
+    return decodeStrictly(plain, 0, plain.length);
   }
 
   /** The line as a message that is given as its bytes, which are not copied. */
   message(): JsonBytes {
-    return new JsonBytes(this.#seen(), this.#start, this.#end);
+    if (!this.isCoded) return new JsonBytes(this.#seen(), this.#start, this.#end);
+    const plain = this.#decoded();
+    return new JsonBytes(plain, 0, plain.length);
   }
 
   /**
@@ -196,22 +214,53 @@ export class TapeLine implements LineHeader, LinePosition {
   }
 
   /**
-   * A part of the line as a line of its own: several records stand on a line that was damaged. A part that does not
-   * reach to the end of the line has an empty ending.
+   * A part of what is stored of the line as a line of its own: several records stand on a line that was damaged. A part that does
+   * not reach to the end of the line has an empty ending.
    *
    * @param start bytes from the start of the line
    * @param end bytes from the start of the line
    */
   part(start: number, end: number): TapeLine {
     const [from, to, offset] = [this.#start + start, this.#start + end, this.offset + start];
-    return end === this.length
+    const part = end === this.length
       ? new TapeLine(this.#seen(), from, to, offset, this.number, this.terminated)
       : new LinePart(this.#seen(), from, to, offset, this.number, true);
+    if (this.#coding !== undefined) codeLine(part, this.#coding.decoder);
+    return part;
   }
 
   /** The same line, counted by somebody else. */
   withNumber(number: number): TapeLine {
-    return new TapeLine(this.#seen(), this.#start, this.#end, this.offset, number, this.terminated);
+    const line = new TapeLine(this.#seen(), this.#start, this.#end, this.offset, number, this.terminated);
+    line.#coding = this.#coding;
+    return line;
+  }
+
+  #decoded(): Bytes {
+    const coding = this.#coding!;
+    if (coding.plain !== undefined) return coding.plain;
+    const plain = coding.decoder.decode(this.#lent().subarray(this.#start, this.#end));
+    const { type, seq, ts } = this.#header ??= this.#readHeader();
+    const inside = canonicalHeader(plain, 0, plain.length) ?? headerOf(parsed(plain));
+    if (inside.type !== type || inside.seq !== seq || inside.ts !== undefined && inside.ts !== ts) {
+      throw new TapeError("corrupted_record", "what it tells in plain is not what is in it");
+    }
+    return coding.plain = plain;
+  }
+
+  /** Undefined where it does not decode: whoever looks finds no record then, and whoever reads it is told why. */
+  #decodedIfWhole(): Bytes | undefined {
+    try {
+      return this.#decoded();
+    } catch {
+      return undefined;
+    }
+  }
+
+  #codedDirection(): Direction | undefined {
+    const plain = this.#decodedIfWhole();
+    if (plain === undefined) return undefined;
+    return (canonicalHeader(plain, 0, plain.length) ?? headerOf(parsed(plain))).dir;
   }
 
   /** The block, for a look that is over when the call returns. */
@@ -233,6 +282,13 @@ export class TapeLine implements LineHeader, LinePosition {
   }
 
   #readHeader(): LineHeader {
+    if (this.isCoded) {
+      const head = codedHead(this.#lent(), this.#start, this.#end);
+      if (head === undefined) return NO_HEADER;
+      // Without a key there is a frame to be read, and else nothing of that type.
+      const isHidden = this.#coding!.decoder.isLocked === true && head.kind !== "frame";
+      return { type: isHidden ? SEALED : head.kind, seq: head.seq, ts: head.ts, dir: undefined };
+    }
     return canonicalHeader(this.#lent(), this.#start, this.#end) ?? this.#parsedHeader();
   }
 
@@ -242,6 +298,14 @@ export class TapeLine implements LineHeader, LinePosition {
     } catch {
       return NO_HEADER;
     }
+  }
+}
+
+function parsed(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(decodeStrictly(bytes, 0, bytes.length));
+  } catch {
+    return undefined;
   }
 }
 
@@ -255,77 +319,4 @@ class LinePart extends TapeLine {
 /** A line's place, for error messages. */
 export function placeOf({ offset, number }: Pick<LinePosition, "offset" | "number">): string {
   return number > 0 ? `line ${number} at byte ${offset}` : `the line at byte ${offset}`;
-}
-
-/** The header of a parsed line: the same answer that a canonical line gives from its bytes. */
-export function headerOf(value: unknown): LineHeader {
-  if (typeof value !== "object" || value === null || !Object.hasOwn(value, "type")) return NO_HEADER;
-  const { type, seq, ts, dir } = value as Record<string, unknown>;
-  if (typeof type !== "string") return NO_HEADER;
-  if (TIMELESS.has(type)) return { ...NO_HEADER, type };
-  if (type !== "frame") return { ...NO_HEADER, type, ts: integer(ts) };
-  return {
-    type,
-    seq: integer(seq),
-    ts: integer(ts),
-    dir: dir === "client_to_server" || dir === "server_to_client" ? dir : undefined,
-  };
-}
-
-function integer(value: unknown): number | undefined {
-  return Number.isSafeInteger(value) && value as number >= 0 ? value as number : undefined;
-}
-
-function canonicalHeader(block: Uint8Array, start: number, end: number): LineHeader | undefined {
-  if (startsWith(block, start, end, FRAME_PREFIX)) return frameHeader(block, start + FRAME_PREFIX.length, end);
-  if (!startsWith(block, start, end, TYPE_PREFIX)) return undefined;
-  for (const [spelled, header] of TIMELESS_HEADERS) if (startsWith(block, start, end, spelled)) return header;
-  const typeStart = start + TYPE_PREFIX.length;
-  let at = typeStart;
-  while (at < end && block[at] !== QUOTE) {
-    if (block[at] === BACKSLASH || block[at]! < 0x20 || block[at]! > 0x7e) return undefined;
-    at++;
-  }
-  if (at === end) return undefined;
-  const type = String.fromCharCode(...block.subarray(typeStart, Math.min(at, typeStart + 64)));
-  // A frame is canonical in full or not at all; other records have their time right behind the type.
-  if (type === "frame" || at - typeStart > 64 || !startsWith(block, at + 1, end, TS_KEY)) return undefined;
-  const ts = readInteger(block, at + 1 + TS_KEY.length, end);
-  return ts === undefined ? undefined : { ...NO_HEADER, type, ts: ts.value };
-}
-
-function frameHeader(block: Uint8Array, seqStart: number, end: number): LineHeader | undefined {
-  let value = 0;
-  let at = seqStart;
-  for (let digit; at < end && (digit = block[at]! - 0x30) >= 0 && digit <= 9; at++) value = value * 10 + digit;
-  if (!isInteger(block, seqStart, at, value) || !startsWith(block, at, end, TS_KEY)) return undefined;
-  const seq = value;
-  const tsStart = at + TS_KEY.length;
-  value = 0;
-  at = tsStart;
-  for (let digit; at < end && (digit = block[at]! - 0x30) >= 0 && digit <= 9; at++) value = value * 10 + digit;
-  if (!isInteger(block, tsStart, at, value) || !startsWith(block, at, end, DIR_KEY)) return undefined;
-  at += DIR_KEY.length;
-  for (const [dir, spelled] of DIRECTIONS) {
-    if (startsWith(block, at, end, spelled)) return { type: "frame", seq, ts: value, dir };
-  }
-  return undefined;
-}
-
-function readInteger(block: Uint8Array, start: number, end: number): { value: number } | undefined {
-  let value = 0;
-  let at = start;
-  for (let digit; at < end && (digit = block[at]! - 0x30) >= 0 && digit <= 9; at++) value = value * 10 + digit;
-  return at < end && isInteger(block, start, at, value) && block[at] === COMMA ? { value } : undefined;
-}
-
-/** Whether the digits are spelled as JSON spells a safe integer. */
-function isInteger(block: Uint8Array, start: number, end: number, value: number): boolean {
-  return end > start && (block[start] !== 0x30 || end === start + 1) && value <= Number.MAX_SAFE_INTEGER;
-}
-
-function startsWith(block: Uint8Array, start: number, end: number, prefix: Uint8Array): boolean {
-  if (start + prefix.length > end) return false;
-  for (let at = 0; at < prefix.length; at++) if (block[start + at] !== prefix[at]) return false;
-  return true;
 }

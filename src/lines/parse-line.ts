@@ -1,8 +1,8 @@
-import { TapeError } from "../errors.ts";
+import { isTapeError, TapeError } from "../errors.ts";
 import { explainRecord, isParsedRecord } from "../records/record-guard.ts";
 import type { TapeRecord } from "../records/record.ts";
 import { rememberLine } from "../records/recorded-text.ts";
-import { keepOne } from "./keep-one.ts";
+import { keepOne } from "../bytes/keep-one.ts";
 import { placeOf, takeOver, TapeLine } from "./line.ts";
 
 /**
@@ -15,6 +15,7 @@ import { placeOf, takeOver, TapeLine } from "./line.ts";
 export function parseLine(line: TapeLine, tapeId?: string, number: number = line.number): TapeRecord {
   const known = takeOver(line);
   if (known !== undefined) return known;
+  checkDecodes(line);
   let value: unknown;
   let text: string;
   try {
@@ -22,12 +23,28 @@ export function parseLine(line: TapeLine, tapeId?: string, number: number = line
     value = JSON.parse(text);
   } catch (cause) {
     // The error of JSON.parse repeats a part of the text, which may be secret.
-    if (isUtf16(line.bytes)) throw corrupted(line, "it is UTF-16, not UTF-8");
+    if (isUtf16(line.stored)) throw corrupted(line, "it is UTF-16, not UTF-8");
     throw cause instanceof SyntaxError ? corrupted(line, "it is not JSON") : corrupted(line, "it is not UTF-8", cause);
   }
   if (!isParsedRecord(value)) throw corrupted(line, explainRecord(value));
-  rememberLine(value, { text, offset: line.offset, number, tapeId });
+  const stored = line.isCoded ? line.stored : undefined;
+  rememberLine(value, { text, offset: line.offset, number, tapeId, stored });
   return value;
+}
+
+/**
+ * What a decoder says of a line that does not decode is told with the place of the line.
+ *
+ * @throws {TapeError} code `corrupted_record`
+ */
+export function checkDecodes(line: TapeLine): void {
+  if (!line.isCoded) return;
+  try {
+    void line.bytes;
+  } catch (error) {
+    if (!isTapeError(error, "corrupted_record")) throw error;
+    throw corrupted(line, error.message, error.cause);
+  }
 }
 
 /** The same for a part of a damaged line, of which nobody wants to know why it is no record; undefined for one that is none. */
@@ -36,7 +53,8 @@ export function recordOn(line: TapeLine, tapeId?: string): TapeRecord | undefine
     const text = line.text();
     const value: unknown = JSON.parse(text);
     if (!isParsedRecord(value)) return undefined;
-    rememberLine(value, { text, offset: line.offset, number: line.number, tapeId });
+    const stored = line.isCoded ? line.stored : undefined;
+    rememberLine(value, { text, offset: line.offset, number: line.number, tapeId, stored });
     return value;
   } catch {
     return undefined;

@@ -1,6 +1,6 @@
 import { lineOf } from "../records/recorded-text.ts";
 import type { TapeRecord } from "../records/record.ts";
-import { crc32 } from "./crc32.ts";
+import { crc32 } from "../bytes/crc32.ts";
 
 /** Where a record stands on its tape. */
 export interface RecordPosition {
@@ -41,8 +41,8 @@ export interface RecordPosition {
 export function positionOf(record: TapeRecord): RecordPosition | undefined {
   const recorded = lineOf(record);
   if (recorded === undefined) return undefined;
-  const { text, offset, number, tapeId = "" } = recorded;
-  const bytes = new TextEncoder().encode(text);
+  const { text, offset, number, tapeId = "", stored } = recorded;
+  const bytes = stored ?? new TextEncoder().encode(text);
   const { length } = bytes;
   const line = number > 0 ? number : undefined;
   return { offset, length, line, resumeToken: tokenOf({ tapeId, offset, length, line, checksum: crc32(bytes, 0) }) };

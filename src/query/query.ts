@@ -1,7 +1,7 @@
-import type { TapeLine } from "../lines/line.ts";
+import type { Loan, TapeLine } from "../lines/line.ts";
 import type { TapeRecord } from "../records/record.ts";
 import { type Stage, stage } from "../streams/stage.ts";
-import { ONLY_PASSES, type StageSpec, type StageTraits } from "../streams/stage-spec.ts";
+import { DROPS, ONLY_PASSES, type StageSpec, type StageTraits } from "../streams/stage-spec.ts";
 import { LineMatcher } from "./match/line-matcher.ts";
 import { type Plan, planOf, type SelectOptions } from "./match/plan.ts";
 import { messagesOf, Subject } from "./terms/subject.ts";
@@ -40,6 +40,11 @@ export class ParsedQuery implements Query {
   constructor(expression: Expression) {
     this.expression = expression;
     this.#plan = planOf(expression);
+  }
+
+  /** The types of records that it asks for by name, with `kind:`. */
+  get types(): ReadonlySet<string> {
+    return this.#plan.types;
   }
 
   matches(record: TapeRecord): boolean {
@@ -113,6 +118,7 @@ export function selecting(plan: Plan, options: SelectOptions): Stage<TapeLine, T
       if (matcher.takes(line)) emit(line);
     },
     [ONLY_PASSES]: true,
+    [DROPS]: (block, start, end, loan) => matcher.drops(block, start, end, loan as Loan),
   };
   return stage(spec);
 }

@@ -1,4 +1,4 @@
-import { type Bytes, concat } from "../lines/bytes.ts";
+import { type Bytes, concat } from "../bytes/bytes.ts";
 import { checkBytes, Sink } from "../streams/sink.ts";
 
 /** A sink that keeps what it is given. */

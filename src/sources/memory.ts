@@ -1,6 +1,6 @@
 import { checkOptions, type OptionNames, wrongChunk } from "../arguments.ts";
 import { TapeError } from "../errors.ts";
-import { type Bytes, isBytes } from "../lines/bytes.ts";
+import { type Bytes, isBytes } from "../bytes/bytes.ts";
 import { type Source, source } from "../streams/source.ts";
 
 /** Options of {@linkcode memorySource}. */

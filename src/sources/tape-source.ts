@@ -1,7 +1,10 @@
 import { checkOptions, type OptionNames } from "../arguments.ts";
-import { printable, TapeError } from "../errors.ts";
-import type { Bytes } from "../lines/bytes.ts";
-import { type OpenSourceOptions, type Source, source } from "../streams/source.ts";
+import { isTapeError, printable, TapeError } from "../errors.ts";
+import type { Bytes } from "../bytes/bytes.ts";
+import { nextChunk } from "../streams/batches.ts";
+import type { HeldChunks } from "../streams/held-chunks.ts";
+import { hold, type OpenSourceOptions, type Source, source } from "../streams/source.ts";
+import { NONE } from "../streams/stage-spec.ts";
 import type { SourceSpec } from "../streams/source-spec.ts";
 
 /** What a backend knows of a tape that is being read. */
@@ -83,21 +86,74 @@ export interface HeldTape {
   release(): Promise<void>;
 }
 
-/** The tapes behind the sources that were made here. */
-const tapes = new WeakMap<ReadableStream, NamedBytes>();
+/** How to hold the tapes behind the sources that were made here. */
+const holders = new WeakMap<ReadableStream, () => HeldTape | undefined>();
 
 /** Keeps hold of the tape that a source reads, until it is released; undefined for a source of another kind. */
 export function holdTape(stream: ReadableStream<Bytes>): HeldTape | undefined {
-  const tape = tapes.get(stream);
-  if (tape === undefined) return undefined;
-  tape.bytes.hold();
-  return { open: (options) => readingOf(tape, options), release: () => tape.bytes.release() };
+  return holders.get(stream)?.();
 }
 
 function readingOf(tape: NamedBytes, options: TapeReadingOptions): Source<Bytes> {
   const reading = source(new TapeReading(tape, options));
-  tapes.set(reading, tape);
+  holders.set(reading, () => {
+    tape.bytes.hold();
+    return { open: (options) => readingOf(tape, options), release: () => tape.bytes.release() };
+  });
   return reading;
+}
+
+/**
+ * A source that reads something else where there is no such tape.
+ *
+ * @param instead asked when the first read finds none; undefined where there is nothing else either
+ */
+export function orElse(
+  stream: ReadableStream<Bytes>,
+  instead: (options: OpenSourceOptions) => Promise<ReadableStream<Bytes> | undefined>,
+  options: OpenSourceOptions = {},
+): Source<Bytes> {
+  const either = source(new EitherSource(stream, () => instead(options)));
+  holders.set(either, () => {
+    const held = holdTape(stream);
+    return held && { open: (options) => orElse(held.open(options), instead, options), release: () => held.release() };
+  });
+  return either;
+}
+
+/** Reads a stream, or another one if there is nothing to read. */
+class EitherSource implements SourceSpec<Bytes> {
+  #held: HeldChunks<Bytes>;
+  #instead: (() => Promise<ReadableStream<Bytes> | undefined>) | undefined;
+  readonly reuse?: (chunk: Bytes) => void;
+
+  constructor(stream: ReadableStream<Bytes>, instead: () => Promise<ReadableStream<Bytes> | undefined>) {
+    this.#held = hold(stream);
+    this.#instead = instead;
+    if (this.#held.chunks.reuse !== undefined) this.reuse = (chunk) => this.#held.chunks.reuse?.(chunk);
+  }
+
+  async pull(): Promise<readonly Bytes[] | undefined> {
+    try {
+      const chunk = await nextChunk(this.#held.chunks);
+      this.#instead = undefined;
+      if (chunk !== NONE) return [chunk];
+      this.#held.finish();
+      return undefined;
+    } catch (error) {
+      this.#held.finish({ error });
+      const instead = this.#instead;
+      this.#instead = undefined;
+      const other = isTapeError(error, "tape_not_found") ? await instead?.() : undefined;
+      if (other === undefined) throw error;
+      this.#held = hold(other);
+      return [];
+    }
+  }
+
+  cancel(reason: unknown): Promise<void> {
+    return this.#held.cancel(reason);
+  }
 }
 
 interface NamedBytes {

@@ -1,4 +1,4 @@
-import { type AnySpec, KEEPS_NOTHING, NONE, ONLY_PASSES, PIECES, type Pieces } from "./stage-spec.ts";
+import { type AnySpec, DROPS, KEEPS_NOTHING, NONE, ONLY_PASSES, PIECES, type Pieces } from "./stage-spec.ts";
 import { Fused } from "./fuse.ts";
 import type { HeldChunks } from "./held-chunks.ts";
 import type { ChunkReader } from "./source-spec.ts";
@@ -29,6 +29,8 @@ class FusedReader implements ChunkReader<unknown> {
     this.#upstream = held.chunks;
     const rest = specs.slice(1);
     this.#lender = held.chunks.reuse === undefined ? undefined : lend(specs[0]!, rest);
+    const drops = rest[0]?.[DROPS];
+    if (drops !== undefined) specs[0]![PIECES]?.leaveOut?.(drops);
     this.#first = new Fused(specs.slice(0, 1), true);
     this.#rest = rest.length > 0 ? new Fused(rest) : undefined;
     this.#releaseIfRefused();
@@ -39,18 +41,22 @@ class FusedReader implements ChunkReader<unknown> {
     const rest = this.#rest;
     for (;;) {
       const out = (rest ?? first).shift();
-      if (out !== NONE || (rest ?? first).ended) return out;
+      if (out !== NONE) return out;
+      if ((rest ?? first).ended) break;
       const queued = rest === undefined ? NONE : first.shift();
       if (queued !== NONE) rest!.push(queued);
       else {
         if (this.#lent !== NONE) this.#giveBack();
         const chunk = first.ended ? NONE : this.#upstream.take();
-        if (chunk === NONE) return NONE;
+        if (chunk === NONE) break;
         if (this.#lender !== undefined) this.#lent = chunk;
         first.push(chunk);
       }
       if (first.ended || rest?.ended) this.#releaseIfRefused();
     }
+    // A stage may also fail while it makes the next of many chunks.
+    if (first.ended) this.#releaseIfRefused();
+    return NONE;
   }
 
   async fill(): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { checkOptions, lacking, type OptionNames, wrongChunk } from "../arguments.ts";
 import { printable } from "../errors.ts";
-import { isBytes } from "../lines/bytes.ts";
+import { isBytes } from "../bytes/bytes.ts";
 import { NONE } from "./stage-spec.ts";
 
 /** Where chunks go, a batch at a time: what a pipeline writes to, and what a backend implements. */

@@ -25,6 +25,15 @@ export const KEEPS_NOTHING: unique symbol = Symbol("keeps nothing");
 /** Under this name a stage says that a chunk outlives the call of its `transform` only where it is emitted, as it came. */
 export const ONLY_PASSES: unique symbol = Symbol("only passes");
 
+/** Under this name a stage says which pieces of a chunk it would drop, before they are made. */
+export const DROPS: unique symbol = Symbol("drops");
+
+/**
+ * Whether a piece of a chunk of bytes would be dropped. A piece that would not is handed to the stage right behind the call. A chunk that is
+ * seen again may hold other bytes, but for where the loan is the same.
+ */
+export type Drops = (block: Uint8Array, start: number, end: number, loan: object) => boolean;
+
 /** Makes many chunks of one: what `transform` does in one go, as it is asked for. */
 export interface Pieces<I, O> {
   /** Begins with a chunk. */
@@ -33,6 +42,8 @@ export interface Pieces<I, O> {
   next(): O | typeof NONE;
   /** Gives a piece memory of its own, so that it outlives the chunk. */
   keep(piece: O): void;
+  /** Makes no pieces of which the stage behind says that it would drop them. */
+  leaveOut?(drops: Drops): void;
   /**
    * Ends what pieces can see of the chunk, the kept ones excepted. False where somebody may see it yet: then it must
    * stay as it is.
@@ -45,6 +56,7 @@ export interface StageTraits<I, O> {
   readonly [PIECES]?: Pieces<I, O>;
   readonly [KEEPS_NOTHING]?: true;
   readonly [ONLY_PASSES]?: true;
+  readonly [DROPS]?: Drops;
 }
 
 /** A spec whose chunk types no longer matter: neighbours in a chain have been matched by the type of `compose`. */

@@ -1,6 +1,7 @@
 import { isTapeError } from "../errors.ts";
-import { parseMetadata, type TapeMetadata } from "../records/metadata.ts";
+import type { TapeMetadata } from "../records/metadata.ts";
 import type { StoreEntry, TapeStore } from "../stores/store.ts";
+import { storedMetadata } from "../stores/stored-metadata.ts";
 import { readInit } from "./first-record.ts";
 import { readTapeEnd, type TapeEnd } from "./read/tape-end.ts";
 import { type TapeState, tapeState } from "./read/tape-state.ts";
@@ -50,7 +51,7 @@ export async function tapesIn(store: TapeStore): Promise<TapeEntry[]> {
  * end where they cannot be right. One tape that cannot be read does not hide the others: that is told as its state.
  */
 export async function listedTape(store: TapeStore, { tapeId, tape, meta }: TapeEntry): Promise<ListedTape> {
-  const { stored, fault: metadataFault } = meta === undefined ? {} : await storedMetadata(store, meta.key);
+  const { stored, fault: metadataFault } = meta === undefined ? {} : await metadataOf(store, meta);
   const listed = stored === undefined
     ? await ofTapeAlone(store, tapeId, tape)
     : await ofMetadata(store, tapeId, tape, stored);
@@ -110,13 +111,12 @@ async function endOf(store: TapeStore, { key, size }: StoreEntry): Promise<TapeE
   }
 }
 
-async function storedMetadata(
+async function metadataOf(
   store: TapeStore,
-  key: string,
+  { key, size }: StoreEntry,
 ): Promise<{ readonly stored?: TapeMetadata | undefined; readonly fault?: string }> {
   try {
-    const bytes = await store.get(key);
-    return { stored: bytes && parseMetadata(new TextDecoder().decode(bytes), key) };
+    return { stored: await storedMetadata(store, key, size) };
   } catch (error) {
     return { fault: error instanceof Error ? error.message : String(error) };
   }

@@ -135,6 +135,16 @@ export class TapeManager {
     }
   }
 
+  /**
+   * Deletes what is left of a tape that is gone. What belongs to a tape that is there stays, also where it has just come.
+   *
+   * @throws {TapeError} as {@linkcode delete}
+   */
+  async deleteLeftovers(tapeId: string): Promise<void> {
+    const { tape } = tapeKeys(checkTapeId(tapeId));
+    if (await this.#store.size(tape) === undefined) await this.delete(tapeId);
+  }
+
   /** Deletes the keys of a tape, and tells how many there were. The first one decides whether it is a tape. */
   async #deleteAll(tapeId: string, keys: readonly string[]): Promise<number> {
     const left: string[] = [];

@@ -1,5 +1,5 @@
 import { checkOptions, type OptionNames } from "../arguments.ts";
-import type { Bytes } from "../lines/bytes.ts";
+import type { Bytes } from "../bytes/bytes.ts";
 import { TapeError } from "../errors.ts";
 import { JsonBytes } from "../json/json-bytes.ts";
 import { LineEncoder, type SplicedLine } from "../lines/line-encoder.ts";

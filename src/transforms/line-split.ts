@@ -1,14 +1,18 @@
 import { checkOptions, type OptionNames, wrongChunk } from "../arguments.ts";
-import { isBytes } from "../lines/bytes.ts";
+import { isBytes } from "../bytes/bytes.ts";
 import { TapeError } from "../errors.ts";
-import { keepOne } from "../lines/keep-one.ts";
-import { keepLine, lendLine, type Loan, placeOf, TapeLine } from "../lines/line.ts";
-import { indexOfNewline } from "../lines/newline.ts";
+import { keepOne } from "../bytes/keep-one.ts";
+import { type LineDecoder, mayConcernDecoder } from "../lines/coded-line.ts";
+import { codeLine, keepLine, lendLine, type Loan, placeOf, TapeLine } from "../lines/line.ts";
+import { indexOfNewline } from "../bytes/newline.ts";
 import { type Stage, stage } from "../streams/stage.ts";
-import { NONE, PIECES, type Pieces, type StageSpec, type StageTraits } from "../streams/stage-spec.ts";
+import { type Drops, NONE, PIECES, type Pieces, type StageSpec, type StageTraits } from "../streams/stage-spec.ts";
 
 /** The longest line that is read or written by default, without its line ending: 10 MiB. */
 export const DEFAULT_MAX_LINE_BYTES: number = 10 * 1024 * 1024;
+
+/** No tape can have longer lines: a JavaScript engine has no longer strings. */
+export const MAX_LINE_BYTES: number = 256 * 1024 * 1024;
 
 /** Options of {@linkcode lineSplit}. */
 export interface LineSplitOptions {
@@ -40,6 +44,8 @@ export interface LineSplitOptions {
    * @default {1}
    */
   readonly line?: number | undefined;
+  /** What decodes lines that are compressed or encrypted; without it these are records of types that nobody knows. */
+  readonly decoder?: LineDecoder | undefined;
 }
 
 type LineSplitting = StageSpec<Uint8Array, TapeLine> & StageTraits<Uint8Array, TapeLine>;
@@ -55,6 +61,7 @@ const OPTIONS: OptionNames<LineSplitOptions> = {
   onSkip: true,
   offset: true,
   line: true,
+  decoder: true,
 };
 
 /** What is told of a line that is too long. */
@@ -96,11 +103,11 @@ export function lineSplit(options: LineSplitOptions = {}): Stage<Uint8Array, Tap
 
 /** What {@linkcode lineSplit} does, for who has a block at hand: a stream would cost more than the few lines of it. */
 export function lineSplitting(options: LineSplitOptions): LineSplitting {
-  const { maxLineBytes = DEFAULT_MAX_LINE_BYTES, onError, onSkip, offset = 0, line = 1 } = options;
+  const { maxLineBytes = DEFAULT_MAX_LINE_BYTES, onError, onSkip, offset = 0, line = 1, decoder } = options;
   if (!(maxLineBytes >= 1)) {
     throw new TapeError("invalid_argument", `Cannot split lines: maxLineBytes must be 1 or more, not ${maxLineBytes}`);
   }
-  const lines = new LineSplitter(maxLineBytes, onError, onSkip, offset, line);
+  const lines = new LineSplitter(maxLineBytes, onError, onSkip, offset, line, decoder);
   return {
     transform(chunk, emit) {
       lines.open(chunk);
@@ -119,6 +126,7 @@ class LineSplitter implements Pieces<Uint8Array, TapeLine> {
   readonly #maxLineBytes: number;
   readonly #onError: LineSplitOptions["onError"];
   readonly #onSkip: LineSplitOptions["onSkip"];
+  readonly #decoder: LineDecoder | undefined;
   /** Where the next line starts in the tape. */
   #offset: number;
   #number: number;
@@ -135,6 +143,7 @@ class LineSplitter implements Pieces<Uint8Array, TapeLine> {
   /** Memory for lines that are kept, and how much of it is taken. */
   #room = EMPTY;
   #taken = 0;
+  #drops: Drops | undefined;
 
   constructor(
     maxLineBytes: number,
@@ -142,7 +151,9 @@ class LineSplitter implements Pieces<Uint8Array, TapeLine> {
     onSkip: LineSplitOptions["onSkip"],
     offset: number,
     number: number,
+    decoder: LineDecoder | undefined,
   ) {
+    this.#decoder = decoder;
     this.#maxLineBytes = maxLineBytes;
     this.#onError = onError;
     this.#onSkip = onSkip;
@@ -181,9 +192,14 @@ class LineSplitter implements Pieces<Uint8Array, TapeLine> {
         this.#skip(stop - start, end - start);
         continue;
       }
+      if (this.#drops?.(block, start, stop, this.#loan) === true && !this.#mayBeCoded(block, start, stop)) {
+        this.#pass(end + 1 - start);
+        continue;
+      }
       const line = new TapeLine(block, start, stop, this.#offset, this.#number, true);
       lendLine(line, this.#loan);
       this.#pass(end + 1 - start);
+      if (this.#decoder !== undefined) codeLine(line, this.#decoder);
       return line;
     }
   }
@@ -204,9 +220,18 @@ class LineSplitter implements Pieces<Uint8Array, TapeLine> {
     this.#taken += size;
   }
 
+  leaveOut(drops: Drops): void {
+    this.#drops = drops;
+  }
+
   close(): boolean {
     this.#loan.isOver = !this.#loan.isSeen;
     return this.#loan.isOver;
+  }
+
+  /** Of a coded line, or one that coded lines need, the bytes do not tell whether it is wanted. */
+  #mayBeCoded(block: Uint8Array, start: number, end: number): boolean {
+    return this.#decoder !== undefined && mayConcernDecoder(block, start, end);
   }
 
   #pass(bytes: number): void {
@@ -256,11 +281,12 @@ class LineSplitter implements Pieces<Uint8Array, TapeLine> {
     }
     const line = new TapeLine(bytes, 0, end, this.#offset, this.#number, terminated);
     this.#pass(length + 1);
+    if (this.#decoder !== undefined) codeLine(line, this.#decoder);
     return line;
   }
 }
 
-const kept = new LineSplitter(DEFAULT_MAX_LINE_BYTES, undefined, undefined, 0, 1);
+const kept = new LineSplitter(DEFAULT_MAX_LINE_BYTES, undefined, undefined, 0, 1, undefined);
 kept.open(new TextEncoder().encode('{"type":"frame","seq":0,"ts":0,"dir":"client_to_server"}\n'));
 const keptLine = kept.next() as TapeLine;
 keepOne([kept, keptLine, keptLine.type]);

@@ -1,6 +1,6 @@
 import { checkOptions, type OptionNames, wrongChunk } from "../arguments.ts";
 import { TapeError } from "../errors.ts";
-import { isBytes } from "../lines/bytes.ts";
+import { isBytes } from "../bytes/bytes.ts";
 
 /** Options of {@linkcode pace}. */
 export interface PaceOptions {

@@ -5,8 +5,14 @@ import { convertTape } from "../../src/foreign/convert.ts";
 import type { GapRecord } from "../../src/records/record.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { verifyTape } from "../../src/tape/verify/verify.ts";
+import { StreamingTapeReader } from "../../src/tape/read/reader.ts";
+import { unlock } from "../../src/crypto.ts";
+import type { TapeStore } from "../../src/stores/store.ts";
+import { identity, recipient } from "../codecs/codings.ts";
+import { collect } from "../helpers/streams.ts";
+import { textOf } from "../helpers/tapes.ts";
 import { utf8 } from "../helpers/bytes.ts";
-import { faultyStore } from "../helpers/faulty-store.ts";
+import { faultyStore } from "../helpers/strange/faulty-store.ts";
 import { converted, sample, streamOf } from "./converted.ts";
 
 const PING = '{"jsonrpc":"2.0","id":1,"method":"ping"}\n';
@@ -115,7 +121,7 @@ test("a message that is too long for a line of the tape is a gap that says what 
     long.length - 1,
   ]);
   assert.equal([isComplete, verified.damageCount], [false, 0]);
-  assert.match(notes.join(), /1 messages are too long/);
+  assert.match(notes.join(), /1 message is too long/);
 });
 
 test("what a document says of itself behind its messages is in the metadata", async () => {
@@ -123,6 +129,25 @@ test("what a document says of itself behind its messages is in the metadata", as
   const { metadata, ...rest } = JSON.parse(text);
   const turned = await converted(JSON.stringify({ ...rest, metadata }));
   assert.equal([turned.metadata.name, turned.metadata.tags], ["notes session", ["notes", "debug"]]);
+});
+
+test("one part, message or gap is told of as one", async () => {
+  const { notes } = await convertTape(streamOf([utf8(`${PING}no json\n`)]), memoryStore());
+  assert.ok(notes.includes("1 part of the file could not be read"), notes.join());
+});
+
+test("convertTape() compresses and encrypts the tape as is asked", async () => {
+  const [raw, plain] = [memoryStore(), memoryStore()];
+  const bytes = utf8(PING.repeat(50));
+  const coding = { compress: true, encryptTo: { recipients: [recipient] } };
+  await convertTape(streamOf([bytes]), raw, { tapeId: "demo", ...coding });
+  await convertTape(streamOf([bytes]), plain, { tapeId: "demo" });
+  for (const key of ["demo.jsonl", "demo.meta.json"]) assert.not.match(await textOf(raw, key), /ping/);
+  const store = unlock(raw, { identities: [identity] });
+  assert.is((await verifyTape(store, "demo")).isIntact, true);
+  const framesIn = async (store: TapeStore) =>
+    await collect((await StreamingTapeReader.open(store, "demo")).frames({ where: "method:ping" }));
+  assert.equal(await framesIn(store), await framesIn(plain));
 });
 
 test.run();

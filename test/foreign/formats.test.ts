@@ -188,23 +188,62 @@ test("a version that is no text stands on the tape as it is spelled, or not at a
 });
 
 test("har: what is no JSON-RPC in an exchange that has some is counted", async () => {
-  const events =
-    `data: ${PONG}\n\nid: 7\ndata:\n\nevent: endpoint\ndata: /messages\n\ndata: {"jsonrpc":"2.0","id":2,"res`;
+  const events = `data: ${PONG}\n\nid: 7\ndata:\n\nevent: endpoint\ndata: /messages\n\n`;
   const streamed = { response: { status: 200, content: { mimeType: "text/event-stream", text: events } } };
-  const broken = { request: { method: "POST", url: "http://localhost/mcp", postData: { text: PING.slice(0, -3) } } };
+  const form = { request: { method: "POST", url: "http://localhost/mcp", postData: { text: "a=1" } } };
   const noted = { _eventSourceMessages: [{ time: 1, data: PONG }, { time: 1, data: "[DONE]" }] };
   const socket = [{ type: "send", data: PING }, { type: "receive", data: "hello" }, { type: "error", data: PONG }];
   const cases: readonly (readonly [entry: Record<string, unknown>, messages: number, note: RegExp])[] = [
-    [streamed, 2, /^left out: 2 × event of a stream that is no JSON-RPC$/],
-    [broken, 1, /^left out: 1 × body of a request that is no JSON-RPC$/],
+    [streamed, 2, /^left out: 1 × event of a stream that is no JSON-RPC$/],
+    [form, 1, /^left out: 1 × body of a request that is no JSON-RPC$/],
     [noted, 2, /^left out: 1 × event of a stream that is no JSON-RPC$/],
     [{ _webSocketMessages: socket }, 3, /^left out: 2 × message of a WebSocket that is no JSON-RPC$/],
   ];
   for (const [entry, messages, note] of cases) {
-    const { frames, notes } = await converted(harOf(entry));
+    const { frames, notes, isComplete } = await converted(harOf(entry));
     assert.is(frames.length, messages);
     assert.ok(notes.some((text) => note.test(text)), notes.join("; "));
+    assert.ok(isComplete);
   }
+});
+
+test("har: JSON-RPC that is cut off is damage, and stays as it came", async () => {
+  const cut = PONG.slice(0, -3);
+  const request = (text: string) => ({ method: "POST", url: "http://localhost/mcp", postData: { text } });
+  const response = (text: string, mimeType = "application/json") => ({ status: 200, content: { mimeType, text } });
+  const none = response("");
+  const cases: readonly (readonly [entry: Record<string, unknown>, texts: string[], what: string])[] = [
+    [{ request: request(PING.slice(0, -3)) }, [PING.slice(0, -3), PONG], "body of a request"],
+    [{ request: request(PING.slice(0, -3)), response: none }, [PING.slice(0, -3)], "body of a request"],
+    [{ response: response(cut) }, [PING, cut], "body of an answer"],
+    // An answer may be cut off before it says what it is.
+    [{ response: response('{"id":1,"res') }, [PING, '{"id":1,"res'], "body of an answer"],
+    [{ request: { method: "GET", url: "http://localhost/mcp" }, response: response(cut) }, [cut], "body of an answer"],
+    [
+      { response: response(`data: ${PONG}\n\ndata: ${cut}`, "text/event-stream") },
+      [PING, PONG, cut],
+      "event of a stream",
+    ],
+    [{ _webSocketMessages: [{ type: "send", data: cut }] }, [PING, PONG, cut], "message of a WebSocket"],
+  ];
+  for (const [entry, told, what] of cases) {
+    const { texts, damage, notes, isComplete, verified } = await converted(harOf(entry));
+    assert.equal([...texts].sort(), [...told].sort(), JSON.stringify(entry));
+    assert.is(damage.length, 1, JSON.stringify(entry));
+    assert.match(damage[0]!, `the ${what} is JSON-RPC that is cut off`);
+    assert.not(notes.some((note) => note.startsWith("left out")), notes.join("; "));
+    assert.not(isComplete);
+    assert.ok(verified.isIntact);
+  }
+});
+
+test("har: what only begins like JSON, in an exchange that asked for nothing, is no message", async () => {
+  const request = { method: "GET", url: "http://localhost/data" };
+  const response = { status: 200, content: { mimeType: "application/json", text: '{"a":' } };
+  const exchanges = [harOf({ request, response }), harOf({})].map((file) => JSON.parse(file).log.entries[0]);
+  const { texts, damage } = await converted(JSON.stringify({ log: { version: "1.2", entries: exchanges } }));
+  assert.equal(texts, [PING, PONG]);
+  assert.equal(damage, []);
 });
 
 test("a date that no calendar has is no time", async () => {
@@ -242,6 +281,30 @@ test("of a URL the metadata have no query, whichever format it stands in", async
   for (const file of [cassette, traffic]) {
     const { metadata } = await converted(file);
     assert.is(metadata.transport!.url, "https://localhost/mcp");
+  }
+});
+
+test("mcp-recorder: how a server was started stands in the metadata as in those of a recording", async () => {
+  const cases: readonly (readonly [given: string, command: string, args: string[]])[] = [
+    ["npx server --verbose", "npx", ["server", "--verbose"]],
+    ["npx server --api-key s3cret --verbose", "npx", ["server", "--api-key", "[masked]", "--verbose"]],
+    ["npx  server TOKEN=s3cret", "npx", ["server", "TOKEN=[masked]"]],
+    ["npx https://me:s3cret@example.com/?token=s3cret", "npx", ["https://[masked]@example.com/?token=[masked]"]],
+    ["npx remote X-Api-Key: s3cret more", "npx", ["remote", "X-Api-Key: [masked]"]],
+    ["npx remote --header Authorization: Bearer s3cret -v", "npx", [
+      "remote",
+      "--header",
+      "Authorization: Bearer [masked]",
+      "-v",
+    ]],
+    ["server", "server", []],
+  ];
+  for (const [given, command, args] of cases) {
+    const metadata = JSON.stringify({ transport_type: "stdio", server_url: `stdio://${given}` });
+    const { metadata: { transport } } = await converted(
+      `{"version":"1.0","metadata":${metadata},"interactions":[{"request":${PING}}]}`,
+    );
+    assert.equal(transport, { type: "stdio", command, args }, given);
   }
 });
 

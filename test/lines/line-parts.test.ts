@@ -2,7 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { TapeLine } from "../../src/lines/line.ts";
 import { isBlank, mayHoldMore, readParts } from "../../src/lines/line-parts.ts";
-import { concat } from "../../src/lines/bytes.ts";
+import { concat } from "../../src/bytes/bytes.ts";
 import { utf8 } from "../helpers/bytes.ts";
 import { frameLine } from "../helpers/tapes.ts";
 

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { headerOf, type LineHeader, placeOf, TapeLine } from "../../src/lines/line.ts";
+import { headerOf, type LineHeader } from "../../src/lines/line-header.ts";
+import { placeOf, TapeLine } from "../../src/lines/line.ts";
 import { latin1, utf8 } from "../helpers/bytes.ts";
 
 /** A line that lies between others in its block. */

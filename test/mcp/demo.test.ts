@@ -1,8 +1,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { onlyTapeIn } from "../helpers/recorded-server.ts";
+import { onlyTapeIn } from "../helpers/mcp/recorded-server.ts";
 import { inScratch } from "../helpers/scratch.ts";
-import { command, type CommandLine, talkWith } from "../helpers/stdio-client.ts";
+import { command, type CommandLine, talkWith } from "../helpers/mcp/stdio-client.ts";
 
 test("demo records a real session, shows it while it grows, and sums it up", async () => {
   await inScratch(async (folder) => {

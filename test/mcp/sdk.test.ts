@@ -9,9 +9,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { messageHeader } from "../../src/records/jsonrpc.ts";
 import { thisRuntime } from "../helpers/child.ts";
-import { type RecordedTape, tapesIn } from "../helpers/recorded-server.ts";
+import { type RecordedTape, tapesIn } from "../helpers/mcp/recorded-server.ts";
 import { inScratch } from "../helpers/scratch.ts";
-import { type CommandLine, recorded } from "../helpers/stdio-client.ts";
+import { type CommandLine, recorded } from "../helpers/mcp/stdio-client.ts";
 import { within } from "../helpers/within.ts";
 
 const everything = createRequire(import.meta.url).resolve("@modelcontextprotocol/server-everything/dist/index.js");
@@ -100,7 +100,7 @@ test("record stands between the SDK's client and server-everything, up to 2025-1
 
 test("record stands between a client and a server that speak 2026-07-28, and keeps a tape of the probe too", async () => {
   await inScratch(async (folder) => {
-    const server = fileURLToPath(new URL("../helpers/mcp-2026-server.ts", import.meta.url));
+    const server = fileURLToPath(new URL("../helpers/programs/mcp-2026-server.ts", import.meta.url));
     const command = recorded(script(server), ["--dir", folder]);
     const client = new Client2026({ name: "test", version: "1" }, { versionNegotiation: { mode: "auto" } });
     try {

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { entryAt, type IndexEntry } from "../../src/index/index-entry.ts";
 import { decodeHeader, ENTRY_BYTES } from "../../src/index/layout.ts";
 import { TapeIndexer } from "../../src/index/tape-indexer.ts";
-import { concat } from "../../src/lines/bytes.ts";
+import { concat } from "../../src/bytes/bytes.ts";
 import { TapeLine } from "../../src/lines/line.ts";
 import { selectionOf } from "../../src/query/select.ts";
 import { linesOf } from "../../src/tape/seek/lines-backwards.ts";
@@ -56,7 +56,7 @@ test("LineMatcher.mayTake() refuses no block that holds what is selected, or is 
     fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 40, maxLength: 40 }),
     (which, where, sizes) => {
       const bytes = Uint8Array.from(utf8(TAPES[which]!));
-      const all = linesOf(bytes, 0, 1e6, 1).filter((line): line is TapeLine => line instanceof TapeLine);
+      const all = linesOf(bytes, 0, 1e6, undefined, 1).filter((line): line is TapeLine => line instanceof TapeLine);
       const ends: number[] = [];
       for (let at = 0, block = 0; at < all.length; block++) {
         at += sizes[block] ?? 5;

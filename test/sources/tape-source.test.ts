@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { TapeError } from "../../src/errors.ts";
-import type { Bytes } from "../../src/lines/bytes.ts";
+import type { Bytes } from "../../src/bytes/bytes.ts";
 import { type TapeBytes, tapeSource } from "../../src/sources/tape-source.ts";
 import type { OpenSourceOptions } from "../../src/streams/source.ts";
 import { collect } from "../helpers/streams.ts";

@@ -2,10 +2,13 @@
 // compose.test.ts, random pipelines in differential.test.ts.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { Bytes } from "../../src/bytes/bytes.ts";
+import type { TapeLine } from "../../src/lines/line.ts";
 import { pipe } from "../../src/streams/pipe.ts";
 import { sink } from "../../src/streams/sink.ts";
 import { type Source, source } from "../../src/streams/source.ts";
 import { stage, type Transform } from "../../src/streams/stage.ts";
+import { lineSplit } from "../../src/transforms/line-split.ts";
 import { collect, settled } from "../helpers/streams.ts";
 import { reasonOf } from "../helpers/within.ts";
 
@@ -399,6 +402,30 @@ test("pipe() in which a stage fails writes what came before, cancels the source,
     await settled();
     assert.is(reasons.length, 1);
     assert.is(reasons[0], error);
+  }
+});
+
+test("pipe() in which a stage fails in the middle of a chunk cancels the source", async () => {
+  const block = new TextEncoder().encode('{"a":1}\n{"a":22222222}\n{"a":3}\n');
+  for (const more of [[], [identity<TapeLine>()], [identity<TapeLine>(), piped<TapeLine>()]]) {
+    const reasons: unknown[] = [];
+    const blocks = source<Bytes>({
+      pull: () => Promise.resolve([block]),
+      cancel: (reason) => Promise.resolve(void reasons.push(reason)),
+    });
+    const lines = more.reduce<ReadableStream<TapeLine>>(
+      (stream, each) => pipe(stream, each),
+      pipe(blocks, lineSplit({ maxLineBytes: 8 })),
+    );
+    const seen: string[] = [];
+    const reading = async () => {
+      for await (const line of lines) seen.push(line.text());
+    };
+    const failure = await reasonOf(reading()) as Error;
+    assert.match(failure.message, /^Cannot read line 2 /);
+    assert.equal(seen, ['{"a":1}']);
+    await settled();
+    assert.equal(reasons, [failure]);
   }
 });
 

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { tailStart } from "../../src/cli/commands/tail/tail-start.ts";
 import { TapeReading } from "../../src/cli/arguments/tape-reading.ts";
 import { isTapeError, type TapeError } from "../../src/errors.ts";
-import { concat } from "../../src/lines/bytes.ts";
+import { concat } from "../../src/bytes/bytes.ts";
 import { memoryStore, parseRecord, pipe, StreamingTapeReader, StreamingTapeWriter } from "../../src/mod.ts";
 import type { TapeRecord } from "../../src/records/record.ts";
 import type { TapeStore } from "../../src/stores/store.ts";

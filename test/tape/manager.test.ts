@@ -20,6 +20,18 @@ function short({ tape_id, name, status, stats }: TapeMetadata): unknown {
   return [tape_id, name ?? null, status ?? null, stats?.frame_count ?? null];
 }
 
+test("TapeManager.deleteLeftovers() leaves a tape alone that has come meanwhile", async () => {
+  const store = memoryStore();
+  const manager = new TapeManager(store);
+  const put = (key: string) => store.put(key, utf8.encode("{}"));
+  await putTape(store, "a", initLine("a"));
+  for (const key of ["a.meta.json", "b.meta.json", "b.index"]) await put(key);
+  await manager.deleteLeftovers("a");
+  await manager.deleteLeftovers("b");
+  const left = await collect(store.list());
+  assert.equal(left.map(({ key }) => key).sort(), ["a.jsonl", "a.meta.json"]);
+});
+
 test("TapeManager records, lists, reads, follows, goes on with and deletes a tape", async () => {
   const store = memoryStore();
   const manager = new TapeManager(store);

@@ -1,4 +1,6 @@
 import { JsonView } from "../../json/split/json-view.ts";
+import { maskArguments, maskSecrets } from "../../records/secrets/mask-secrets.ts";
+import type { TapeTransport } from "../../records/metadata.ts";
 import type { TransportMetadata } from "../../records/record.ts";
 import { type ForeignFormat, type ForeignOutput, type ForeignReader, type Piece, textOf } from "../format.ts";
 import { withoutSecrets } from "./without-secrets.ts";
@@ -40,13 +42,11 @@ class Reader implements ForeignReader {
   #metadata(view: JsonView): void {
     this.#isStdio = view.string("transport_type") === "stdio";
     const server = view.object("server_info")?.string("name");
-    const given = view.string("server_url");
-    const url = given !== undefined && /[?#@]/.test(given) ? withoutSecrets(given)?.href : given;
     this.#out.facts({
       startedUs: epochUsOf(view.string("recorded_at")),
       protocolVersion: view.string("protocol_version"),
       name: server,
-      transport: { type: view.string("transport_type") ?? "http", ...(url ? { url } : {}) },
+      transport: { type: view.string("transport_type") ?? "http", ...placeOf(view.string("server_url")) },
     });
   }
 
@@ -84,4 +84,31 @@ class Reader implements ForeignReader {
     if (this.#isStdio) return { other: { exchange } };
     return { http: { method: "POST", ...(Number.isSafeInteger(status) && status! >= 0 ? { status } : {}), exchange } };
   }
+}
+
+/** Where the server is, or how it was started: `stdio://npx server --verbose`. Without secrets. */
+function placeOf(given: string | undefined): Partial<TapeTransport> {
+  if (!given) return {};
+  const [, commandLine] = /^stdio:\/\/([^]*)$/i.exec(given) ?? [];
+  if (commandLine !== undefined) {
+    const [command, ...args] = argumentsIn(commandLine);
+    return command === undefined ? {} : { command: maskSecrets(command), args: maskArguments(args) };
+  }
+  const url = /[?#@]/.test(given) ? withoutSecrets(given)?.href : given;
+  return url ? { url } : {};
+}
+
+/** The words of a command line whose quotes are lost. The name of a header is one with all that may be its value. */
+function argumentsIn(commandLine: string): string[] {
+  const args: string[] = [];
+  let isHeader = false;
+  for (const word of commandLine.split(/\s+/)) {
+    if (word === "") continue;
+    if (isHeader && !word.startsWith("-")) args.push(`${args.pop()!} ${word}`);
+    else {
+      args.push(word);
+      isHeader = /^[A-Za-z][\w-]*:$/.test(word);
+    }
+  }
+  return args;
 }

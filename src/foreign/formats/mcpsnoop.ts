@@ -1,5 +1,5 @@
 import { JsonView } from "../../json/split/json-view.ts";
-import { maskArguments } from "../../records/mask-secrets.ts";
+import { maskArguments } from "../../records/secrets/mask-secrets.ts";
 import type { Direction, InterceptAction, TransportMetadata } from "../../records/record.ts";
 import type { ForeignFormat, ForeignOutput, ForeignReader, Piece } from "../format.ts";
 import { epochUsOf } from "../instant.ts";

@@ -1,5 +1,5 @@
 import { JsonView } from "../../json/split/json-view.ts";
-import { maskArguments } from "../../records/mask-secrets.ts";
+import { maskArguments } from "../../records/secrets/mask-secrets.ts";
 import type { Direction } from "../../records/record.ts";
 import {
   type ForeignFacts,

@@ -1,5 +1,5 @@
 import type { CorrelationRecord } from "../../records/record.ts";
-import { ByteCursor, wordOf } from "../byte-cursor.ts";
+import { ByteCursor, wordOf } from "../../bytes/byte-cursor.ts";
 
 const CORRELATION = wordOf('{"type":"correlation","id":"corr-');
 const DASH = 0x2d;

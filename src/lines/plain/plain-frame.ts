@@ -1,5 +1,5 @@
 import type { Direction, FrameFlags } from "../../records/record.ts";
-import { ByteCursor, wordOf } from "../byte-cursor.ts";
+import { ByteCursor, wordOf } from "../../bytes/byte-cursor.ts";
 import type { SpelledMethods } from "./spelled-methods.ts";
 
 const encoder = new TextEncoder();

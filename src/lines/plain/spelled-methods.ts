@@ -1,7 +1,7 @@
 import { decodeUtf8 } from "../../utf8.ts";
 import { isNamedCall } from "../../records/jsonrpc.ts";
 import type { Direction } from "../../records/record.ts";
-import { type ByteCursor, MIN_WORD, type Word, wordOf } from "../byte-cursor.ts";
+import { type ByteCursor, MIN_WORD, type Word, wordOf } from "../../bytes/byte-cursor.ts";
 
 interface Spelling<T> {
   readonly value: T;

@@ -1,5 +1,5 @@
 import { printable } from "../../errors.ts";
-import { maskSecrets } from "../../records/mask-secrets.ts";
+import { maskSecrets } from "../../records/secrets/mask-secrets.ts";
 import { codeOf } from "../../sinks/file/file-error.ts";
 
 /** Why a command could not be started. */

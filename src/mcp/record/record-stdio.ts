@@ -6,8 +6,12 @@ import { goOn } from "../../tape/write/go-on.ts";
 import { StreamingTapeWriter } from "../../tape/write/writer.ts";
 import { checkDurability, type CreateWriterOptions } from "../../tape/write/writer-options.ts";
 import { checkStore, type TapeStore } from "../../stores/store.ts";
-import { maskArguments, maskSecrets } from "../../records/mask-secrets.ts";
+import { maskArguments, maskLog, maskSecrets } from "../../records/secrets/mask-secrets.ts";
+import type { Redaction } from "../../redact/redaction.ts";
 import { newTapeId } from "../../records/tape-id.ts";
+import { checkSigner, type Signer } from "../../signing/signer.ts";
+import { checkSealFor } from "../../codecs/crypto/keys/age.ts";
+import { loadZstd } from "../../codecs/zstd/engine.ts";
 import { Flow } from "./flow.ts";
 import { hostEnvironment } from "./host-environment.ts";
 import { lastWords } from "./last-words.ts";
@@ -42,6 +46,13 @@ export interface RecordStdioOptions extends ServerCommand {
    */
   readonly keepArguments?: boolean | undefined;
   /**
+   * Whether the server's stderr is recorded as it is. Else what looks like a secret there, in headers, in the queries of URLs, or behind the
+   * name of one, is replaced by `[masked]`; a `redaction` does that in its own way. It is passed on as it is in any case.
+   *
+   * @default {false}
+   */
+  readonly keepLogs?: boolean | undefined;
+  /**
    * When what is recorded counts as safe. The session waits for none of them.
    *
    * @default {"flushed"}
@@ -53,6 +64,18 @@ export interface RecordStdioOptions extends ServerCommand {
    * @default {true}
    */
   readonly index?: boolean | undefined;
+  /** Signs the tape, see {@linkcode WriterOptions.signer}. */
+  readonly signer?: Signer | undefined;
+  /**
+   * Compresses every line of the tape, see {@linkcode CreateWriterOptions.compress}.
+   *
+   * @default {false}
+   */
+  readonly compress?: boolean | undefined;
+  /** Encrypts every line of the tape, see {@linkcode CreateWriterOptions.encryptTo}. A passphrase takes a second of the start. */
+  readonly encryptTo?: CreateWriterOptions["encryptTo"];
+  /** Takes the secrets out of all that is recorded, see {@linkcode WriterOptions.redaction}. What the two say is passed on as it is. */
+  readonly redaction?: Redaction | undefined;
   /**
    * How many bytes of the session may wait to be written. Beyond that messages are left out of the tape, which says so
    * in a `gap` record.
@@ -105,8 +128,13 @@ const OPTIONS: OptionNames<RecordStdioOptions> = {
   finishTimeoutMs: true,
   client: true,
   onTrouble: true,
+  signer: true,
   keepArguments: true,
+  keepLogs: true,
   index: true,
+  compress: true,
+  redaction: true,
+  encryptTo: true,
 };
 
 /**
@@ -144,6 +172,10 @@ export async function recordStdio(options: RecordStdioOptions): Promise<StdioSes
   checkOptions("record a session", options, OPTIONS);
   checkStore("record a session", options.store);
   checkDurability(options.durability);
+  if (options.signer !== undefined) checkSigner("record a session", options.signer);
+  // Before the server is started: what a package is missing for cannot be recorded at all.
+  if (options.compress === true) await loadZstd();
+  if (options.encryptTo !== undefined) await checkSealFor(options.encryptTo);
   const { tapeId = newTapeId(), client = ownStdio(), maxLineBytes, finishTimeoutMs = 5_000 } = options;
   let server: ServerProcess | undefined;
   const transport = () => transportOf(options, server);
@@ -177,7 +209,7 @@ export async function recordStdio(options: RecordStdioOptions): Promise<StdioSes
     const passing = passOn(
       server,
       client,
-      new SessionRecorder(feed, maxLineBytes),
+      new SessionRecorder(feed, maxLineBytes, logOf(options)),
       sessionEnding,
       feed,
       opening,
@@ -243,7 +275,8 @@ async function passOn(
 }
 
 function feedFor(options: RecordStdioOptions, tapeId: string, transport: () => TapeTransport): TapeFeed {
-  const { store, durability, index, sessionId = crypto.randomUUID(), name, description, tags, maxLineBytes } = options;
+  const { store, durability, index, compress, sessionId = crypto.randomUUID(), name, description, tags, maxLineBytes } =
+    options;
   // The longest message has to find room, and then some.
   const { maxPendingBytes = Math.max(64 * 1024 * 1024, 2 * (maxLineBytes ?? 0)), onTrouble = () => {} } = options;
   const writerOptions = (fed: FedOptions): CreateWriterOptions => ({
@@ -255,6 +288,10 @@ function feedFor(options: RecordStdioOptions, tapeId: string, transport: () => T
     maxLineBytes,
     maxPendingBytes,
     index,
+    signer: options.signer,
+    compress,
+    encryptTo: options.encryptTo,
+    redaction: options.redaction,
     metadata: {
       name,
       description,
@@ -269,6 +306,11 @@ function feedFor(options: RecordStdioOptions, tapeId: string, transport: () => T
     maxPendingBytes,
     onTrouble,
   });
+}
+
+/** What of a line of stderr is recorded; undefined where that is all of it. */
+function logOf({ keepLogs = false, redaction }: RecordStdioOptions): ((text: string) => string) | undefined {
+  return keepLogs || redaction !== undefined ? undefined : maskLog;
 }
 
 function transportOf(

@@ -23,10 +23,19 @@ export class SessionRecorder {
   readonly #feed: TapeFeed;
   readonly #maxLineBytes: number;
   readonly #streams: Readonly<Record<RecordedStream, Lines>>;
+  readonly #logOf: (text: string) => string;
 
-  /** @param maxLineBytes the longest line of the tape */
-  constructor(feed: TapeFeed, maxLineBytes: number = DEFAULT_MAX_LINE_BYTES) {
+  /**
+   * @param maxLineBytes the longest line of the tape
+   * @param logOf what of a line of stderr is recorded
+   */
+  constructor(
+    feed: TapeFeed,
+    maxLineBytes: number = DEFAULT_MAX_LINE_BYTES,
+    logOf: (text: string) => string = (text) => text,
+  ) {
     this.#feed = feed;
+    this.#logOf = logOf;
     this.#maxLineBytes = maxLineBytes;
     const linesOf = () => new Lines(maxLineBytes);
     this.#streams = { client_to_server: linesOf(), server_to_client: linesOf(), stderr: linesOf() };
@@ -46,7 +55,7 @@ export class SessionRecorder {
 
   #record(stream: RecordedStream, line: TapeLine | LongLine): void {
     if (!(line instanceof TapeLine)) this.#lose(stream, line.length, line.header);
-    else if (stream === "stderr") this.#feed.log("stderr", decodeUtf8(line.bytes));
+    else if (stream === "stderr") this.#feed.log("stderr", this.#logOf(decodeUtf8(line.bytes)));
     else {
       const envelope = envelopeOf(line, stream);
       if (this.#fits(envelope, line)) return this.#feed.message(envelope, line.length);

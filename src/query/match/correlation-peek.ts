@@ -1,4 +1,4 @@
-import { ByteCursor, wordOf } from "../../lines/byte-cursor.ts";
+import { ByteCursor, wordOf } from "../../bytes/byte-cursor.ts";
 
 const ANY_CORRELATION = wordOf('{"type":"correlation"');
 const CHECKPOINT = wordOf('{"type":"checkpoint"');

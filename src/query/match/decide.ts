@@ -17,9 +17,14 @@ export interface BlockContext {
 /** Whether a block, of which only its entry in an index is looked at, may have what is asked for. */
 export type MayHold = (entry: IndexEntry, context: BlockContext) => boolean;
 
-/** Whether a record in a block can fit. */
-export function blockTest(expression: Expression): MayHold {
-  return testOf(expression, termTest);
+/**
+ * Whether a record in a block can fit.
+ *
+ * @param types the types of records that are asked for by name: others than frames, logs and unknown ones fit only then
+ */
+export function blockTest(expression: Expression, types: ReadonlySet<string>): MayHold {
+  const mayCorrelate = types.has("correlation") ? mayHoldCorrelation : () => false;
+  return testOf(expression, (term) => termTest(term, mayCorrelate));
 }
 
 /** Whether a request in a block can be one of which the answer fits. */
@@ -59,7 +64,7 @@ function testOf(expression: Expression, test: (term: Term) => MayHold): MayHold 
 
 const hasFrames: MayHold = ({ frames }) => frames > 0;
 
-function termTest(term: Term): MayHold {
+function termTest(term: Term, mayCorrelate: (entry: IndexEntry) => boolean): MayHold {
   if (term.is !== "term") return hasFrames;
   const words = term.values.flatMap((value) => value.is === "text" ? [value.text] : []);
   switch (term.name) {
@@ -74,15 +79,15 @@ function termTest(term: Term): MayHold {
     case "request":
     case "dur":
       return (entry, { hasKnownAnswer }) =>
-        hasKnownAnswer || term.name === "request" && entry.mayHold("request") || mayHoldCorrelation(entry);
+        hasKnownAnswer || term.name === "request" && entry.mayHold("request") || mayCorrelate(entry);
     case "id":
       return idTest(term);
     case "status": {
       const isFailure = words.every((word) => /error$/.test(word));
       return (entry) =>
         isFailure
-          ? entry.mayHoldError() || mayHoldCorrelation(entry)
-          : entry.mayHold("response") || entry.mayHold("request") || mayHoldCorrelation(entry);
+          ? entry.mayHoldError() || mayCorrelate(entry)
+          : entry.mayHold("response") || entry.mayHold("request") || mayCorrelate(entry);
     }
     case "seq": {
       const bounds = countBounds(term.values);

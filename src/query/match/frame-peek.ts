@@ -1,4 +1,4 @@
-import { ByteCursor, wordOf } from "../../lines/byte-cursor.ts";
+import { ByteCursor, wordOf } from "../../bytes/byte-cursor.ts";
 import { TOOL_CALL } from "../../records/jsonrpc.ts";
 import { FIRST_BYTES, HEADER, type Subject } from "../terms/subject.ts";
 import { WordCache } from "./word-cache.ts";

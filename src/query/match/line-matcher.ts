@@ -1,3 +1,4 @@
+import { searchesBytes } from "../../bytes/block-search.ts";
 import { readParts } from "../../lines/line-parts.ts";
 import { handOn, type LineLook, type Loan, lookAt, type TapeLine } from "../../lines/line.ts";
 import { parseLine } from "../../lines/parse-line.ts";
@@ -19,7 +20,7 @@ import { MAYBE, NO, YES } from "../terms/truth.ts";
 const MAX_PASSED = 65_536;
 /** Where more of them wait, any block may have what some wait for. */
 const MAX_LOOKED_AT = 256;
-/** A line of a block that is this long is searched as fast as its first bytes are read. */
+/** A line of a block that is this long is searched as fast as its first bytes are read, where bytes are searched fast. */
 const SHORT_LINE = 700;
 /** Where the first letter of a type stands in a line that this library has written: behind `{"type":"`. */
 const INITIAL_AT = 9;
@@ -47,6 +48,8 @@ export class LineMatcher {
   readonly #search: LineSearch | undefined;
   /** How long the last lines were, in bytes. */
   #average = 0;
+  /** What was found out of the next line, before it was made. */
+  #verdict: Verdict | undefined;
   readonly #look: LineLook<Verdict>;
   readonly #lookAtPair: LineLook<boolean>;
   readonly #lookForNeedle: LineLook<boolean>;
@@ -90,11 +93,32 @@ export class LineMatcher {
     return isTaken;
   }
 
+  /**
+   * Whether a line, of which only bytes are at hand yet, is not selected. Where it may be, {@linkcode LineMatcher.takes} has to be called
+   * for it next.
+   */
+  drops(block: Uint8Array, start: number, end: number, loan: Loan): boolean {
+    const subject = this.#subject;
+    subject.request = subject.record = subject.line = undefined;
+    const verdict = this.#decide(block, start, end, loan);
+    if (verdict !== "drop") {
+      this.#verdict = verdict;
+      return false;
+    }
+    this.#endsWithTaken = false;
+    return true;
+  }
+
   #takes(line: TapeLine): boolean {
     const subject = this.#subject;
-    subject.request = subject.record = undefined;
+    let verdict = this.#verdict;
+    this.#verdict = undefined;
+    if (verdict === undefined) {
+      subject.request = subject.record = undefined;
+      verdict = lookAt(line, this.#look);
+    }
     subject.line = line;
-    switch (lookAt(line, this.#look)) {
+    switch (verdict) {
       case "drop":
         return false;
       case "take":
@@ -148,6 +172,7 @@ export class LineMatcher {
 
   /** Whether lines have been so short that to search them costs less than a look at the first bytes of each. */
   #hasShortLines(length: number): boolean {
+    if (!searchesBytes) return false;
     this.#average += (length - this.#average) / 64;
     return this.#average < SHORT_LINE;
   }

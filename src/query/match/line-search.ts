@@ -1,15 +1,29 @@
-import { type BlockSearch, blockSearch, type SearchWord, searchWord } from "../../lines/block-search.ts";
+import { type BlockSearch, blockSearch, type SearchWord, searchWord } from "../../bytes/block-search.ts";
 import type { Loan } from "../../lines/line.ts";
+import { rarePart } from "./rare-part.ts";
 
 /** How an escape begins that can stand for a character of ASCII. */
 const ASCII_ESCAPE = "\\u00";
+
+/** A word, by the part of it that is found soonest, and the bytes before that. */
+interface SoughtWord {
+  readonly part: SearchWord;
+  readonly before: Uint8Array;
+}
+
+const encoder = new TextEncoder();
+
+function soughtWord(word: string): SoughtWord {
+  const at = rarePart(word);
+  return { part: searchWord(word.slice(at)), before: encoder.encode(word.slice(0, at)) };
+}
 
 /**
  * Finds the lines of a block on which one of some words stands. The block is searched as a whole, from one place where a word
  * stands to the next, so that for most lines a comparison of two numbers is all it takes.
  */
 export class LineSearch {
-  readonly #words: readonly SearchWord[];
+  readonly #words: readonly SoughtWord[];
   /** Which of them is the beginning of an escape, and counts only where it stands for a character of ASCII; -1 if none is. */
   readonly #escapeAt: number;
   #search: BlockSearch | undefined;
@@ -21,7 +35,7 @@ export class LineSearch {
   #nearest = -1;
 
   constructor(words: readonly string[]) {
-    this.#words = words.map(searchWord);
+    this.#words = words.map(soughtWord);
     this.#escapeAt = words.indexOf(ASCII_ESCAPE);
     this.#next = new Float64Array(words.length);
   }
@@ -60,13 +74,23 @@ export class LineSearch {
   }
 
   #find(search: BlockSearch, block: Uint8Array, which: number, from: number): number {
+    const { part, before } = this.#words[which]!;
     for (;;) {
-      const found = search.word(this.#words[which]!, from);
+      const found = search.word(part, from + before.length) - before.length;
       if (found < 0) return Infinity;
+      if (!isAt(block, found, before)) {
+        from = found + 1;
+        continue;
+      }
       const digit = block[found + ASCII_ESCAPE.length]!;
       // Up to \u007f.
       if (which !== this.#escapeAt || digit >= 0x30 && digit <= 0x37) return found;
       from = found + 1;
     }
   }
+}
+
+function isAt(block: Uint8Array, start: number, bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; at++) if (block[start + at] !== bytes[at]) return false;
+  return true;
 }

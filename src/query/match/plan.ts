@@ -69,6 +69,7 @@ export function planOf(expression: Expression): Plan {
   const knowsCancelled = words("status").includes("cancelled");
   const ofUnknown = compile(expression, () => maybe, (term) => OF_REQUEST.has(nameOf(term)) ? no : maybe);
   const needsRequest = ofUnknown(new Subject()) === NO;
+  const types = new Set(words("kind"));
   const operations: OperationPlan[] = [];
   return {
     evaluate: compile(expression, (part) => {
@@ -77,7 +78,7 @@ export function planOf(expression: Expression): Plan {
     }),
     operations,
     wantsOutcome: words("status").some((word) => OUTCOMES.has(word)),
-    mayHold: blockTest(expression),
+    mayHold: blockTest(expression, types),
     mayAsk: askingBlockTest(expression),
     predicate: undefined,
     knowsExchange: knowsCancelled || [...OF_REQUEST].some((name) => named.has(name as TermName)),
@@ -92,7 +93,7 @@ export function planOf(expression: Expression): Plan {
       : maybe,
     knowsCancelled,
     wantsId: named.has("id"),
-    types: new Set(words("kind")),
+    types,
     needles: needlesOf(expression),
   };
 }

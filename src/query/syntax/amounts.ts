@@ -47,6 +47,20 @@ const SIZES: Readonly<Record<string, number>> = {
   gib: 1024 ** 3,
 };
 
+/** Whether a word is a unit of what a term takes. */
+export function isUnit(kind: ValueKind | undefined, word: string): boolean {
+  switch (kind) {
+    case "duration":
+    case "age":
+    case "time":
+      return Object.hasOwn(DURATIONS, word);
+    case "size":
+      return Object.hasOwn(SIZES, word.toLowerCase());
+    default:
+      return false;
+  }
+}
+
 /** A decimal number with no more digits than a double keeps, and its unit. */
 const NUMBER = /^(-?)(\d{1,12})(?:\.(\d{1,6}))?([a-zµ]*)$/i;
 
@@ -55,6 +69,7 @@ export const EXAMPLES: Partial<Record<ValueKind, string>> = {
   number: "a whole number, 0 or more, such as 100",
   size: "bytes, such as 512, 16k or 2m",
   duration: "a time with its unit, such as 250us, 200ms or 1.5s",
+  age: "a time with its unit, such as 12h or 7d",
   time:
     "a time since the start such as +10s, a time of day such as 14:05 or 14:05:30, or a date such as 2026-11-24T14:05Z",
   date: "a date, such as 2026-11-24 or 2026-11-24T14:05Z",
@@ -127,6 +142,29 @@ function nextDay(at: number): number {
   return date.getTime();
 }
 
+/** Whether a range from one amount to another has nothing in it. Where it depends on when the tape began, it may have. */
+export function isBackwards(kind: ValueKind | undefined, from: string, to: string): boolean {
+  switch (kind) {
+    case "number":
+      return readCount(from)!.at > readCount(to)!.at;
+    case "size":
+      return readSize(from)!.at > readSize(to)!.at;
+    case "duration":
+    case "age":
+      return readDuration(from)!.at > readDuration(to)!.at;
+    case "time":
+    case "date": {
+      const [start, end] = [readMoment(from)!, readMoment(to)!];
+      if (start.since !== undefined && end.since !== undefined) return start.since.at > end.since.at;
+      if (start.absolute === undefined || end.absolute === undefined) return false;
+      const { at, until, isStretch = false } = end.absolute;
+      return isStretch ? start.absolute.at >= until : start.absolute.at > at;
+    }
+    default:
+      return Number(from) > Number(to);
+  }
+}
+
 /** An amount in its one spelling; undefined if it is none. */
 export function canonicalAmount(kind: ValueKind | undefined, text: string): string | undefined {
   switch (kind) {
@@ -134,6 +172,9 @@ export function canonicalAmount(kind: ValueKind | undefined, text: string): stri
       return readCount(text) === undefined ? undefined : String(Number(text));
     case "size":
       return readSize(text) === undefined ? undefined : spelled(text).toLowerCase();
+    case "age":
+      if (/\d$/.test(text)) return undefined;
+      return canonicalAmount("duration", text);
     case "duration":
       return readDuration(text) === undefined ? undefined : spelled(text);
     case "time": {

@@ -1,15 +1,17 @@
 import { nearest } from "../../nearest.ts";
 import { kindOf } from "../../arguments.ts";
-import { TapeError } from "../../errors.ts";
+import { printable, TapeError } from "../../errors.ts";
 import { allOf, anyOf, EVERYTHING, type Expression, notOf, type Path, type Term } from "./expression.ts";
 import { named } from "./query-error.ts";
-import { QueryReader } from "./query-reader.ts";
+import { type Key, QueryReader } from "./query-reader.ts";
 import { readValues } from "./read-values.ts";
-import { FRAMES, namesIn, type Vocabulary } from "./term-names.ts";
+import { FRAMES, namesIn, type ValueKind, type Vocabulary } from "./term-names.ts";
 
 /** Longer queries, and deeper ones, are refused: nobody types them, and somebody may send them. */
 const MAX_LENGTH = 16 * 1024;
 const MAX_DEPTH = 64;
+/** What may be greater or less. */
+const COMPARES: ReadonlySet<ValueKind> = new Set(["number", "size", "duration", "age", "time", "date"]);
 
 /**
  * Reads a query.
@@ -121,7 +123,7 @@ class Parser {
       }
     } else if (char === '"') return this.#text();
     const key = reader.key();
-    if (key === undefined || reader.text.charAt(key.end) !== ":") return this.#bare(start);
+    if (key === undefined || reader.text.charAt(key.end) !== ":") return this.#bare(start, key);
     reader.at = key.end + 1;
     const [name = ""] = key.path;
     const { terms, aliases, hasMessages } = this.#vocabulary;
@@ -137,8 +139,9 @@ class Parser {
   }
 
   /** A word without a name is looked for in the text. */
-  #bare(start: number): Expression<string> {
+  #bare(start: number, key: Key | undefined): Expression<string> {
     const reader = this.#reader;
+    if (key !== undefined) this.#wantColon(key, start);
     if (reader.char === "/") {
       reader.word();
       throw reader.error(
@@ -196,6 +199,21 @@ class Parser {
     const part = this.#one();
     this.#isInOperation = false;
     return { is: "op", of: part };
+  }
+
+  /** Refuses `dur>1s`: to look for that text finds nothing, and says nothing. */
+  #wantColon({ path, isRooted, end }: Key, start: number): void {
+    const reader = this.#reader;
+    const [name = ""] = path;
+    const { terms, bare } = this.#vocabulary;
+    if (path.length > 1 || isRooted || name === bare || !Object.hasOwn(terms, name)) return;
+    const sign = COMPARES.has(terms[name]!.values) ? /^(?:=(?!=)|[<>]=?)(?=[^\s()"=<>])/ : /^=(?=[^\s()"=<>])/;
+    const found = sign.exec(reader.text.slice(end, end + 3))?.[0];
+    if (found === undefined) return;
+    reader.at = end;
+    const value = reader.word().slice(found.length);
+    const meant = `${name}:${found === "=" ? "" : found}${value}`;
+    throw reader.error(`there is no colon: ${printable(meant, 40)} is a term (A text stands in quotes)`, start);
   }
 
   #wantValue(name: string, start: number): void {

@@ -1,6 +1,6 @@
 import { nearest } from "../../nearest.ts";
 import { regexFault } from "../regex/linear-regex.ts";
-import { canonicalAmount, EXAMPLES } from "./amounts.ts";
+import { canonicalAmount, EXAMPLES, isBackwards, isUnit } from "./amounts.ts";
 import type { Comparison, Value } from "./expression.ts";
 import { named } from "./query-error.ts";
 import type { QueryReader } from "./query-reader.ts";
@@ -8,7 +8,15 @@ import { type TermSpec, type ValueKind, wordOf } from "./term-names.ts";
 
 const COMPARISONS: readonly Comparison[] = [">=", "<=", ">", "<"];
 /** What has an order; undefined stands for what a path leads to. */
-const COMPARED: ReadonlySet<ValueKind | undefined> = new Set(["number", "size", "duration", "time", "date", undefined]);
+const COMPARED: ReadonlySet<ValueKind | undefined> = new Set([
+  "number",
+  "size",
+  "duration",
+  "age",
+  "time",
+  "date",
+  undefined,
+]);
 
 /**
  * Reads the values behind a colon, with commas between them.
@@ -52,7 +60,10 @@ function readValue(reader: QueryReader, name: string | undefined, spec: TermSpec
   const kind = spec?.values;
   const comparison = COMPARISONS.find((each) => COMPARED.has(kind) && reader.skip(each));
   if (comparison !== undefined) {
-    const amount = canonicalAmount(kind, reader.word(stops));
+    const text = reader.word(stops);
+    if (text === "" && /\s/.test(reader.char)) checkSpace(reader, () => true, `behind ${comparison}`, start);
+    checkUnit(reader, kind, text, start);
+    const amount = canonicalAmount(kind, text);
     if (amount === undefined) throw notAnAmount(reader, name, kind, start);
     return { is: "compare", comparison, amount };
   }
@@ -73,11 +84,13 @@ function readValue(reader: QueryReader, name: string | undefined, spec: TermSpec
     case "number":
     case "size":
     case "duration":
+    case "age":
     case "time":
     case "date":
       return amountValue(reader, name!, kind, text, start);
     case undefined:
-      return (isExact ? undefined : rangeOf(kind, text)) ?? plainValue(reader, text, isExact, kind, start);
+      return (isExact ? undefined : rangeOf(reader, kind, text, start)) ??
+        plainValue(reader, text, isExact, kind, start);
     default:
       return plainValue(reader, text, isExact, kind, start);
   }
@@ -155,22 +168,47 @@ function wordValue(reader: QueryReader, name: string, spec: TermSpec, text: stri
 }
 
 function amountValue(reader: QueryReader, name: string, kind: ValueKind, text: string, start: number): Value {
-  const range = rangeOf(kind, text);
+  checkUnit(reader, kind, text, start);
+  const range = rangeOf(reader, kind, text, start);
   if (range !== undefined) return range;
   const amount = canonicalAmount(kind, text);
   if (amount === undefined) throw notAnAmount(reader, name, kind, start);
   return { is: "text", text: amount };
 }
 
-/** `a..b`, `a..`, `..b`; undefined if it is no range of amounts. */
-function rangeOf(kind: ValueKind | undefined, text: string): Value | undefined {
+/**
+ * `a..b`, `a..`, `..b`; undefined if it is no range of amounts.
+ *
+ * @throws {TapeError} code `invalid_argument`: it ends before it begins
+ */
+function rangeOf(reader: QueryReader, kind: ValueKind | undefined, text: string, start: number): Value | undefined {
   const at = text.indexOf("..");
   if (at < 0 || text.length === 2) return undefined;
   const [first, last] = [text.slice(0, at), text.slice(at + 2)];
   const from = first === "" ? undefined : canonicalAmount(kind, first);
   const to = last === "" ? undefined : canonicalAmount(kind, last);
   if (first !== "" && from === undefined || last !== "" && to === undefined) return undefined;
+  if (from !== undefined && to !== undefined && isBackwards(kind, from, to)) {
+    throw reader.error(`this range ends before it begins: ${named(`${last}..${first}`)} would do`, start);
+  }
   return { is: "range", ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
+}
+
+/** Refuses `dur:>200 ms`, which would look for the text "ms". */
+function checkUnit(reader: QueryReader, kind: ValueKind | undefined, text: string, start: number): void {
+  if (/\d$/.test(text)) checkSpace(reader, (word) => isUnit(kind, word), "between a number and its unit", start);
+}
+
+/** @throws {TapeError} code `invalid_argument`: behind the value and a space stands what belongs to it */
+function checkSpace(reader: QueryReader, isPart: (word: string) => boolean, where: string, start: number): void {
+  const end = reader.at;
+  reader.skipSpace();
+  const word = reader.word(",");
+  if (reader.at > end && word !== "" && isPart(word)) {
+    const meant = reader.text.slice(start, reader.at).replace(/\s+/g, "");
+    throw reader.error(`no space stands ${where}: ${named(meant)} would do`, start);
+  }
+  reader.at = end;
 }
 
 function notAnAmount(

@@ -10,6 +10,8 @@ export type ValueKind =
   | "number"
   | "size"
   | "duration"
+  /** A duration that needs its unit: what is asked so may be deleted. */
+  | "age"
   | "time"
   | "date";
 

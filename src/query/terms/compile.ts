@@ -179,10 +179,11 @@ function namedTerm({ name, values }: NamedTerm): Evaluate {
       const others = values.filter((value) => value.is !== "text");
       const fitsOther = others.length === 0 ? undefined : textTest(others);
       const fits = (text: string) => needles.some((needle) => text.includes(needle)) || fitsOther?.(text) === true;
+      const hasEdges = others.some((value) => value.is === "regex" && /[$^]/.test(value.source));
       return (subject) => {
         if (subject.type !== "frame" && subject.type !== "log") return NO;
         if (subject.level < ALL) return MAYBE;
-        return truthOf(someText(subject.record!, subject.line, fits));
+        return truthOf(someText(subject.record!, subject.line, fits, hasEdges));
       };
     }
   }

@@ -9,15 +9,21 @@ import { valueOf } from "./subject.ts";
  * of members too) as they read without escapes; of a log what was said.
  *
  * @param line the line that the record was just parsed from, if it was
+ * @param hasEdges whether it counts for `fits` where a text begins and ends
  */
-export function someText(record: TapeRecord, line: TapeLine | undefined, fits: (text: string) => boolean): boolean {
+export function someText(
+  record: TapeRecord,
+  line: TapeLine | undefined,
+  fits: (text: string) => boolean,
+  hasEdges: boolean,
+): boolean {
   if (record.type === "log") return fits(record.text);
   if (record.type !== "frame") return false;
   const text = textOf(record, line);
   if (fits(text)) return true;
   const { message } = record.env;
-  // Without a backslash there is no escape, and a string reads as it stands.
-  return message !== undefined && text.includes("\\") && someString(valueOf(message), fits);
+  // Without a backslash there is no escape: a string reads as it stands, and was looked at as a part of the whole.
+  return message !== undefined && (hasEdges || text.includes("\\")) && someString(valueOf(message), fits);
 }
 
 /** How many bytes the message of a record has; undefined for a record that has none. */

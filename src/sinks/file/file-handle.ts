@@ -1,4 +1,4 @@
-import type { Bytes } from "../../lines/bytes.ts";
+import type { Bytes } from "../../bytes/bytes.ts";
 
 /** What the file backends need to know of a file. */
 export interface FileStat {

@@ -1,9 +1,12 @@
 import { constants, watch } from "node:fs";
 import * as fs from "node:fs/promises";
-import type { Bytes } from "../../lines/bytes.ts";
+import type { Bytes } from "../../bytes/bytes.ts";
 import type { FileHandle, FileStat } from "./file-handle.ts";
 import { type LockHolder, mayLive, mayRead, thisProcess } from "./file-holder.ts";
 import { type PlacedWriter, placedWriter } from "./placed-writer.ts";
+
+/** To read a file with; a pipe that somebody has put in its place is not waited for. */
+export const READ_AT_ONCE: number = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 /**
  * All that tapes in files ask of the world around them: files, notifications, time, chance, and who is alive. The calls

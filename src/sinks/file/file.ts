@@ -1,7 +1,7 @@
 import { checkOptions, checkPath, type OptionNames } from "../../arguments.ts";
 import { constants } from "node:fs";
 import { dirname } from "node:path";
-import { coalesce } from "../../lines/bytes.ts";
+import { coalesce } from "../../bytes/bytes.ts";
 import { printable, TapeError, type TapeErrorCode } from "../../errors.ts";
 import { codeOf, ioError } from "./file-error.ts";
 import { fateOf } from "./file-fate.ts";

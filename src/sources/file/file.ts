@@ -1,5 +1,5 @@
 import { checkOptions, checkPath, type OptionNames } from "../../arguments.ts";
-import type { Bytes } from "../../lines/bytes.ts";
+import type { Bytes } from "../../bytes/bytes.ts";
 import { printable } from "../../errors.ts";
 import { type FileSystem, systemFiles } from "../../sinks/file/file-system.ts";
 import { type OpenSourceOptions, type Source, source } from "../../streams/source.ts";

@@ -1,4 +1,4 @@
-import type { Bytes } from "../../lines/bytes.ts";
+import type { Bytes } from "../../bytes/bytes.ts";
 import type { FileSystem } from "../../sinks/file/file-system.ts";
 import type { TapeBytes } from "../tape-source.ts";
 import { FileChanges } from "./file-changes.ts";

@@ -1,10 +1,9 @@
-import { constants } from "node:fs";
 import { printable, TapeError } from "../../errors.ts";
-import type { Bytes } from "../../lines/bytes.ts";
+import type { Bytes } from "../../bytes/bytes.ts";
 import { codeOf, ioError } from "../../sinks/file/file-error.ts";
 import { fateOf } from "../../sinks/file/file-fate.ts";
 import type { FileHandle } from "../../sinks/file/file-handle.ts";
-import type { FileSystem } from "../../sinks/file/file-system.ts";
+import { type FileSystem, READ_AT_ONCE } from "../../sinks/file/file-system.ts";
 
 /** A file that is opened when it is first read, and closed at its end. */
 export class OpenFile {
@@ -30,7 +29,7 @@ export class OpenFile {
     block: Bytes = new Uint8Array(length),
   ): Promise<Bytes | undefined> {
     try {
-      const file = await (this.#file ??= this.#files.open(this.path, constants.O_RDONLY));
+      const file = await (this.#file ??= this.#files.open(this.path, READ_AT_ONCE));
       const { bytesRead, buffer } = await file.read(block, 0, length, position);
       return bytesRead === 0 ? undefined : buffer.subarray(0, bytesRead);
     } catch (error) {

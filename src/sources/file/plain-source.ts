@@ -1,4 +1,4 @@
-import type { Bytes } from "../../lines/bytes.ts";
+import type { Bytes } from "../../bytes/bytes.ts";
 import type { FileSystem } from "../../sinks/file/file-system.ts";
 import type { OpenSourceOptions } from "../../streams/source.ts";
 import type { SourceSpec } from "../../streams/source-spec.ts";

@@ -1,7 +1,9 @@
+import { decoding } from "../../stores/decoding.ts";
+import { storedMetadata } from "../../stores/stored-metadata.ts";
 import { checkOptions, type OptionNames } from "../../arguments.ts";
 import { TapeError } from "../../errors.ts";
 import type { Query } from "../../query/query.ts";
-import { parseMetadata, type TapeMetadata } from "../../records/metadata.ts";
+import type { TapeMetadata } from "../../records/metadata.ts";
 import type { TapeRecord } from "../../records/record.ts";
 import { checkTapeId, newTapeId, tapeKeys } from "../../records/tape-id.ts";
 import { lineLimitOf } from "../../stores/line-limit.ts";
@@ -11,10 +13,11 @@ import { readTapeEnd } from "../read/tape-end.ts";
 import { setupFrames } from "./choice/choices.ts";
 import { testOfTape } from "./choice/line-test.ts";
 import { derive, type DerivedSource } from "./derive.ts";
-import { derivedMetadata } from "./derived-metadata.ts";
+import { derivedMetadata, keptMetadata } from "./derived-metadata.ts";
+import type { CodingOptions } from "./output/derived-coding.ts";
 
 /** Options of {@linkcode deriveTape}. */
-export interface DeriveTapeOptions {
+export interface DeriveTapeOptions extends CodingOptions {
   /**
    * Id of the new tape, of which there must be none yet.
    *
@@ -55,6 +58,9 @@ const OPTIONS: OptionNames<DeriveTapeOptions> = {
   name: true,
   onError: true,
   signal: true,
+  compress: true,
+  encryptTo: true,
+  signer: true,
 };
 
 /** What {@linkcode deriveTape} has made. */
@@ -79,10 +85,12 @@ export interface DeriveTapeResult {
  * answers still belong together, also where several tapes use the same ids. The new tape is whole: it ends with a final
  * checkpoint, and has metadata.
  *
+ * Its lines are compressed or encrypted as those of the tapes are, unless something else is asked for.
+ *
  * The tapes are read once, up to where they are written now, and memory does not grow with them.
  *
  * @throws {TapeError} code `tape_not_found`; `invalid_tape`; `invalid_argument`: there is a tape of the new id, the query cannot be
- * read, or an option cannot be; `io`. Nothing is then left of the new tape.
+ * read, an option is wrong, or the tapes are encrypted with different keys; `io`. Nothing is then left of the new tape.
  *
  * @example
  * ```ts
@@ -105,7 +113,7 @@ export async function deriveTape(
 ): Promise<DeriveTapeResult> {
   checkStore("make a tape of others", store);
   checkOptions("make a tape of others", options, OPTIONS);
-  const { to = newTapeId(), select, withContext = false, order = "given", name, onError, signal } = options;
+  const { to = newTapeId(), select, withContext = false, order = "given", name, onError, signal, ...coding } = options;
   const ids = typeof tapeIds === "string" ? [tapeIds] : [...tapeIds];
   if (ids.length === 0) throw new TapeError("invalid_argument", "Cannot make a tape of others: none was given");
   if (order !== "given" && order !== "time") {
@@ -118,7 +126,7 @@ export async function deriveTape(
   for (const id of ids) {
     const { tape: key } = tapeKeys(id);
     const [init, size] = [await readInit(store, key), await store.size(key) ?? 0];
-    const range = { store, key, size, init, maxLineBytes: lineLimitOf(init) };
+    const range = { store: await decoding(store, key, init), key, size, init, maxLineBytes: lineLimitOf(init) };
     const isBehind = ids.length > 1 && order === "given";
     sources.push({
       ...range,
@@ -134,10 +142,11 @@ export async function deriveTape(
   const target = await store.openSink(tape, { mode: "create" });
   let isDone = false;
   try {
-    const derived = await derive({ sources, order, target, tapeId: to, by, signal, onError });
+    const derived = await derive({ sources, order, target, tapeId: to, by, coding, signal, onError });
     await target.close();
     const metadata = derivedMetadata(derived, known, name);
-    await store.put(meta, new TextEncoder().encode(`${JSON.stringify(metadata, null, 2)}\n`));
+    const kept = keptMetadata(metadata, derived.encoder);
+    await store.put(meta, new TextEncoder().encode(`${JSON.stringify(kept, null, 2)}\n`));
     isDone = true;
     const { missingFrames, retimedFrames, leftCorrelations, isInterrupted } = derived;
     return { tapeId: to, metadata, missingFrames, retimedFrames, leftCorrelations, isInterrupted };
@@ -151,8 +160,7 @@ export async function deriveTape(
 
 async function metadataOf(store: TapeStore, key: string): Promise<TapeMetadata | undefined> {
   try {
-    const bytes = await store.get(key);
-    return bytes && parseMetadata(new TextDecoder().decode(bytes), key);
+    return await storedMetadata(store, key);
   } catch {
     // A hint that cannot be read is one that is missing.
     return undefined;

@@ -1,10 +1,13 @@
 import type { TapeError } from "../../errors.ts";
+import type { LineEncoder } from "../../lines/coded-line.ts";
 import type { CompleteTapeStats, SessionEnd, TapePerformance } from "../../records/metadata.ts";
 import type { InitRecord } from "../../records/record.ts";
 import { newTapeId } from "../../records/tape-id.ts";
 import { ALL, type Candidate, type Choice, type LineChoice } from "./choice/choice.ts";
-import { DerivedOutput, type LineTarget } from "./derived-output.ts";
-import { type InitSource, type SourceOrder, startOf } from "./derived-init.ts";
+import { type CodingOptions, derivedCoding } from "./output/derived-coding.ts";
+import { DerivedOutput } from "./output/derived-output.ts";
+import type { LineTarget } from "./output/line-output.ts";
+import { type InitSource, plainInit, type SourceOrder, startOf } from "./derived-init.ts";
 import { FrameHead } from "./frames/frame-head.ts";
 import { FrameRewriter } from "./frames/frame-rewriter.ts";
 import { MergeOrder } from "./merge-order.ts";
@@ -43,6 +46,8 @@ export interface Derivation {
   readonly tapeId?: string | undefined;
   /** What is done: `filter`, `merge` … It stands on the tape. */
   readonly by: string;
+  /** How its lines are coded; by default as those of its sources are. */
+  readonly coding?: CodingOptions | undefined;
   /** Ends the reading: the tape then ends there, and says so. */
   readonly signal?: AbortSignal | undefined;
   /** Is told of everything that is on a source and cannot be taken. */
@@ -54,6 +59,8 @@ export interface Derivation {
 /** What has become of it. */
 export interface Derived {
   readonly init: InitRecord;
+  /** What has coded its lines; undefined where they are plain. */
+  readonly encoder: LineEncoder | undefined;
   readonly stats: CompleteTapeStats;
   readonly performance: TapePerformance;
   /** How the session has ended, if that is known and nothing came behind it. */
@@ -88,13 +95,15 @@ interface Running {
  * Makes a tape of others: reads them in one pass, in memory that does not grow with them, and writes the tape with numbers of
  * its own, checkpoints, and an end. What is damaged on a source is left out and told.
  *
- * @throws {TapeError} code `tape_not_found`, `io`; what the target throws
+ * @throws {TapeError} code `tape_not_found`, `io`; `invalid_argument`: its lines cannot be coded so; what the target throws
  */
 export async function derive(derivation: Derivation): Promise<Derived> {
   const { sources, order = "given", target, by, signal, onProgress } = derivation;
   const start = startOf(sources, order, derivation.tapeId ?? newTapeId(), by);
-  const output = new DerivedOutput(target);
-  await output.record(start.init);
+  const coding = await derivedCoding(start.init, sources, derivation.coding ?? {});
+  const init = { ...start.init, ...coding.init };
+  const output = new DerivedOutput(target, coding);
+  await output.record(plainInit(init));
   const all = new Renumbering();
   const head = new FrameHead();
   const rewriter = new FrameRewriter(head);
@@ -129,7 +138,8 @@ export async function derive(derivation: Derivation): Promise<Derived> {
   await output.finish();
   const sum = (of: (copy: SourceCopy) => number) => running.reduce((total, { copy }) => total + of(copy), 0);
   return {
-    init: start.init,
+    init,
+    encoder: coding.encoder,
     stats: output.stats.snapshot(output.size),
     performance: output.stats.performance(),
     end: output.sessionEnd,

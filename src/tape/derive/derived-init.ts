@@ -1,6 +1,6 @@
 import type { DerivedFrom, InitRecord } from "../../records/record.ts";
-import { MAX_LINE_BYTES } from "../../stores/line-limit.ts";
-import { DEFAULT_MAX_LINE_BYTES } from "../../transforms/line-split.ts";
+import { DEFAULT_MAX_LINE_BYTES, MAX_LINE_BYTES } from "../../transforms/line-split.ts";
+import { plainLineBytes } from "../write/coding.ts";
 
 /** A source, as far as it decides how the tape starts that is made of it. */
 export interface InitSource {
@@ -30,7 +30,7 @@ const MAX_GROWTH = 4096;
 const MAX_SESSION_ID = 200;
 
 /**
- * The first record of a tape that is made of others.
+ * The first record of a tape that is made of others, without what it says of how its lines are coded.
  *
  * The time of a record, in milliseconds since 1970, is the `created_at` of its tape and its `ts`. It stays what it was: a tape
  * that is made of one starts when that did, one that is merged when the earliest of its sources did.
@@ -38,7 +38,7 @@ const MAX_SESSION_ID = 200;
 export function startOf(sources: readonly InitSource[], order: SourceOrder, tapeId: string, by: string): DerivedStart {
   const { created_at, offsets, moved } = timesOf(sources, order);
   const [{ init: first }] = sources as [InitSource];
-  const { derived_from: _, max_line_bytes: __, ...kept } = first;
+  const { derived_from: _, max_line_bytes: __, compression: ___, encryption: ____, ...kept } = first;
   const init: InitRecord = {
     ...(sources.length === 1 ? kept : { type: "init", version: "2.0", tape_id: tapeId, session_id: "", created_at }),
     type: "init",
@@ -63,6 +63,13 @@ export function startOf(sources: readonly InitSource[], order: SourceOrder, tape
     };
   });
   return { init, offsets, moved };
+}
+
+/** What the `init` record of a tape tells for everybody to read: of one that is encrypted not what was asked for, now or before. */
+export function plainInit(init: InitRecord): InitRecord {
+  const { derived_from, encryption } = init;
+  if (encryption == null || derived_from == null) return init;
+  return { ...init, derived_from: derived_from.map(({ query: _query, derived_from: _before, ...told }) => told) };
 }
 
 function timesOf(
@@ -94,8 +101,13 @@ function timesOf(
 
 /** A line that could be as long as its tape permits may be longer here. */
 function longestLine(sources: readonly InitSource[]): number {
-  const longest = Math.max(...sources.map(({ size, maxLineBytes }) => Math.min(size, maxLineBytes)));
+  const longest = Math.max(...sources.map(longestPlainLine));
   return Math.min(longest + MAX_GROWTH, MAX_LINE_BYTES);
+}
+
+function longestPlainLine({ init, size, maxLineBytes }: InitSource): number {
+  if (init.encryption != null) return plainLineBytes(maxLineBytes);
+  return init.compression == null ? Math.min(size, maxLineBytes) : maxLineBytes;
 }
 
 function sessionsOf(sources: readonly InitSource[]): string {

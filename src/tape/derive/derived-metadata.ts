@@ -1,3 +1,4 @@
+import type { LineEncoder } from "../../lines/coded-line.ts";
 import type { TapeMetadata } from "../../records/metadata.ts";
 import type { Derived } from "./derive.ts";
 
@@ -28,4 +29,9 @@ export function derivedMetadata(
     stats,
     performance,
   };
+}
+
+/** Metadata as they are put beside a tape whose lines are coded so: sealed, where it is encrypted. */
+export function keptMetadata(metadata: TapeMetadata, encoder: LineEncoder | undefined): TapeMetadata {
+  return encoder?.sealMetadata?.(metadata) ?? metadata;
 }

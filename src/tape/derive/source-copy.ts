@@ -1,11 +1,11 @@
 import { isTapeError, TapeError } from "../../errors.ts";
-import { type LinePart, readParts } from "../../lines/line-parts.ts";
+import { type LinePart, mayHoldMore, readParts } from "../../lines/line-parts.ts";
 import { type LineLook, lookAt, placeOf, type TapeLine } from "../../lines/line.ts";
 import type { GapRecord, TapeRecord } from "../../records/record.ts";
 import { framesText } from "../verify/verify-finding.ts";
 import { gapRange } from "../verify/verify-order.ts";
 import { ALL, type Choice, LineCandidate, type LineChoice } from "./choice/choice.ts";
-import type { DerivedOutput } from "./derived-output.ts";
+import type { DerivedOutput } from "./output/derived-output.ts";
 import { CorrelationRewriter } from "./frames/correlation-rewriter.ts";
 import type { FrameHead } from "./frames/frame-head.ts";
 import type { FrameRewriter } from "./frames/frame-rewriter.ts";
@@ -75,6 +75,20 @@ export class SourceCopy {
 
   /** Takes the next line, or leaves it. A promise where it has to be waited. */
   line(line: TapeLine): Promise<void> | undefined {
+    const { choice, lines } = this.#options;
+    // Of several records on a line some may be taken: each is a line of its own then.
+    if ((choice !== ALL || lines !== undefined) && mayHoldMore(line)) {
+      const parts = readParts(line);
+      if (parts.length > 1) return this.#each(parts);
+    }
+    return this.#one(line);
+  }
+
+  async #each(parts: readonly LinePart[]): Promise<void> {
+    for (const part of parts) await (part.record === undefined ? this.#part(part) : this.#one(part.line));
+  }
+
+  #one(line: TapeLine): Promise<void> | undefined {
     const { head, rewriter, choice, lines, keeps, route } = this.#options;
     if (lines !== undefined) this.#isAccepted = lines.accepts(line);
     if (!line.terminated) return this.#apart(line);
@@ -171,6 +185,8 @@ export class SourceCopy {
       case "gap":
         return this.#gap(line, record);
       default:
+        // How the lines of the source are coded.
+        if (record.type as string === "epoch" || record.type as string === "dictionary") return undefined;
         return this.#takes(LineCandidate.of(record)) ? this.#put(line, record) : undefined;
     }
   }
@@ -185,10 +201,11 @@ export class SourceCopy {
     const { numbers, output } = this.#to;
     const isCopied = numbers.tape === undefined && numbers.offsetMs === 0 && isPassedOn(record);
     if (isCopied) {
-      const bytes = new Uint8Array(line.length + 1);
-      bytes.set(line.bytes);
-      bytes[line.length] = LF;
-      return output.line(bytes, record);
+      const { bytes } = line;
+      const copy = new Uint8Array(bytes.length + 1);
+      copy.set(bytes);
+      copy[bytes.length] = LF;
+      return output.line(copy, record);
     }
     const placed = numbers.record(record);
     if (placed === undefined) return undefined;

@@ -1,17 +1,21 @@
 import type { TapeError } from "../../errors.ts";
+import type { LineEncoder } from "../../lines/coded-line.ts";
 import { OldestFirst } from "../../oldest-first.ts";
 import { batchMessages, messageHeader, originScope, startsSession } from "../../records/jsonrpc.ts";
-import type { CorrelationRecord, FrameRecord, InitRecord, RecordOrigin } from "../../records/record.ts";
+import type { CorrelationRecord, FrameRecord, InitRecord, RecordOrigin, TapeRecord } from "../../records/record.ts";
 import { exactMessage } from "../../records/recorded-text.ts";
 import { newTapeId } from "../../records/tape-id.ts";
 import { ALL, type Candidate } from "./choice/choice.ts";
-import { DerivedOutput, type LineTarget } from "./derived-output.ts";
-import { startOf } from "./derived-init.ts";
+import { type CodingOptions, derivedCoding } from "./output/derived-coding.ts";
+import { DerivedOutput } from "./output/derived-output.ts";
+import type { LineTarget } from "./output/line-output.ts";
+import { plainInit, startOf } from "./derived-init.ts";
 import type { DerivedSource } from "./derive.ts";
 import { FrameHead } from "./frames/frame-head.ts";
 import { FrameRewriter } from "./frames/frame-rewriter.ts";
 import { Renumbering, SourceRenumbering } from "./frames/renumbering.ts";
 import { type CopyTarget, SourceCopy } from "./source-copy.ts";
+import { SessionSetup } from "./session-setup.ts";
 import { TapeInput } from "./tape-input.ts";
 
 /** By what a tape is split: each part is no larger than this, no longer, or one session. */
@@ -23,14 +27,22 @@ export type SplitBy =
 /** One of the tapes that a tape is split into. */
 export interface Part extends CopyTarget {
   readonly init: InitRecord;
+  /** What has coded its lines; undefined where they are plain. */
+  readonly encoder: LineEncoder | undefined;
   readonly all: Renumbering;
   readonly target: LineTarget;
+  /** So many of its frames were repeated from the beginning of the session. */
+  contextFrames: number;
 }
 
 /** How a tape is split. */
 export interface Splitting {
   readonly source: DerivedSource;
   readonly by: SplitBy;
+  /** Whether each part but the first begins with what had set the session up by then; not where each session is a part. */
+  readonly withContext?: boolean | undefined;
+  /** How the lines of the parts are coded; by default as those of the tape are. */
+  readonly coding?: CodingOptions | undefined;
   /** Opens the place for a part. */
   readonly open: (tapeId: string) => Promise<LineTarget>;
   /** A part has its end. */
@@ -108,9 +120,11 @@ class Parts {
   /** Bytes of the line that is being dealt with. */
   nextLength = 0;
   #window = 0;
+  readonly #setup: SessionSetup | undefined;
 
   constructor(splitting: Splitting) {
     this.#splitting = splitting;
+    this.#setup = splitting.withContext === true ? new SessionSetup() : undefined;
   }
 
   /** Where all goes until it is known better. A tape without frames is one part. */
@@ -123,7 +137,9 @@ class Parts {
     if ("sessions" in by) return this.#ofSession(candidate);
     // A correlation stays with its frames. Times part frames only: what stands between them may have none.
     const mayPart = candidate.type === "frame" || "bytes" in by && candidate.type !== "correlation";
-    return mayPart && this.#isFull(by, candidate.ts ?? 0) ? this.#next() : this.#current;
+    const part = mayPart && this.#isFull(by, candidate.ts ?? 0) ? this.#next(this.#setup?.records()) : this.#current;
+    this.#setup?.add(candidate);
+    return part;
   }
 
   /** Ends all that are open. */
@@ -139,20 +155,27 @@ class Parts {
   }
 
   #isFull(by: SplitBy, ts: number): boolean {
-    const { output } = this.#current;
+    const { output, contextFrames } = this.#current;
     if ("ms" in by) {
       const window = Math.floor(ts / by.ms);
       const isLater = window > this.#window;
       this.#window = Math.max(window, this.#window);
-      return isLater && output.stats.frameCount > 0;
+      return isLater && output.stats.frameCount > contextFrames;
     }
-    const { hasContent } = output;
+    const hasContent = contextFrames === 0 ? output.hasContent : output.stats.frameCount > contextFrames;
     return "bytes" in by && hasContent && output.size + this.nextLength + ROOM_BYTES > by.bytes;
   }
 
-  async #next(): Promise<Part> {
+  /** @param context what the next part begins with */
+  async #next(context: readonly TapeRecord[] = []): Promise<Part> {
     await this.#finish("", this.#current);
-    return this.#current = await this.#start("");
+    const part = await this.#start("");
+    for (const record of context) {
+      const placed = part.numbers.record(record);
+      if (placed !== undefined) await part.output.record(placed);
+    }
+    part.contextFrames = part.output.stats.frameCount;
+    return this.#current = part;
   }
 
   #ofSession(candidate: Candidate): Part | Promise<Part> {
@@ -195,15 +218,18 @@ class Parts {
   }
 
   async #start(name: string): Promise<Part> {
-    const { source, open } = this.#splitting;
+    const { source, coding: wanted = {}, open } = this.#splitting;
     const tapeId = newTapeId();
     const query = [source.query, `part ${++this.#count}`].filter((text) => text !== undefined).join(", ");
-    const { init } = startOf([{ ...source, query }], "given", tapeId, "split");
+    const { init: start } = startOf([{ ...source, query }], "given", tapeId, "split");
+    const coding = await derivedCoding(start, [source], wanted);
+    const init = { ...start, ...coding.init };
     const target = await open(tapeId);
     const all = new Renumbering();
-    const output = new DerivedOutput(target);
-    await output.record(init);
-    const part: Part = { init, all, target, output, numbers: new SourceRenumbering(all, {}) };
+    const output = new DerivedOutput(target, coding);
+    await output.record(plainInit(init));
+    const numbers = new SourceRenumbering(all, {});
+    const part: Part = { init, encoder: coding.encoder, all, target, output, numbers, contextFrames: 0 };
     this.#open.set(name, part);
     return part;
   }

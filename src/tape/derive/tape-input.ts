@@ -7,6 +7,7 @@ import type { ChunkReader } from "../../streams/source-spec.ts";
 import { type Stage, stage } from "../../streams/stage.ts";
 import { KEEPS_NOTHING, NONE, type StageSpec, type StageTraits } from "../../streams/stage-spec.ts";
 import { lineSplit } from "../../transforms/line-split.ts";
+import { checkUnlocked, decoderOf } from "../../stores/decoding.ts";
 
 /** The bytes of a tape that is to be read, up to where it was written when that was decided. */
 export interface InputRange {
@@ -38,15 +39,20 @@ export class TapeInput {
   key = 0;
   readonly #offsetMs: number;
 
-  /** @param offsetMs what is added to its times */
+  /**
+   * @param offsetMs what is added to its times
+   * @throws {TapeError} code `invalid_argument`: the tape is encrypted, and no key is at hand
+   */
   constructor(
     { store, key, size, maxLineBytes }: InputRange,
     offsetMs: number,
     onError: (error: TapeError) => void,
   ) {
+    checkUnlocked(`make a tape of ${key}`, store);
     this.#offsetMs = this.key = offsetMs;
     const bytes = store.openSource(key, { end: size });
-    this.#lines = hold(pipe(bytes, lineSplit({ maxLineBytes, onError }), lentLines())).chunks;
+    this.#lines =
+      hold(pipe(bytes, lineSplit({ maxLineBytes, onError, decoder: decoderOf(store) }), lentLines())).chunks;
   }
 
   /** The next line, if it is at hand. */

@@ -1,7 +1,7 @@
 import { checkOptions, type OptionNames } from "../../arguments.ts";
 import { ENTRY_BYTES } from "../../index/layout.ts";
 import { TapeIndexer } from "../../index/tape-indexer.ts";
-import type { Bytes } from "../../lines/bytes.ts";
+import type { Bytes } from "../../bytes/bytes.ts";
 import { checkTapeId, tapeKeys } from "../../records/tape-id.ts";
 import { checkStore, type TapeStore } from "../../stores/store.ts";
 import type { TapeSink } from "../../streams/sink.ts";

@@ -1,6 +1,6 @@
 import { ENTRY_BYTES } from "../../index/layout.ts";
 import { TapeIndexer } from "../../index/tape-indexer.ts";
-import { type Bytes, concat } from "../../lines/bytes.ts";
+import { type Bytes, concat } from "../../bytes/bytes.ts";
 import { tapeKeys } from "../../records/tape-id.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { hold } from "../../streams/source.ts";

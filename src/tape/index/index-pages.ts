@@ -1,4 +1,4 @@
-import { type Bytes, concat } from "../../lines/bytes.ts";
+import { type Bytes, concat } from "../../bytes/bytes.ts";
 import { entryAt, type IndexEntry } from "../../index/index-entry.ts";
 import { ENTRY_BYTES } from "../../index/layout.ts";
 import type { TapeStore } from "../../stores/store.ts";

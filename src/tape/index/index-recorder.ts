@@ -1,16 +1,18 @@
 import { ENTRY_BYTES } from "../../index/layout.ts";
 import { TapeIndexer } from "../../index/tape-indexer.ts";
-import type { Bytes } from "../../lines/bytes.ts";
+import type { Bytes } from "../../bytes/bytes.ts";
 import { tapeKeys } from "../../records/tape-id.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import type { TapeSink } from "../../streams/sink.ts";
+import { hold } from "../../streams/source.ts";
+import { NONE } from "../../streams/stage-spec.ts";
 import { openEmpty } from "./open-empty.ts";
 
 /** So many bytes of an index are written at once: eight entries, which is half a MiB of tape. */
 const WRITE_BYTES = 8 * ENTRY_BYTES;
-/** A tape of one block gets no index: there is nothing to pass over. */
+/** A tape of one block gets no index, as there is nothing to pass over; nor does a short one, of which it would be more than 0.2 %. */
 const LEAST_BYTES = 3 * ENTRY_BYTES;
-const LEAST_TAPE_BYTES = 64 * 1024;
+const LEAST_TAPE_BYTES = 160 * 1024;
 /** It lags behind the tape by so many bytes, and until nothing was written for so long, in milliseconds. */
 const BEHIND_BYTES = 512 * 1024;
 const IDLE_MS = 20;
@@ -100,20 +102,36 @@ export class IndexRecorder {
 
   /** Reads on to where the tape ends now; unless it is the last time, no further than until more is written. */
   async #catchUp(isLast: boolean): Promise<void> {
-    const writtenAt = this.#writtenAt;
     try {
-      const source = this.#store.openSource(this.#keys.tape, { start: this.#indexer.offset, end: this.#tapeBytes });
-      for await (const chunk of source) {
-        this.#indexer.push(chunk);
-        await this.#write(WRITE_BYTES);
-        if (!isLast && this.#writtenAt !== writtenAt) break;
-      }
+      await this.#read(isLast);
       if (!isLast) return;
       this.#indexer.end();
       await this.#write(this.#sink === undefined ? LEAST_BYTES : 1);
     } catch {
       // Then it ends before the tape does.
       this.#isOver = true;
+    }
+  }
+
+  async #read(isLast: boolean): Promise<void> {
+    const writtenAt = this.#writtenAt;
+    const range = { start: this.#indexer.offset, end: this.#tapeBytes };
+    const held = hold(this.#store.openSource(this.#keys.tape, range));
+    const { chunks } = held;
+    try {
+      while (isLast || this.#writtenAt === writtenAt) {
+        const chunk = chunks.take();
+        if (chunk !== NONE) {
+          this.#indexer.push(chunk);
+          // Reading into fresh memory would take longer than the look at it.
+          chunks.reuse?.(chunk);
+          await this.#write(WRITE_BYTES);
+        } else if (!await chunks.fill()) return held.finish();
+      }
+      await held.cancel(undefined);
+    } catch (error) {
+      await held.cancel(error).catch(() => {});
+      throw error;
     }
   }
 

@@ -1,8 +1,8 @@
 import { isTapeError } from "../../errors.ts";
 import type { IndexEntry } from "../../index/index-entry.ts";
 import { decodeHeader, ENTRY_BYTES } from "../../index/layout.ts";
-import { type Bytes, concat } from "../../lines/bytes.ts";
-import { crc32 } from "../../lines/crc32.ts";
+import { type Bytes, concat } from "../../bytes/bytes.ts";
+import { crc32 } from "../../bytes/crc32.ts";
 import { checkTapeId, tapeKeys } from "../../records/tape-id.ts";
 import { checkStore, type TapeStore } from "../../stores/store.ts";
 import { IndexPages } from "./index-pages.ts";

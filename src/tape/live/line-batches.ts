@@ -1,5 +1,6 @@
 import type { TapeError } from "../../errors.ts";
-import type { Bytes } from "../../lines/bytes.ts";
+import type { Bytes } from "../../bytes/bytes.ts";
+import type { LineDecoder } from "../../lines/coded-line.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import { NONE } from "../../streams/stage-spec.ts";
 import { hold } from "../../streams/source.ts";
@@ -22,11 +23,16 @@ export class LineBatches {
   #offset: number;
 
   /** @param offset where the stream starts in its tape */
-  constructor(stream: ReadableStream<Bytes>, offset: number, maxLineBytes: number | undefined) {
+  constructor(
+    stream: ReadableStream<Bytes>,
+    offset: number,
+    maxLineBytes: number | undefined,
+    decoder: LineDecoder | undefined,
+  ) {
     this.#chunks = hold(stream).chunks;
     const onError = (report: TapeError) => this.#batch.push(report);
     // Numbers are counted by each who follows.
-    this.#split = lineSplitting({ maxLineBytes, offset, line: 0, onError });
+    this.#split = lineSplitting({ maxLineBytes, offset, line: 0, onError, decoder });
     const emit = (line: TapeLine) => void this.#batch.push(line);
     this.#emit = Object.assign(emit, { terminate() {} });
     this.#end = this.#offset = offset;

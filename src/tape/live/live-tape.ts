@@ -1,8 +1,9 @@
-import type { Bytes } from "../../lines/bytes.ts";
+import type { Bytes } from "../../bytes/bytes.ts";
 import { type HeldTape, holdTape } from "../../sources/tape-source.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { Placed, placeOf, type TapePlace } from "../../stores/tape-place.ts";
 import { LineBatches, type LineOrReport } from "./line-batches.ts";
+import { decoderOf } from "../../stores/decoding.ts";
 
 /** Lines that were read together. Whoever holds some finds those behind them. */
 export interface LiveBlock {
@@ -61,7 +62,7 @@ export class LiveTape {
     this.#maxLineBytes = maxLineBytes;
     const stream = store.openSource(key, { start: offset, follow: true, signal: this.#stop.signal });
     this.#tape = holdTape(stream);
-    this.#batches = new LineBatches(stream, offset, maxLineBytes);
+    this.#batches = new LineBatches(stream, offset, maxLineBytes, decoderOf(store));
     this.#oldest = this.#last = { lines: [], end: offset };
   }
 
@@ -116,7 +117,7 @@ export class LiveTape {
   linesBetween(start: number, end: number): LineBatches {
     const stream: ReadableStream<Bytes> = this.#tape?.open({ start, end }) ??
       this.#store.openSource(this.#key, { start, end });
-    return new LineBatches(stream, start, this.#maxLineBytes);
+    return new LineBatches(stream, start, this.#maxLineBytes, decoderOf(this.#store));
   }
 
   /** Lets go of the tape, when nobody else follows it. */

@@ -3,7 +3,7 @@ import { printable, TapeError } from "../../errors.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import type { Query } from "../../query/query.ts";
 import { type Selection, selectionOf } from "../../query/select.ts";
-import type { InitRecord, TapeRecord } from "../../records/record.ts";
+import type { FrameRecord, InitRecord, TapeRecord } from "../../records/record.ts";
 
 /**
  * Which records of a tape to read. Bounds belong to what is read.
@@ -120,11 +120,34 @@ export function millisecondsOf(time: number | Date, init: InitRecord, what: stri
   );
 }
 
+/** So many frames outside of a range show that it is over: what a single one says may be damaged. */
+const SURE_FRAMES = 3;
+
+/** Whether something is so of several frames, one behind the other. */
+export class InARow {
+  #count = 0;
+
+  add(isSo: boolean): void {
+    this.#count = isSo ? this.#count + 1 : 0;
+  }
+
+  /** Whether it is so of the last few. */
+  get isSure(): boolean {
+    return this.#count >= SURE_FRAMES;
+  }
+}
+
+/** Whether a frame stands before a range, by its number or its time. */
+export function isBefore({ seq, ts }: Range, frame: FrameRecord): boolean {
+  return frame.seq < seq.from || frame.ts < ts.from;
+}
+
 /** Decides which records are in a range, one after the other in the order of the tape. */
 export class RangeFilter {
   readonly #range: Range;
   #seq = -1;
   #ts = 0;
+  readonly #behind = new InARow();
 
   constructor(range: Range) {
     this.#range = range;
@@ -136,20 +159,13 @@ export class RangeFilter {
     return this.#seq >= seq.from && this.#seq <= seq.to && this.#ts >= ts.from && this.#ts <= ts.to;
   }
 
-  /** Whether what goes with the last record is behind the range, by its number or its time. */
+  /** Whether what goes with the last record, and with the frames before it, is behind the range, by its number or its time. */
   get isBehind(): boolean {
-    const { seq, ts } = this.#range;
-    return this.#seq > seq.to || this.#ts > ts.to;
+    return this.#behind.isSure;
   }
 
-  /** Whether what goes with the last record is before the range, by its number or its time. */
-  get isBefore(): boolean {
-    const { seq, ts } = this.#range;
-    return this.#seq < seq.from || this.#ts < ts.from;
-  }
-
-  /** Goes on behind a record with this number and this time. */
-  startBehind(seq: number, ts: number): void {
+  /** Goes on behind a record with this number and this time; what is not given is that of the last record. */
+  startBehind(seq: number = this.#seq, ts: number = this.#ts): void {
     this.#seq = seq;
     this.#ts = ts;
   }
@@ -158,6 +174,7 @@ export class RangeFilter {
   accepts(record: TapeRecord): boolean {
     if (record.type === "frame") this.#seq = record.seq;
     if (record.type === "frame" || record.type === "log") this.#ts = record.ts;
+    if (record.type === "frame") this.#sawFrame();
     return this.isInside;
   }
 
@@ -165,7 +182,13 @@ export class RangeFilter {
   acceptsLine({ type, seq = this.#seq, ts = this.#ts }: TapeLine): boolean {
     if (type === "frame") this.#seq = seq;
     if (type === "frame" || type === "log") this.#ts = ts;
+    if (type === "frame") this.#sawFrame();
     return this.isInside;
+  }
+
+  #sawFrame(): void {
+    const { seq, ts } = this.#range;
+    this.#behind.add(this.#seq > seq.to || this.#ts > ts.to);
   }
 }
 

@@ -1,21 +1,23 @@
 import { TapeError } from "../../errors.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import { readParts } from "../../lines/line-parts.ts";
-import type { TapeRecord } from "../../records/record.ts";
+import type { FrameRecord, TapeRecord } from "../../records/record.ts";
 import { type LineBlock, linesBackwards } from "../seek/lines-backwards.ts";
 import type { Choice, ReadTape } from "./forward-records.ts";
-import { type Range, RangeFilter } from "../range/range.ts";
+import { InARow, isBefore, type Range, RangeFilter } from "../range/range.ts";
 import type { RecordReading } from "../range/range-iterator.ts";
+import { WhatCameBefore } from "../range/what-came-before.ts";
 
 /** Reads a range of a tape from its end to its start. */
 export class BackwardRecords<T> implements RecordReading<T> {
   readonly #tape: ReadTape;
   readonly #range: Range;
   readonly #pick: Choice<T>;
-  /** Before a record that is before the range there is no more of it. */
+  /** Before frames that are before the range there is no more of it. */
   readonly #rises: boolean;
   readonly #blocks: AsyncGenerator<LineBlock, void, undefined>;
   readonly #before: WhatCameBefore | undefined;
+  readonly #beforeRange = new InARow();
   /** What is wanted of the block that was read last, in the order of the tape. */
   #waiting: (T | TapeError)[] = [];
   #isOver = false;
@@ -63,10 +65,13 @@ export class BackwardRecords<T> implements RecordReading<T> {
         if (filter.isInside) this.#waiting.push(part);
         continue;
       }
-      const isInside = filter.accepts(part);
-      this.#isOver ||= this.#rises && filter.isBefore && isFrame(part);
-      const value = isInside ? this.#pick(part) : undefined;
+      const value = filter.accepts(part) ? this.#pick(part) : undefined;
       if (value !== undefined) this.#waiting.push(value);
+    }
+    for (const part of parts.toReversed()) {
+      if (!isFrame(part)) continue;
+      this.#beforeRange.add(isBefore(this.#range, part));
+      this.#isOver ||= this.#rises && this.#beforeRange.isSure;
     }
     return true;
   }
@@ -83,49 +88,6 @@ export class BackwardRecords<T> implements RecordReading<T> {
   }
 }
 
-/** Finds out what stands before a block, for records that go with what stands before them. */
-class WhatCameBefore {
-  readonly #tape: ReadTape;
-  /** The last frame, and the last frame or log, that were found, and where. */
-  #frame = { offset: Infinity, value: -1 };
-  #timed = { offset: Infinity, value: 0 };
-
-  constructor(tape: ReadTape) {
-    this.#tape = tape;
-  }
-
-  /** Has a filter go on where a block begins; it stands before those that were asked for before. */
-  async start(filter: RangeFilter, blockStart: number): Promise<void> {
-    if (this.#frame.offset >= blockStart) this.#frame = await this.#last(blockStart, ["frame"], "seq", -1);
-    if (this.#timed.offset >= blockStart) this.#timed = await this.#last(blockStart, ["frame", "log"], "ts", 0);
-    filter.startBehind(this.#frame.value, this.#timed.value);
-  }
-
-  async #last(
-    end: number,
-    types: readonly string[],
-    measure: "seq" | "ts",
-    none: number,
-  ): Promise<{ readonly offset: number; readonly value: number }> {
-    const { store, key, maxLineBytes } = this.#tape;
-    for await (const block of linesBackwards(store, key, end, maxLineBytes)) {
-      for (const line of block.lines.toReversed()) {
-        if (line instanceof TapeError) continue;
-        // A torn one may have a whole one behind it, whatever it says that it is.
-        const last = recordsOn(line).findLast(({ type }) => types.includes(type));
-        if (last !== undefined) {
-          return { offset: line.offset, value: (last as unknown as Record<string, number>)[measure]! };
-        }
-      }
-    }
-    return { offset: -1, value: none };
-  }
-}
-
-function recordsOn(line: TapeLine): TapeRecord[] {
-  return readParts(line).flatMap(({ record }) => record ?? []);
-}
-
-function isFrame(part: TapeRecord | TapeError | undefined): boolean {
+function isFrame(part: TapeRecord | TapeError | undefined): part is FrameRecord {
   return part !== undefined && !(part instanceof TapeError) && part.type === "frame";
 }

@@ -29,7 +29,7 @@ export class ForwardRecords<T> implements RecordReading<T> {
   readonly #records: LineIterator<T>;
   readonly #filter: RangeFilter;
   readonly #pick: Choice<T>;
-  /** Behind a record that is behind the range there is no more of it. */
+  /** Behind frames that are behind the range there is no more of it. */
   readonly #rises: boolean;
   #isOver = false;
 

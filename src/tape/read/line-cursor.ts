@@ -1,5 +1,5 @@
 import type { TapeError } from "../../errors.ts";
-import type { Bytes } from "../../lines/bytes.ts";
+import type { Bytes } from "../../bytes/bytes.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import type { LinePart } from "../../lines/line-parts.ts";
 import { pipe } from "../../streams/pipe.ts";
@@ -10,6 +10,7 @@ import type { TapeStore } from "../../stores/store.ts";
 import { DEFAULT_MAX_LINE_BYTES, lineSplit, lineTooLong } from "../../transforms/line-split.ts";
 import { LiveLines } from "../live/live-lines.ts";
 import { blocksFrom } from "../seek/blocks.ts";
+import { decoderOf } from "../../stores/decoding.ts";
 
 /** Where a cursor starts and how it reads. */
 export interface LineCursorOptions {
@@ -185,7 +186,9 @@ export class LineCursor {
     const bytes = letsGo || first !== undefined
       ? blocksFrom(this.#store, this.#key, offset, { first, maxLineBytes, letsGo, signal })
       : this.#store.openSource(this.#key, { start: offset, signal });
-    return hold(pipe(bytes, lineSplit({ maxLineBytes, offset, line: this.#number, onError }))).chunks;
+    return hold(
+      pipe(bytes, lineSplit({ maxLineBytes, offset, line: this.#number, onError, decoder: decoderOf(this.#store) })),
+    ).chunks;
   }
 
   async #release(): Promise<void> {
@@ -226,6 +229,6 @@ export class LineCursor {
 
 function isSame(a: TapeLine, b: TapeLine): boolean {
   if (a.offset !== b.offset || a.length !== b.length) return false;
-  const bytes = b.bytes;
-  return a.bytes.every((byte, at) => byte === bytes[at]);
+  const bytes = b.stored;
+  return a.stored.every((byte, at) => byte === bytes[at]);
 }

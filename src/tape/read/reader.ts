@@ -1,13 +1,15 @@
-import { checkOptions, type OptionNames } from "../../arguments.ts";
-import { TapeError } from "../../errors.ts";
+import { checkOptions, kindOf, type OptionNames } from "../../arguments.ts";
+import { isTapeError, printable, TapeError } from "../../errors.ts";
 import type { TapeLine } from "../../lines/line.ts";
-import { parseMetadata, type TapeMetadata } from "../../records/metadata.ts";
+import type { TapeMetadata } from "../../records/metadata.ts";
 import type { FrameRecord, InitRecord, TapeRecord } from "../../records/record.ts";
+import { decoding } from "../../stores/decoding.ts";
 import { checkStore, type TapeStore } from "../../stores/store.ts";
 import { checkTapeId, tapeKeys } from "../../records/tape-id.ts";
 import { parseLine } from "../../lines/parse-line.ts";
 import { readInit } from "../first-record.ts";
 import { lineLimitOf } from "../../stores/line-limit.ts";
+import { storedMetadata } from "../../stores/stored-metadata.ts";
 import { type FollowedReader, Following, type FollowOptions } from "./following.ts";
 import { LineCursor } from "./line-cursor.ts";
 import { LineIterator } from "./line-iterator.ts";
@@ -109,8 +111,9 @@ export class StreamingTapeReader {
     const { tape } = tapeKeys(checkTapeId(tapeId));
     const init = await readInit(store, tape, options.maxLineBytes);
     const maxLineBytes = options.maxLineBytes ?? lineLimitOf(init);
-    const cursor = new LineCursor(store, tape, { maxLineBytes });
-    const reader = new StreamingTapeReader(store, tapeId, init, { ...options, maxLineBytes }, cursor);
+    const decoded = await decoding(store, tape, init);
+    const cursor = new LineCursor(decoded, tape, { maxLineBytes });
+    const reader = new StreamingTapeReader(decoded, tapeId, init, { ...options, maxLineBytes }, cursor);
     if (options.from !== undefined) await reader.seekBehind(options.from);
     return reader;
   }
@@ -122,13 +125,12 @@ export class StreamingTapeReader {
    */
   async metadata(): Promise<TapeMetadata | undefined> {
     const { meta } = tapeKeys(this.tapeId);
-    const bytes = await this.#store.get(meta);
-    if (bytes === undefined) return undefined;
     try {
-      return parseMetadata(new TextDecoder().decode(bytes), meta);
-    } catch {
+      return await storedMetadata(this.#store, meta);
+    } catch (error) {
       // A hint that cannot be read is one that is missing.
-      return undefined;
+      if (isTapeError(error, "invalid_tape")) return undefined;
+      throw error;
     }
   }
 
@@ -237,7 +239,7 @@ export class StreamingTapeReader {
    */
   async seekToFrame(seq: number): Promise<boolean> {
     if (typeof seq !== "number" || !(seq >= 0)) {
-      throw new TapeError("invalid_argument", `Cannot seek to seq ${String(seq)}: it must be 0 or more`);
+      throw new TapeError("invalid_argument", `Cannot seek to seq ${shown(seq)}: it must be 0 or more`);
     }
     return await this.#seek("seq", seq);
   }
@@ -252,7 +254,8 @@ export class StreamingTapeReader {
   async seekToTime(time: number | Date): Promise<boolean> {
     if (time instanceof Date) return await this.#seek("ts", millisecondsOf(time, this.init, "seek", "the time"));
     if (typeof time !== "number" || !(time >= 0)) {
-      throw new TapeError("invalid_argument", `Cannot seek to ts ${String(time)}: it must be 0 or more`);
+      const wanted = "milliseconds since the start of the tape, 0 or more, or a Date";
+      throw new TapeError("invalid_argument", `Cannot seek to ${shown(time)}: it must be ${wanted}`);
     }
     return await this.#seek("ts", time);
   }
@@ -343,4 +346,10 @@ export class StreamingTapeReader {
       close: () => Promise.resolve(),
     };
   }
+}
+
+/** A place that is none, as an error names it. */
+function shown(place: unknown): string {
+  if (typeof place === "string") return `"${printable(place)}"`;
+  return typeof place === "number" ? String(place) : kindOf(place);
 }

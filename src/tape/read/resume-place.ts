@@ -1,6 +1,6 @@
 import { kindOf } from "../../arguments.ts";
 import { printable, TapeError } from "../../errors.ts";
-import { crc32 } from "../../lines/crc32.ts";
+import { crc32 } from "../../bytes/crc32.ts";
 import { TapeLine } from "../../lines/line.ts";
 import { partsOfToken, type TokenParts } from "../../lines/record-position.ts";
 import { tapeKeys } from "../../records/tape-id.ts";

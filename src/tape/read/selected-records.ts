@@ -1,12 +1,13 @@
 import { TapeError } from "../../errors.ts";
 import type { TapeLine } from "../../lines/line.ts";
-import { readParts } from "../../lines/line-parts.ts";
+import { type LinePart, mayHoldMore, readParts } from "../../lines/line-parts.ts";
 import { parseLine } from "../../lines/parse-line.ts";
 import type { LineMatcher } from "../../query/match/line-matcher.ts";
 import type { Survey } from "../../query/operations/survey.ts";
 import type { Selection } from "../../query/select.ts";
 import { type Range, RangeFilter } from "../range/range.ts";
 import type { RecordReading } from "../range/range-iterator.ts";
+import { WhatCameBefore } from "../range/what-came-before.ts";
 import { type Choice, type ReadTape, startOf } from "./forward-records.ts";
 import { type Lines, wantedLines } from "./wanted-lines.ts";
 
@@ -14,13 +15,16 @@ import { type Lines, wantedLines } from "./wanted-lines.ts";
 export class SelectedRecords<T> implements RecordReading<T> {
   readonly #tape: ReadTape;
   readonly #choose: Choice<T>;
+  readonly #isBounded: boolean;
   readonly #filter: RangeFilter;
   readonly #matcher: LineMatcher;
-  /** Behind a line that is behind the range there is no more of it. */
+  /** Behind frames that are behind the range there is no more of it. */
   readonly #rises: boolean;
   readonly #blocks: AsyncGenerator<Lines, void, undefined>;
   #lines: Lines = [];
   #at = 0;
+  /** Where the last of the lines ends. */
+  #end: number;
   /** What a damaged line consists of. */
   #waiting: (T | TapeError)[] = [];
   #isOver = false;
@@ -35,9 +39,11 @@ export class SelectedRecords<T> implements RecordReading<T> {
   ) {
     this.#tape = tape;
     this.#choose = choose;
+    this.#isBounded = range.isBounded;
     this.#filter = new RangeFilter(range);
     this.#matcher = matcher;
     this.#rises = rises;
+    this.#end = start;
     this.#blocks = wantedLines(tape, start, (entry) => matcher.mayTake(entry));
   }
 
@@ -69,9 +75,21 @@ export class SelectedRecords<T> implements RecordReading<T> {
   async fill(): Promise<boolean> {
     if (this.#isOver) return false;
     const { value } = await this.#blocks.next();
+    if (value !== undefined && this.#isBounded) await this.#goOnAt(value);
     this.#lines = value ?? [];
     this.#at = 0;
     return value !== undefined;
+  }
+
+  /** What goes with a record before it may go with one in a block that was passed over. */
+  async #goOnAt(lines: Lines): Promise<void> {
+    const [first, last] = [lines[0], lines.at(-1)];
+    if (first === undefined || last === undefined) return;
+    const start = first.offset!;
+    if (start > this.#end && (first instanceof TapeError || first.type !== "frame")) {
+      await new WhatCameBefore(this.#tape).start(this.#filter, start, this.#end);
+    }
+    this.#end = last instanceof TapeError ? last.offset! + last.length! : last.nextOffset;
   }
 
   async close(): Promise<void> {
@@ -87,6 +105,12 @@ export class SelectedRecords<T> implements RecordReading<T> {
         if (this.#filter.isInside) return line;
         continue;
       }
+      // Of records on one line some may be within the bounds.
+      if (this.#isBounded && isJoined(line)) {
+        for (const part of readParts(line, this.#tape.tapeId)) this.#addWanted(part);
+        if (this.#waiting.length > 0) return this.#waiting.shift();
+        continue;
+      }
       const isInside = this.#filter.acceptsLine(line);
       this.#isOver = this.#rises && this.#filter.isBehind;
       if (!isInside || !this.#matcher.takes(line)) continue;
@@ -94,23 +118,34 @@ export class SelectedRecords<T> implements RecordReading<T> {
         const value = this.#choose(parseLine(line, this.#tape.tapeId));
         if (value !== undefined) return value;
       } catch {
-        this.#takeApart(line);
+        for (const part of readParts(line, this.#tape.tapeId)) this.#add(part);
         if (this.#waiting.length > 0) return this.#waiting.shift();
       }
     }
     return undefined;
   }
 
-  #takeApart(line: TapeLine): void {
-    for (const part of readParts(line, this.#tape.tapeId)) {
-      if (part.record === undefined) {
-        if (part.isLoss || this.#tape.onError !== undefined) this.#waiting.push(part.error);
-        continue;
-      }
-      const value = this.#choose(part.record);
-      if (value !== undefined) this.#waiting.push(value);
-    }
+  /** Adds a part of a line, if it is within the bounds and wanted. */
+  #addWanted(part: LinePart): void {
+    const { line, record } = part;
+    const isInside = record === undefined ? this.#filter.isInside : this.#filter.accepts(record);
+    this.#isOver ||= this.#rises && this.#filter.isBehind;
+    if (isInside && this.#matcher.takes(line)) this.#add(part);
   }
+
+  #add(part: LinePart): void {
+    if (part.record === undefined) {
+      if (part.isLoss || this.#tape.onError !== undefined) this.#waiting.push(part.error);
+      return;
+    }
+    const value = this.#choose(part.record);
+    if (value !== undefined) this.#waiting.push(value);
+  }
+}
+
+/** Whether more than a record may be on a line, or less than one. */
+function isJoined(line: TapeLine): boolean {
+  return line.type === undefined || mayHoldMore(line);
 }
 
 /** Has all lines of a range looked at, for what a query has to know before. */
@@ -119,8 +154,12 @@ async function lookAhead(survey: Survey, tape: ReadTape, range: Range, rises: bo
   for await (const lines of wantedLines(tape, start, () => true)) {
     for (const line of lines) {
       if (line instanceof TapeError) continue;
-      if (filter.acceptsLine(line)) survey.add(line);
-      else if (rises && filter.isBehind) return survey.end();
+      if (range.isBounded && isJoined(line)) {
+        for (const { line: part, record } of readParts(line)) {
+          if (record !== undefined && filter.accepts(record)) survey.add(part);
+        }
+      } else if (filter.acceptsLine(line)) survey.add(line);
+      if (rises && filter.isBehind) return survey.end();
     }
   }
   survey.end();
@@ -136,12 +175,13 @@ class LastRecords<T> implements RecordReading<T> {
 
   static async of<T>(reading: RecordReading<T>, limit: number): Promise<LastRecords<T>> {
     let last: T[] = [];
-    do {
+    while (limit > 0) {
       for (let value = reading.take(); value !== undefined; value = reading.take()) {
         last.push(value);
         if (last.length > 2 * limit + 1000) last = last.slice(-limit);
       }
-    } while (await reading.fill());
+      if (!await reading.fill()) break;
+    }
     await reading.close();
     return new LastRecords(last);
   }

@@ -24,16 +24,19 @@ export async function readTapeEnd(store: TapeStore, key: string, size: number): 
   const ignore = { onError: () => {} };
   let checkpoint: TapeStats | undefined;
   let since = new RunningStats();
+  const all = new RunningStats();
   let last: TapeRecord | undefined;
   const lines = pipe(store.openSource(key, { start, end: size }), lineSplit({ offset: start, ...ignore }));
   for await (const record of pipe(lines, parseRecord(ignore))) {
     last = record;
     since.add(record);
+    all.add(record);
     if (record.type !== "checkpoint") continue;
     checkpoint = { ...record.stats, checkpoint_count: (record.stats.checkpoint_count ?? 0) + 1 };
     since = new RunningStats();
   }
-  const counted = since.snapshot(size);
+  // The checkpoints of an encrypted tape tell no times, but its lines do.
+  const counted = { ...since.snapshot(size), duration_ms: all.snapshot().duration_ms };
   return {
     isFinalized: last?.type === "checkpoint" && last.final === true,
     stats: checkpoint !== undefined ? sum(checkpoint, counted) : start === 0 ? counted : guess(counted),

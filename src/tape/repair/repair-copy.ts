@@ -101,7 +101,7 @@ export class RepairCopy {
         await this.#checkpoint(line, record);
         break;
       default:
-        await this.#output.line(line.bytes, record);
+        await this.#output.line(line, record);
     }
   }
 
@@ -146,11 +146,14 @@ export class RepairCopy {
   async #putFrame(line: TapeLine, frame: FrameRecord): Promise<void> {
     await this.#bridge(frame.seq);
     const ts = Math.max(this.#plan.times.get(line.offset) ?? frame.ts, this.#lastTs);
-    if (ts === frame.ts) await this.#output.line(line.bytes, frame);
+    if (ts === frame.ts) await this.#output.line(line, frame);
     else {
       this.#report.retimedFrames++;
       frame.ts = ts;
-      if (frame.ts_us != null && Math.floor(frame.ts_us / 1000) !== ts) frame.ts_us = ts * 1000;
+      // A tape may claim to be as old as numbers go; then its microseconds end before its milliseconds do.
+      if (frame.ts_us != null && Math.floor(frame.ts_us / 1000) !== ts) {
+        frame.ts_us = Math.min(ts * 1000, Number.MAX_SAFE_INTEGER);
+      }
       await this.#output.record(frame);
     }
     this.#lastTs = ts;
@@ -175,7 +178,7 @@ export class RepairCopy {
     const range = gapRange(gap);
     if (range === undefined) {
       this.#unnumbered += gap.count;
-      await this.#output.line(line.bytes, gap);
+      await this.#output.line(line, gap);
       return;
     }
     const { from = this.#next, to } = range;
@@ -184,7 +187,7 @@ export class RepairCopy {
     const isTrue = from >= this.#next && to >= from && (upcoming === undefined || to < upcoming.from);
     if (!isTrue) return await this.#drop(line, gap);
     await this.#bridge(from);
-    await this.#output.line(line.bytes, gap);
+    await this.#output.line(line, gap);
     this.#next = to + 1;
     await this.#release();
   }
@@ -202,7 +205,7 @@ export class RepairCopy {
 
   async #putCorrelation(line: TapeLine, record: CorrelationRecord): Promise<void> {
     if (this.#frames.misfit(record) !== undefined) await this.#drop(line, record);
-    else await this.#output.line(line.bytes, record);
+    else await this.#output.line(line, record);
   }
 
   /** Puts the correlations whose frames are there now. */
@@ -223,6 +226,7 @@ export class RepairCopy {
     this.#lastCheckpoint = text;
     if (typeof verdict === "object") await this.#noteUnverified(from, line.number);
     await this.#output.checkpoint(record);
+    if (record.signature != null) this.#report.unsignedCheckpoints++;
     this.#sealedSize = this.#output.size;
   }
 

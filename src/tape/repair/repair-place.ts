@@ -3,7 +3,7 @@ import { nextChunk } from "../../streams/batches.ts";
 import type { ChunkReader } from "../../streams/source-spec.ts";
 import { hold } from "../../streams/source.ts";
 import { NONE } from "../../streams/stage-spec.ts";
-import type { Bytes } from "../../lines/bytes.ts";
+import type { Bytes } from "../../bytes/bytes.ts";
 import type { TapeSink } from "../../streams/sink.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { tapeKeys } from "../../records/tape-id.ts";

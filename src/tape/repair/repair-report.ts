@@ -19,6 +19,8 @@ export interface CopyResult {
   readonly retimedFrames: number;
   /** Frames that are missing, as gap records of the repair say. */
   readonly missingFrames: number;
+  /** Checkpoints that were signed, and are written anew without it: only the signer could sign what stands there now. */
+  readonly unsignedCheckpoints: number;
   /** Stretches of the damaged tape, from line to line, that were kept though no checksum vouches for them: the first 1000. */
   readonly unverified: readonly { readonly from: number; readonly to: number }[];
 }
@@ -34,6 +36,7 @@ export const NOTHING_DONE: CopyResult = {
   movedFrames: 0,
   retimedFrames: 0,
   missingFrames: 0,
+  unsignedCheckpoints: 0,
   unverified: [],
 };
 
@@ -42,6 +45,7 @@ export class CopyReport {
   movedFrames = 0;
   retimedFrames = 0;
   missingFrames = 0;
+  unsignedCheckpoints = 0;
   readonly #store: TapeStore;
   readonly #from: string;
   readonly #key: string;
@@ -98,6 +102,7 @@ export class CopyReport {
       movedFrames: this.movedFrames,
       retimedFrames: this.retimedFrames,
       missingFrames: this.missingFrames,
+      unsignedCheckpoints: this.unsignedCheckpoints,
       unverified: this.#unverified,
     };
   }

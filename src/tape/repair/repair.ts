@@ -11,7 +11,9 @@ import { planRepair, type RepairPlan } from "./repair-plan.ts";
 import { clearBackup, finishReplacing, replaceTape } from "./repair-place.ts";
 import { CopyReport, type CopyResult, NOTHING_DONE } from "./repair-report.ts";
 import { verifyKey, type VerifyResult } from "../verify/verify.ts";
-import { lineLimit } from "../../stores/line-limit.ts";
+import { checkUnlocked, decoderOf } from "../../stores/decoding.ts";
+import type { TapeCoding } from "../../stores/tape-coding.ts";
+import { lineReading } from "../../stores/line-limit.ts";
 import { buildIndex } from "../index/build-index.ts";
 import { indexFault } from "../index/index-fault.ts";
 import { readMetadata } from "../verify/verify-metadata.ts";
@@ -75,6 +77,8 @@ const OPTIONS: OptionNames<RepairOptions> = { to: true, inPlace: true, maxLineBy
  * what is kept, a gap record with a count of 0 says so. The repaired tape ends with a final checkpoint, is synced, and
  * is verified before it takes anybody's place.
  *
+ * Signatures are left out, as only the signer could sign what stands there now.
+ *
  * A tape without damage is not touched. Memory does not grow with the tape, but with the damage: up to 65,536 places
  * where the numbers of frames do not rise one by one.
  *
@@ -110,11 +114,8 @@ export async function repairTape(
     throw new TapeError("invalid_argument", `Cannot repair ${tapeId}: it is either "inPlace" or "to" another id`);
   }
   const { tape } = tapeKeys(tapeId);
-  const isThere = await store.size(tape) !== undefined;
-  const options = {
-    ...given,
-    maxLineBytes: given.maxLineBytes ?? (isThere ? await lineLimit(store, tape) : undefined),
-  };
+  const reading = await store.size(tape) === undefined ? undefined : await lineReading(store, tape);
+  const options = { ...given, maxLineBytes: given.maxLineBytes ?? reading?.maxLineBytes };
   if (!inPlace) return await repairTo(store, tapeId, checkTapeId(to ?? `${tapeId}-repaired`), options);
   const lock = await store.openSink(tapeKeys(tapeId).tape, { mode: "append" });
   try {
@@ -201,17 +202,29 @@ async function writeRepaired(
   const { tape } = tapeKeys(before.tapeId);
   const { maxLineBytes, signal } = options;
   const reading = { end: before.byteCount, maxLineBytes, signal };
-  const plan = await planRepair(store, tape, reading);
+  const { store: source, coding, isLost, isKeyLost } = await lineReading(store, tape);
+  if (isKeyLost) {
+    const why =
+      "it is encrypted, and what tells its key is lost: its init record, and the copy of that in its metadata";
+    throw new TapeError("invalid_tape", `Cannot repair ${before.tapeId}: ${why}`);
+  }
+  checkUnlocked(`repair ${before.tapeId}`, source);
+  const decoder = decoderOf(source);
+  if (decoder?.anew !== undefined && outputId !== before.tapeId) {
+    const why = "an encrypted tape keeps its id, and can only be repaired in place (inPlace, or --in-place)";
+    throw new TapeError("invalid_argument", `Cannot repair ${before.tapeId}: ${why}`);
+  }
+  const plan = await planRepair(source, tape, reading);
   const sink = await store.openSink(key, { mode: "create" });
   const report = new CopyReport(store, tape, tapeKeys(outputId).dropped);
   let isDone = false;
   try {
-    const output = new RepairOutput(sink);
+    const output = new RepairOutput(sink, decoder);
     // Of a tape that was finalized the metadata know where it ended.
     const isCut = metadata?.status === "finalized" && !before.isFinalized;
     const lastSeq = isCut && metadata.stats?.frame_count ? metadata.stats.last_sequence ?? -1 : plan.lastSeq;
-    const init = await writeInit(output, plan, before.tapeId, outputId, metadata);
-    await new RepairCopy(store, tape, plan, reading, output, report).run(lastSeq);
+    const init = await writeInit(output, plan, isLost ? coding : undefined, before.tapeId, outputId, metadata);
+    await new RepairCopy(source, tape, plan, reading, output, report).run(lastSeq);
     const isEnded = !output.isFinal;
     if (isEnded) {
       await output.checkpoint({
@@ -273,31 +286,41 @@ async function verifyRepaired(
 async function writeInit(
   output: RepairOutput,
   { init }: RepairPlan,
+  lost: TapeCoding | undefined,
   tapeId: string,
   outputId: string,
   metadata: TapeMetadata | undefined,
 ): Promise<{ readonly record: InitRecord; readonly how: RepairResult["init"] }> {
+  // The key of an encrypted tape goes with its id.
+  const ownId = lost?.encryption == null ? outputId : lost.tape_id;
   if (init === undefined) {
     const record: InitRecord = {
       type: "init",
       version: "2.0",
-      tape_id: outputId,
       session_id: "unknown",
       created_at: metadata?.created_at ?? new Date().toISOString(),
       protocol_version: "unknown",
+      ...saidOf(lost),
+      tape_id: ownId,
     };
     await output.record(record);
     return { record, how: "made" };
   }
   // A tape may have been given another name on purpose; that its metadata know it by this one shows that it was not.
-  const isOther = init.record.tape_id !== outputId && (outputId !== tapeId || metadata?.tape_id === tapeId);
-  if (!isOther) {
-    await output.line(init.bytes, init.record);
+  const isOther = init.record.tape_id !== ownId &&
+    (outputId !== tapeId || metadata?.tape_id === tapeId || lost?.encryption != null);
+  if (!isOther && lost === undefined) {
+    await output.plain(init.bytes, init.record);
     return { record: init.record, how: "kept" };
   }
-  const record = { ...init.record, tape_id: outputId };
+  const record = { ...init.record, ...saidOf(lost), tape_id: isOther ? ownId : init.record.tape_id };
   await output.record(record);
   return { record, how: "changed" };
+}
+
+/** What an init record says of how lines are coded. */
+function saidOf({ tape_id: _, ...coding }: Partial<TapeCoding> = {}): Partial<InitRecord> {
+  return Object.fromEntries(Object.entries(coding).filter(([, value]) => value != null));
 }
 
 function repairedMetadata(

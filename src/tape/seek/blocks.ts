@@ -1,4 +1,4 @@
-import { type Bytes, concat } from "../../lines/bytes.ts";
+import { type Bytes, concat } from "../../bytes/bytes.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { nextChunk } from "../../streams/batches.ts";
 import { hold, type Source, source } from "../../streams/source.ts";

@@ -1,9 +1,11 @@
-import type { Bytes } from "../../lines/bytes.ts";
+import type { Bytes } from "../../bytes/bytes.ts";
 import { TapeError } from "../../errors.ts";
+import type { LineDecoder } from "../../lines/coded-line.ts";
 import { TapeLine } from "../../lines/line.ts";
 import type { TapeStore } from "../../stores/store.ts";
-import { readBytes } from "./blocks.ts";
+import { MOST_BYTES, readBytes } from "./blocks.ts";
 import { linesOf } from "./lines-backwards.ts";
+import { decoderOf } from "../../stores/decoding.ts";
 
 /** What frames are looked up by: their number, or their time in milliseconds. Both rise along a tape. */
 export type Measure = "seq" | "ts";
@@ -49,12 +51,24 @@ export async function framesFrom(
   { first = PROBE_BYTES, isAnyLine = false }: PieceOptions = {},
 ): Promise<Piece> {
   let from = at;
-  for (let length = first;; length *= 4) {
+  // A line that is longer than this holds no frame.
+  const most = Math.max(first, maxLineBytes + 2);
+  for (let length = first;; length = Math.min(4 * length, most)) {
     const piece = await readPiece(store, key, from, from + length, maxLineBytes);
     const isFound = piece.frames.length > 0 || isAnyLine && piece.lines.length > 0;
     if (isFound || from + length >= end) return piece;
-    from = Math.max(from, piece.start + piece.bytes.length);
+    const next = Math.max(from, piece.start + piece.bytes.length);
+    from = next === from && length === most ? await lineEndFrom(store, key, from + length, end) : next;
   }
+}
+
+/** Where a line ends, from `at` on; up to `end` where none does. */
+async function lineEndFrom(store: TapeStore, key: string, at: number, end: number): Promise<number> {
+  for (let from = at; from < end; from += MOST_BYTES) {
+    const found = (await readBytes(store, key, from, from + MOST_BYTES)).indexOf(LF);
+    if (found >= 0) return from + found;
+  }
+  return end;
 }
 
 /** Reads the lines that start at `at` or behind it and end before `end`. */
@@ -66,7 +80,7 @@ export async function readPiece(
   maxLineBytes: number,
 ): Promise<Piece> {
   const { start, bytes } = await readLines(store, key, at, end);
-  return { start, bytes, ...lookedAt(bytes, start, maxLineBytes) };
+  return { start, bytes, ...lookedAt(bytes, start, maxLineBytes, decoderOf(store)) };
 }
 
 /**
@@ -84,11 +98,14 @@ export async function readPieceAround(
 ): Promise<Piece> {
   const { start, bytes } = await readLines(store, key, at, end);
   if (start !== at) return { start, bytes, lines: [], frames: [] };
+  const decoder = decoderOf(store);
   // The frame at `low` is below the target, if it is not the start; the last one before `high` is not, if it is not the end.
   let [low, high] = [0, bytes.length];
   while (high - low > FEW_BYTES) {
     const middle = bytes.indexOf(LF, Math.floor((low + high) / 2)) + 1;
-    const found = middle === 0 ? undefined : firstFrame(bytes.subarray(middle, high), start + middle, maxLineBytes);
+    const found = middle === 0
+      ? undefined
+      : firstFrame(bytes.subarray(middle, high), start + middle, maxLineBytes, decoder);
     if (found === undefined) break;
     if (found.mark[measure] < target) low = found.mark.offset - start;
     else if (found.end - start < high) high = found.end - start;
@@ -97,7 +114,7 @@ export async function readPieceAround(
   return {
     start: at + low,
     bytes: bytes.subarray(low),
-    ...lookedAt(bytes.subarray(low, high), at + low, maxLineBytes),
+    ...lookedAt(bytes.subarray(low, high), at + low, maxLineBytes, decoder),
   };
 }
 
@@ -117,8 +134,15 @@ async function readLines(
   return { start: from + cut, bytes: read.subarray(cut, isNone ? cut : Math.max(cut, read.lastIndexOf(LF) + 1)) };
 }
 
-function lookedAt(bytes: Bytes, start: number, maxLineBytes: number): Pick<Piece, "lines" | "frames"> {
-  const lines = linesOf(bytes, start, maxLineBytes).filter((line): line is TapeLine => !(line instanceof TapeError));
+function lookedAt(
+  bytes: Bytes,
+  start: number,
+  maxLineBytes: number,
+  decoder: LineDecoder | undefined,
+): Pick<Piece, "lines" | "frames"> {
+  const lines = linesOf(bytes, start, maxLineBytes, decoder).filter((line): line is TapeLine =>
+    !(line instanceof TapeError)
+  );
   return { lines, frames: lines.flatMap((line) => markOf(line) ?? []) };
 }
 
@@ -127,10 +151,11 @@ function firstFrame(
   bytes: Bytes,
   start: number,
   maxLineBytes: number,
+  decoder: LineDecoder | undefined,
 ): { readonly mark: FrameMark; readonly end: number } | undefined {
   for (let at = 0; at < bytes.length;) {
     const end = bytes.indexOf(LF, at) + 1;
-    const [line] = linesOf(bytes.subarray(at, end), start + at, maxLineBytes);
+    const [line] = linesOf(bytes.subarray(at, end), start + at, maxLineBytes, decoder);
     const mark = line instanceof TapeLine ? markOf(line) : undefined;
     if (mark !== undefined) return { mark, end: start + end };
     at = end;

@@ -1,5 +1,7 @@
 import type { TapeError } from "../../errors.ts";
+import type { LineDecoder } from "../../lines/coded-line.ts";
 import type { TapeLine } from "../../lines/line.ts";
+import { decoderOf } from "../../stores/decoding.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import type { Emit, StageSpec } from "../../streams/stage-spec.ts";
 import { lineSplitting, lineTooLong } from "../../transforms/line-split.ts";
@@ -54,7 +56,7 @@ export async function* linesBackwards(
       end = lineStart;
       continue;
     }
-    yield { start: from + cut, lines: linesOf(bytes.subarray(cut), from + cut, maxLineBytes) };
+    yield { start: from + cut, lines: linesOf(bytes.subarray(cut), from + cut, maxLineBytes, decoderOf(store)) };
     end = from + cut;
     reach = Math.min(reach * 4, MOST_BYTES);
   }
@@ -68,11 +70,12 @@ export class LineCollector {
 
   /**
    * @param offset where the first block starts, with a line
+   * @param decoder that of the tape
    * @param number that of this line, from 1; 0 where it is not known
    */
-  constructor(offset: number, maxLineBytes: number, number: number = 0) {
+  constructor(offset: number, maxLineBytes: number, decoder: LineDecoder | undefined, number: number = 0) {
     const onError = (report: TapeError) => void this.#lines.push(report);
-    this.#split = lineSplitting({ maxLineBytes, offset, line: number, onError });
+    this.#split = lineSplitting({ maxLineBytes, offset, line: number, onError, decoder });
     this.#emit = Object.assign((line: TapeLine) => void this.#lines.push(line), { terminate() {} });
   }
 
@@ -100,9 +103,10 @@ export function linesOf(
   bytes: Uint8Array,
   offset: number,
   maxLineBytes: number,
+  decoder: LineDecoder | undefined,
   number?: number,
 ): (TapeLine | TapeError)[] {
-  const collector = new LineCollector(offset, maxLineBytes, number);
+  const collector = new LineCollector(offset, maxLineBytes, decoder, number);
   return [...collector.push(bytes), ...collector.end()];
 }
 

@@ -5,7 +5,8 @@ import { pipe } from "../../streams/pipe.ts";
 import { stage } from "../../streams/stage.ts";
 import { lineSplit } from "../../transforms/line-split.ts";
 import { FIRST_BYTES } from "./blocks.ts";
-import { type FrameMark, framesFrom, markOf, type Piece } from "./frame-marks.ts";
+import { type FrameMark, framesFrom, markOf, type Piece, PROBE_BYTES, readPiece } from "./frame-marks.ts";
+import { decoderOf } from "../../stores/decoding.ts";
 
 /** A tape of this size or less is looked through; and one of somebody else's that is not larger than four times that. */
 const SMALL_BYTES = 1024 * 1024;
@@ -91,10 +92,15 @@ export class TapeOrder {
     const from = this.#sampledTo;
     if (from > 0 && size - from < Math.max(SMALL_BYTES, from / 8)) return;
     const starts = Array.from({ length: SAMPLES }, (_, n) => from + Math.floor((size - from) * n / SAMPLES));
+    const last = Math.max(0, size - FIRST_BYTES);
     const pieces = await Promise.all([
-      ...starts.map((start, n) => this.#piece(start, starts[n + 1] ?? size)),
-      this.#piece(Math.max(0, size - FIRST_BYTES), size, FIRST_BYTES),
+      ...starts.map((start) => this.#piece(start, start + PROBE_BYTES)),
+      this.#piece(last, size),
     ]);
+    // Where lines are so long, no two pieces are held at a time.
+    for (const [n, start] of [...starts, last].entries()) {
+      if (pieces[n]!.lines.length === 0) pieces[n] = await this.#lineFrom(start, starts[n + 1] ?? size);
+    }
     const seen = [...this.#marks];
     for (const { lines, frames } of pieces) {
       seen.push(...frames);
@@ -109,8 +115,12 @@ export class TapeOrder {
     this.#sampledTo = size;
   }
 
-  #piece(at: number, end: number, first?: number): Promise<Piece> {
-    return framesFrom(this.#store, this.#key, at, end, this.#maxLineBytes, { first, isAnyLine: true });
+  #piece(at: number, end: number): Promise<Piece> {
+    return readPiece(this.#store, this.#key, at, end, this.#maxLineBytes);
+  }
+
+  #lineFrom(at: number, end: number): Promise<Piece> {
+    return framesFrom(this.#store, this.#key, at, end, this.#maxLineBytes, { isAnyLine: true });
   }
 
   /** Looks at the first bytes of every line that was not looked at yet. */
@@ -140,7 +150,13 @@ export class TapeOrder {
       },
     });
     const bytes = this.#store.openSource(this.#key, { start: this.#checkedTo, end: size });
-    const split = lineSplit({ maxLineBytes: this.#maxLineBytes, offset: this.#checkedTo, line: 0, onError: () => {} });
+    const split = lineSplit({
+      maxLineBytes: this.#maxLineBytes,
+      offset: this.#checkedTo,
+      line: 0,
+      onError: () => {},
+      decoder: decoderOf(this.#store),
+    });
     for await (const _ of pipe(bytes, split, look));
     this.#falls = falls;
     this.#checkedTo = end;

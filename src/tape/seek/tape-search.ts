@@ -1,4 +1,4 @@
-import type { Bytes } from "../../lines/bytes.ts";
+import type { Bytes } from "../../bytes/bytes.ts";
 import { TapeLine } from "../../lines/line.ts";
 import { type LinePart, mayHoldMore, readParts } from "../../lines/line-parts.ts";
 import { tapeKeys } from "../../records/tape-id.ts";
@@ -18,6 +18,7 @@ import {
 } from "./frame-marks.ts";
 import { linesBackwards } from "./lines-backwards.ts";
 import { TapeOrder } from "./tape-order.ts";
+import { decoderOf } from "../../stores/decoding.ts";
 
 /** A place to go on reading from. */
 export interface Place {
@@ -39,6 +40,9 @@ const LF = 0x0a;
 
 /** So much is looked at at a time, and handed on behind what is found: who looks something up often wants no more than a line. */
 const LOOK_BYTES = 4096;
+
+/** A block of an index is not longer than this and a line. */
+const MOST_BLOCK_BYTES = 1024 * 1024;
 
 /** A place before which all frames are below a target, and the line of the last of them, where that stands there. */
 interface FoundBelow extends Place {
@@ -131,12 +135,15 @@ export class TapeSearch {
       const entry = await (measure === "seq" ? index?.beforeSeq(target) : index?.beforeTime(target));
       if (entry === undefined) return undefined;
       const { offset, end } = entry;
+      // A line that is too long may be longer than what can be held.
+      if (end - offset > this.#maxLineBytes + MOST_BLOCK_BYTES) return undefined;
       const around = { measure, target };
       const piece = await readPieceAround(this.#store, this.#key, offset, end, this.#maxLineBytes, around);
       if (piece.frames.length === 0) return undefined;
-      const behind = piece.frames.findIndex((frame) => frame[measure] >= target);
-      if (behind < 0) return { low: piece.frames.at(-1)! };
-      const below = piece.frames[behind - 1];
+      const frames = inOrder(piece.frames, measure);
+      const behind = frames.findIndex((frame) => frame[measure] >= target);
+      if (behind < 0) return { low: frames.at(-1)! };
+      const below = frames[behind - 1];
       if (below !== undefined) {
         const line = piece.lines.find((line) => line.offset === below.offset);
         return { offset: below.offset, block: piece.bytes.subarray(below.offset - piece.start), line };
@@ -179,7 +186,7 @@ export class TapeSearch {
       const guess = low.offset + Math.floor(part * distance) - PROBE_BYTES / 2;
       const at = Math.min(Math.max(guess, low.offset + 1), high.offset - 1);
       const found = await this.#framesFrom(at, high.offset);
-      const frames = found.frames.filter(({ offset }) => offset < high.offset);
+      const frames = inOrder(found.frames, measure).filter(({ offset }) => offset < high.offset);
       const behind = frames.findIndex((frame) => frame[measure] >= target);
       if (frames.length === 0) high = { ...high, offset: at };
       else if (behind === 0) high = { ...frames[0]!, offset: at };
@@ -201,7 +208,13 @@ export class TapeSearch {
   async #firstFrom({ offset, block }: Place, measure: Measure, target: number): Promise<Found> {
     const options = { first: block, maxLineBytes: this.#maxLineBytes, letsGo: true };
     const number = offset === 0 ? 1 : 0;
-    const split = lineSplitting({ maxLineBytes: this.#maxLineBytes, offset, line: number, onError: () => {} });
+    const split = lineSplitting({
+      maxLineBytes: this.#maxLineBytes,
+      offset,
+      line: number,
+      onError: () => {},
+      decoder: decoderOf(this.#store),
+    });
     let found: TapeLine | undefined;
     let end = offset;
     const look = Object.assign((line: TapeLine) => {
@@ -227,6 +240,19 @@ export class TapeSearch {
       ? { offset: end, number: 0, exists: false }
       : { offset: found.offset, number: found.number, exists: true };
   }
+}
+
+/** Without frames whose number or time fits neither that before them nor that behind: a digit of it may be damaged. */
+function inOrder(frames: readonly FrameMark[], measure: Measure): readonly FrameMark[] {
+  if (frames.length < 3) return frames;
+  const values = frames.map((frame) => frame[measure]);
+  return frames.filter((_, at) => {
+    // The first and the last one have neighbours on one side only.
+    const [a, b] = at === 0 ? [1, 2] : at === values.length - 1 ? [at - 2, at - 1] : [at - 1, at + 1];
+    const [value, before, behind] = [values[at]!, values[a]!, values[b]!];
+    if (before > behind) return true;
+    return at === 0 ? value <= before : at === values.length - 1 ? value >= behind : before <= value && value <= behind;
+  });
 }
 
 /** Where the last line of a block ends that ends before `end`; 0 where none does. */

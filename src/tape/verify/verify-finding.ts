@@ -15,9 +15,15 @@
  * - `correlation_wrong`: a correlation does not fit the frames that it names
  * - `counts_differ`: a checkpoint counts other than the tape does
  * - `seal_broken`: the checksum of a checkpoint does not fit, or cannot be read
+ * - `signature_wrong`: what stands before a checkpoint is not what its signer has signed, or its signature cannot be read
+ * - `chain_broken`: a signer has found something else before the range of a checkpoint
+ * - `signer_unknown`: somebody has signed who was not named
+ * - `not_signed`: nobody vouches for the tape, or for what stands at its end
  * - `cut_off`: the metadata know of an end that the tape has not
  * - `id_differs`: the tape, or its metadata, carry another id than their name
  * - `metadata_unreadable`, `metadata_differ`: the metadata cannot be read, or tell of other numbers
+ * - `sealing_broken`: lines of an encrypted tape are missing, doubled or misplaced, a checkpoint is not authentic; or, a notice, the tape has no
+ *   authentic end
  * - `index_wrong`: there is an index, which is not that of the tape as it is
  */
 export type FindingCode =
@@ -35,6 +41,11 @@ export type FindingCode =
   | "correlation_wrong"
   | "counts_differ"
   | "seal_broken"
+  | "sealing_broken"
+  | "signature_wrong"
+  | "chain_broken"
+  | "signer_unknown"
+  | "not_signed"
   | "cut_off"
   | "id_differs"
   | "metadata_unreadable"
@@ -71,6 +82,11 @@ export function placeOfLine(
   line: { readonly number: number; readonly offset: number; readonly length: number },
 ): Place {
   return { line: line.number, offset: line.offset, length: line.length };
+}
+
+/** `line 7`, `lines 7 to 9` */
+export function linesText(from: number, to: number): string {
+  return from === to ? `line ${from}` : `lines ${from} to ${to}`;
 }
 
 /** `frame 7`, `frames 7 to 9` */

@@ -4,6 +4,7 @@ import { pipe } from "../../streams/pipe.ts";
 import { stage } from "../../streams/stage.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { lineSplit } from "../../transforms/line-split.ts";
+import { decoderOf } from "../../stores/decoding.ts";
 
 /** What of a tape to read. */
 export interface TapeLinesOptions {
@@ -30,7 +31,7 @@ export async function* tapeLines(
         emit(block);
       },
     }),
-    lineSplit({ maxLineBytes, onError: (error) => tooLong.push(error) }),
+    lineSplit({ maxLineBytes, onError: (error) => tooLong.push(error), decoder: decoderOf(store) }),
   );
   for await (const line of lines) {
     // Lines of one block come at once, and what is too long among them is told before them.

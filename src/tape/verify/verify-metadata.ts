@@ -1,6 +1,7 @@
-import { printable } from "../../errors.ts";
-import { type CompleteTapeStats, parseMetadata, type TapeMetadata } from "../../records/metadata.ts";
+import { isTapeError, printable } from "../../errors.ts";
+import type { CompleteTapeStats, TapeMetadata } from "../../records/metadata.ts";
 import type { TapeStore } from "../../stores/store.ts";
+import { storedMetadata } from "../../stores/stored-metadata.ts";
 import { tapeKeys } from "../../records/tape-id.ts";
 import { countsOf } from "./verify-counts.ts";
 import type { Finding, FindingCode, Report } from "./verify-finding.ts";
@@ -12,11 +13,10 @@ export async function readMetadata(
   report?: Report,
 ): Promise<TapeMetadata | undefined> {
   const { meta } = tapeKeys(tapeId);
-  const bytes = await store.get(meta);
-  if (bytes === undefined) return undefined;
   try {
-    return parseMetadata(new TextDecoder().decode(bytes), meta);
+    return await storedMetadata(store, meta);
   } catch (error) {
+    if (!isTapeError(error, "invalid_tape")) throw error;
     const message = printable(error instanceof Error ? error.message : String(error), 400);
     report?.({ code: "metadata_unreadable", severity: "notice", message });
     return undefined;

@@ -98,7 +98,8 @@ export class OrderCheck {
     }
     const { from = 0, to } = range;
     if (to < from) this.#find("gap_wrong", line, `the gap ends with frame ${to}, before it starts with frame ${from}`);
-    if (from <= this.#next) this.#next = Math.max(this.#next, to + 1);
+    // What is missing before it may be what gap records without numbers tell of.
+    if (from <= this.#next + this.#unnumbered) this.#next = Math.max(this.#next, to + 1);
     const missing = this.#missing;
     if (missing === undefined || from > missing.from || to < missing.from) return;
     missing.from = to + 1;

@@ -1,4 +1,5 @@
-import { crc32 } from "../../lines/crc32.ts";
+import { crc32 } from "../../bytes/crc32.ts";
+import { HeldBlocks } from "../../bytes/held-blocks.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import { checksumText, sealedLength } from "../write/commit/seal.ts";
 
@@ -8,22 +9,13 @@ const QUOTE = 0x22;
 const SEAL = /"([^"]*)":"([0-9a-f]{8})"\}$/;
 /** Longer than all that can stand behind the first digit of a checksum. */
 const SEAL_BYTES = 64;
-/** So much of a line that has no end yet is held: on a damaged line a checkpoint may stand before other records. */
-const HELD_BYTES = 1024 * 1024;
-const LF = 0x0a;
-
-/** Bytes of the tape that are not counted in yet. */
-interface Block {
-  readonly offset: number;
-  readonly bytes: Uint8Array;
-}
 
 /** What became of the checksum of a checkpoint. */
 export type Verdict = "unsealed" | "fits" | { readonly why: string };
 
 /**
  * Checks the checksums of checkpoints while a tape is read. It sees the raw bytes, block by block, and each checkpoint
- * when the lines of its block are dealt with. Holds little more than a block, and the line that is not dealt with yet.
+ * when the lines of its block are dealt with.
  */
 export class SealCheck {
   /** Where the range of the next checkpoint starts. */
@@ -31,19 +23,13 @@ export class SealCheck {
   /** Number of the first line there. */
   line = 1;
   #crc = 0;
-  #blocks: Block[] = [];
-  #counted = 0;
-  #end = 0;
-  /** Where the line starts that has no end yet. */
-  #lineStart = 0;
+  readonly #blocks: HeldBlocks = new HeldBlocks((bytes) => {
+    this.#crc = crc32(bytes, this.#crc);
+  });
 
   /** The next bytes of the tape. All lines that ended before them have been dealt with. */
   block(bytes: Uint8Array): void {
-    this.#count(Math.max(this.#lineStart, this.#end - HELD_BYTES));
-    this.#blocks.push({ offset: this.#end, bytes });
-    const lastLineEnd = bytes.lastIndexOf(LF);
-    if (lastLineEnd >= 0) this.#lineStart = this.#end + lastLineEnd + 1;
-    this.#end += bytes.length;
+    this.#blocks.add(bytes);
   }
 
   /** Checks a valid checkpoint, behind which the next range starts. */
@@ -51,8 +37,7 @@ export class SealCheck {
     const verdict = this.#verdict(line, checksum);
     this.#crc = 0;
     this.offset = line.nextOffset;
-    // What is counted in already is not held any more.
-    this.#counted = Math.max(this.#counted, this.offset);
+    this.#blocks.skipTo(this.offset);
     this.line = line.number + (line.ending === "" ? 0 : 1);
     return verdict;
   }
@@ -63,22 +48,8 @@ export class SealCheck {
       return seal !== undefined && isRemnant(seal.name) ? { why: "the name of its checksum is damaged" } : "unsealed";
     }
     if (seal?.name !== NAME || seal.value !== checksum) return { why: "its checksum cannot be read" };
-    this.#count(line.offset + sealedLength(line.length));
+    this.#blocks.takeTo(line.offset + sealedLength(line.length));
     return checksumText(this.#crc) === checksum ? "fits" : { why: "its checksum does not fit what stands before it" };
-  }
-
-  /** Counts in what stands before `offset`. */
-  #count(offset: number): void {
-    while (this.#blocks.length > 0 && this.#counted < offset) {
-      const { offset: start, bytes } = this.#blocks[0]!;
-      const end = Math.min(start + bytes.length, offset);
-      if (end > this.#counted) {
-        this.#crc = crc32(bytes.subarray(this.#counted - start, end - start), this.#crc);
-        this.#counted = end;
-      }
-      if (start + bytes.length > offset) return;
-      this.#blocks.shift();
-    }
   }
 }
 
@@ -89,8 +60,9 @@ export function isSealed(line: TapeLine): boolean {
 
 function sealOf(line: TapeLine): { readonly name: string; readonly value: string } | undefined {
   // Frames end with two braces: for most lines this is all there is to look at.
-  if (line.bytes[line.length - 2] !== QUOTE) return undefined;
-  const tail = new TextDecoder().decode(line.bytes.subarray(Math.max(0, line.length - SEAL_BYTES)));
+  const { stored } = line;
+  if (stored[line.length - 2] !== QUOTE) return undefined;
+  const tail = new TextDecoder().decode(stored.subarray(Math.max(0, line.length - SEAL_BYTES)));
   const [, name, value] = SEAL.exec(tail) ?? [];
   return name === undefined || value === undefined ? undefined : { name, value };
 }

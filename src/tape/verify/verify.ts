@@ -6,7 +6,12 @@ import { RunningStats } from "../../records/running-stats.ts";
 import { checkStore, type TapeStore } from "../../stores/store.ts";
 import { checkTapeId, tapeKeys } from "../../records/tape-id.ts";
 import { isBlank, readParts, type StrayPart } from "../../lines/line-parts.ts";
-import { lineLimit } from "../../stores/line-limit.ts";
+import { decoderOf } from "../../stores/decoding.ts";
+import { lineReading } from "../../stores/line-limit.ts";
+import { loadSha256 } from "../../signing/sha256.ts";
+import { checkVerifier, type Verifier } from "../../signing/signer.ts";
+import { readInit } from "../first-record.ts";
+import { SignatureCheck } from "./verify-signatures.ts";
 import { CountCheck } from "./verify-counts.ts";
 import { type Finding, placeOfLine, type Report } from "./verify-finding.ts";
 import { tapeLines } from "./verify-lines.ts";
@@ -27,6 +32,13 @@ export interface VerifyOptions {
    * @default {what the init record says, or 10485760}
    */
   readonly maxLineBytes?: number | undefined;
+  /**
+   * Who is to have signed the tape, as `verifierOf` of `tapeline/crypto` makes them of public keys: what else is on it is
+   * damage, but for what stands behind the last signature while the tape is written.
+   *
+   * @default {signatures are not looked at}
+   */
+  readonly signers?: readonly Verifier[] | undefined;
   /** Ends the verifying; the call then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -77,9 +89,22 @@ export interface VerifyResult {
   readonly sealedToLine: number;
   /** Where the line behind that checkpoint starts. */
   readonly sealedToOffset: number;
+  /**
+   * Number of the last checkpoint up to which the tape is, from its first byte on, as one of the
+   * {@linkcode VerifyOptions.signers} has signed it; 0 if there is none, undefined where none were named.
+   */
+  readonly signedToLine?: number | undefined;
+  /** Where the line behind that checkpoint starts. */
+  readonly signedToOffset?: number | undefined;
 }
 
-const OPTIONS: OptionNames<VerifyOptions> = { onFinding: true, onProgress: true, maxLineBytes: true, signal: true };
+const OPTIONS: OptionNames<VerifyOptions> = {
+  onFinding: true,
+  onProgress: true,
+  maxLineBytes: true,
+  signers: true,
+  signal: true,
+};
 
 /**
  * Checks a tape from its first line to its last, in one pass and in bounded memory: that every line is a record, that
@@ -114,6 +139,7 @@ export async function verifyTape(
 ): Promise<VerifyResult> {
   checkStore("verify a tape", store);
   checkOptions("verify a tape", options, OPTIONS);
+  for (const signer of options.signers ?? []) checkVerifier("verify a tape", signer);
   return await verifyKey(store, tapeKeys(checkTapeId(tapeId)).tape, tapeId, options);
 }
 
@@ -128,7 +154,8 @@ export async function verifyKey(
   const keys = tapeKeys(tapeId);
   const size = await store.size(key);
   if (size === undefined) throw new TapeError("tape_not_found", `Cannot verify ${key}: there is no such tape`);
-  const maxLineBytes = options.maxLineBytes ?? await lineLimit(store, key);
+  const reading = await lineReading(store, key);
+  const { maxLineBytes = reading.maxLineBytes } = options;
   const found = { damage: 0, notice: 0 };
   const report = (finding: Finding) => {
     found[finding.severity]++;
@@ -136,13 +163,24 @@ export async function verifyKey(
   };
   const seals = new SealCheck();
   const checks = new TapeChecks(tapeId, seals, report);
-  const onBlock = (bytes: Uint8Array) => seals.block(bytes);
-  for await (const line of tapeLines(store, key, { end: size, maxLineBytes, signal, onBlock })) {
+  const signatures = await signatureCheck(store, key, tapeId, maxLineBytes, options, report);
+  const order = orderOf(reading.store, report);
+  const onBlock = (bytes: Uint8Array) => {
+    seals.block(bytes);
+    signatures?.block(bytes);
+  };
+  for await (const line of tapeLines(reading.store, key, { end: size, maxLineBytes, signal, onBlock })) {
     if (line instanceof TapeError) checks.tooLong(line);
-    else checks.line(line);
+    else {
+      checks.line(line);
+      order?.line(line);
+      const checked = signatures?.line(line);
+      if (checked !== undefined) await checked;
+    }
     onProgress?.(line instanceof TapeError ? line.offset! + line.length! : line.nextOffset);
   }
-  const result = checks.end(size);
+  order?.end();
+  const result = { ...checks.end(size), ...signatures?.end(size) };
   if (key === keys.tape) {
     const metadata = await readMetadata(store, tapeId, report);
     if (metadata !== undefined) {
@@ -155,6 +193,41 @@ export async function verifyKey(
     }
   }
   return { ...result, isIntact: found.damage === 0, damageCount: found.damage, noticeCount: found.notice };
+}
+
+/** What checks the signatures; undefined where nobody is named who should have signed. */
+async function signatureCheck(
+  store: TapeStore,
+  key: string,
+  tapeId: string,
+  maxLineBytes: number,
+  { signers }: VerifyOptions,
+  report: Report,
+): Promise<SignatureCheck | undefined> {
+  if (signers === undefined) return undefined;
+  const init = await readInit(store, key, maxLineBytes).catch(() => undefined);
+  return new SignatureCheck(signers, await loadSha256(), init?.tape_id ?? tapeId, report);
+}
+
+/** Whether the lines of an encrypted tape are all there and in their order; undefined for another tape, and without its key. */
+function orderOf(store: TapeStore, report: Report): { line(line: TapeLine): void; end(): void } | undefined {
+  let current: TapeLine | undefined;
+  const order = decoderOf(store)?.orderCheck?.(({ code, message }) => {
+    // Of a line that is not authentic all is said where it is read.
+    if ((code === "unauthentic" || code === "plain") && current?.type !== "checkpoint") return;
+    const severity = code === "unfinished" ? "notice" : "damage";
+    report({ code: "sealing_broken", severity, message, ...(current === undefined ? {} : placeOfLine(current)) });
+  });
+  return order && {
+    line(line) {
+      current = line;
+      order.next(line.stored);
+    },
+    end() {
+      current = undefined;
+      order.end();
+    },
+  };
 }
 
 /** All checks of one tape, line by line. */

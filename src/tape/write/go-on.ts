@@ -1,10 +1,12 @@
 import { isTapeError, type TapeError } from "../../errors.ts";
 import type { TapeRecord } from "../../records/record.ts";
 import { tapeKeys } from "../../records/tape-id.ts";
+import { withKeys } from "../../stores/decoding.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { pipe } from "../../streams/pipe.ts";
 import { lineSplit } from "../../transforms/line-split.ts";
 import { parseRecord } from "../../transforms/parse-record.ts";
+import { encoderOf } from "./coding.ts";
 import { StreamingTapeWriter } from "./writer.ts";
 import type { CreateWriterOptions } from "./writer-options.ts";
 
@@ -28,19 +30,28 @@ export async function goOn(
   reason: string,
 ): Promise<StreamingTapeWriter> {
   const { tapeId } = lost;
+  const known = await openedBy(lost, store);
   await lost.close().catch(() => {});
   await clearRemains(store, tapeId);
   const isThere = await store.size(tapeKeys(tapeId).tape) !== undefined;
   // What only a new tape is told, what is left of the old one says itself.
-  const { sessionId: _session, protocolVersion: _version, createdAt: _created, tapeId: _id, metadata, ...again } =
-    options;
+  const { sessionId, protocolVersion, createdAt, tapeId: id, compress, encryptTo, metadata, ...again } = options;
+  void [sessionId, protocolVersion, createdAt, id, compress, encryptTo];
   const writer = isThere
-    ? await StreamingTapeWriter.resume(store, tapeId, again)
+    ? await StreamingTapeWriter.resume(known, tapeId, again)
     : await StreamingTapeWriter.create(store, { ...options, tapeId });
   if (isThere && metadata !== undefined) writer.describe(metadata);
   const count = lost.nextSeq - writer.nextSeq;
   if (count > 0) await writer.writeGap(count, reason);
   return writer;
+}
+
+/** The store of an encrypted tape for who has written it, and has its key in memory only. */
+async function openedBy(writer: StreamingTapeWriter, store: TapeStore): Promise<TapeStore> {
+  const encoder = encoderOf(writer);
+  if (encoder?.sealMetadata === undefined) return store;
+  const { keysOfWriter } = await import("../../stores/unlock.ts");
+  return withKeys(store, keysOfWriter(encoder));
 }
 
 /**
@@ -58,7 +69,15 @@ async function clearRemains(store: TapeStore, tapeId: string): Promise<void> {
   await store.delete(tape);
 }
 
-const INNER_TYPES: readonly TapeRecord["type"][] = ["frame", "correlation", "checkpoint", "gap", "log", "end"];
+const INNER_TYPES: readonly TapeRecord["type"][] = [
+  "frame",
+  "correlation",
+  "checkpoint",
+  "gap",
+  "log",
+  "end",
+  "redacted",
+];
 
 async function startsInTheMiddle(store: TapeStore, key: string): Promise<boolean> {
   try {

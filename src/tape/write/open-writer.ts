@@ -1,21 +1,30 @@
 import { TapeError } from "../../errors.ts";
-import { crc32 } from "../../lines/crc32.ts";
+import { crc32 } from "../../bytes/crc32.ts";
+import type { LineEncoder } from "../../lines/coded-line.ts";
+import { checkUnlocked, decoderOf } from "../../stores/decoding.ts";
+import { newCoding, plainLineBytes } from "./coding.ts";
 import { portableEnvironment } from "./environment.ts";
-import { parseMetadata, type TapeMetadata } from "../../records/metadata.ts";
+import type { TapeMetadata } from "../../records/metadata.ts";
 import type { InitRecord, TapeRecord } from "../../records/record.ts";
+import type { NewSha256 } from "../../signing/sha256.ts";
+import { type ChainState, newChain, SignatureChain } from "../../signing/signature-chain.ts";
 import { SessionOutline } from "../../records/messages/session-outline.ts";
 import { RunningStats } from "../../records/running-stats.ts";
 import type { TapeSink } from "../../streams/sink.ts";
-import { specOf } from "../../streams/stage.ts";
+import { pipe } from "../../streams/pipe.ts";
+import { specOf, stage } from "../../streams/stage.ts";
 import type { StageSpec } from "../../streams/stage-spec.ts";
 import { checkStore, type TapeStore } from "../../stores/store.ts";
 import { checkTapeId, newTapeId, tapeKeys } from "../../records/tape-id.ts";
 import { correlator } from "../../transforms/correlator.ts";
-import { DEFAULT_MAX_LINE_BYTES } from "../../transforms/line-split.ts";
-import { lineLimit, MAX_LINE_BYTES } from "../../stores/line-limit.ts";
+import { DEFAULT_MAX_LINE_BYTES, lineSplit, MAX_LINE_BYTES } from "../../transforms/line-split.ts";
+import { lineReading } from "../../stores/line-limit.ts";
+import { storedMetadata } from "../../stores/stored-metadata.ts";
 import { indexedSink } from "../index/indexed-sink.ts";
 import { IndexRecorder } from "../index/index-recorder.ts";
 import { resumeIndex } from "../index/resume-index.ts";
+import type { BatchSealer } from "./commit/seal.ts";
+import { type CheckpointSeal, sealing } from "./commit/sealing.ts";
 import { readState, recoverTail } from "./recover.ts";
 import {
   checkCreateOptions,
@@ -29,6 +38,8 @@ export interface OpenedTape {
   readonly store: TapeStore;
   readonly tapeId: string;
   readonly sink: TapeSink;
+  /** What codes its lines; undefined where they are plain. */
+  readonly encoder: LineEncoder | undefined;
   readonly correlate: StageSpec<TapeRecord, TapeRecord>;
   readonly stats: RunningStats;
   readonly outline: SessionOutline;
@@ -37,8 +48,10 @@ export interface OpenedTape {
   /** The longest line to write. */
   readonly maxLineBytes: number;
   readonly metadata: TapeMetadata;
-  /** CRC-32 of what stands on the tape behind its last checkpoint. */
-  readonly unsealedCrc: number;
+  /** What its checkpoints end with. */
+  readonly seal: CheckpointSeal;
+  /** What completes them. */
+  readonly sealer: BatchSealer | undefined;
   /** What is to be written before anything else. */
   readonly first: readonly TapeRecord[];
   /** Lets go of the tape, as if it had not been opened. */
@@ -49,22 +62,25 @@ export interface OpenedTape {
 export async function openNew(store: TapeStore, options: CreateWriterOptions): Promise<OpenedTape> {
   checkStore("write a tape", store);
   checkCreateOptions(options);
-  const { sessionId, metadata = {}, protocolVersion = "unknown", tapeId = newTapeId() } = options;
+  const { sessionId, metadata: told = {}, redaction, protocolVersion = "unknown", tapeId = newTapeId() } = options;
   const { maxLineBytes = DEFAULT_MAX_LINE_BYTES, createdAt = new Date() } = options;
+  const metadata = redaction?.value(told) ?? told;
   if (!(maxLineBytes >= 1 && maxLineBytes <= MAX_LINE_BYTES)) {
     const why = `maxLineBytes must be from 1 to ${MAX_LINE_BYTES}, not ${maxLineBytes}`;
     throw new TapeError("invalid_argument", `Cannot make a tape: ${why}`);
   }
   const keys = tapeKeys(checkTapeId(tapeId));
   const created_at = createdAt.toISOString();
+  const coding = await newCoding(tapeId, options, maxLineBytes);
   const init: InitRecord = {
     type: "init",
     version: "2.0",
     tape_id: tapeId,
-    session_id: sessionId,
+    session_id: redaction?.text(sessionId) ?? sessionId,
     created_at,
     protocol_version: protocolVersion,
     ...(maxLineBytes > DEFAULT_MAX_LINE_BYTES ? { max_line_bytes: maxLineBytes } : {}),
+    ...coding?.init,
   };
   const correlate = specOf(correlator(options.correlation));
   const tape = await store.openSink(keys.tape, { mode: "create" });
@@ -73,13 +89,14 @@ export async function openNew(store: TapeStore, options: CreateWriterOptions): P
     store,
     tapeId,
     sink,
+    encoder: coding?.encoder,
     correlate,
     stats: new RunningStats(),
     outline: new SessionOutline(),
     nextSeq: 0,
     startUs: 0,
     maxLineBytes,
-    unsealedCrc: 0,
+    ...await sealed(options, 0, (newHash) => newChain(newHash, tapeId)),
     metadata: {
       ...metadata,
       tape_id: tapeId,
@@ -107,9 +124,16 @@ export async function openAgain(store: TapeStore, tapeId: string, options: Write
   const correlate = specOf(correlator(options.correlation));
   let sink = await store.openSink(keys.tape, { mode: "append" });
   try {
-    const maxLineBytes = options.maxLineBytes ?? await lineLimit(store, keys.tape);
+    const reading = await lineReading(store, keys.tape);
+    checkUnlocked(`go on with tape ${tapeId}`, reading.store);
+    if (reading.isLost) {
+      const why = "its init record is damaged, which says how its lines are coded; repair it first";
+      throw new TapeError("invalid_tape", `Cannot go on with tape ${tapeId}: ${why}`);
+    }
+    const decoder = decoderOf(reading.store);
+    const { maxLineBytes = reading.maxLineBytes } = options;
     // First, so that a file that is no tape is left as it is.
-    const state = await readState(store, tapeId, maxLineBytes, correlate);
+    const state = await readState(reading.store, tapeId, maxLineBytes, correlate);
     await recoverTail(store, tapeId, sink, maxLineBytes);
     sink = await withIndex(store, tapeId, sink, maxLineBytes, options);
     const sinceCreation = (Date.now() - Date.parse(state.init.created_at)) * 1000;
@@ -117,15 +141,20 @@ export async function openAgain(store: TapeStore, tapeId: string, options: Write
       store,
       tapeId,
       sink,
+      encoder: decoder?.goOn?.(sink.offset),
       correlate,
       stats: state.stats,
       outline: state.outline,
       nextSeq: state.nextSeq,
-      maxLineBytes,
+      maxLineBytes: state.init.encryption == null ? maxLineBytes : plainLineBytes(maxLineBytes),
       startUs: Math.max(0, ...[state.lastUs, sinceCreation].filter((us) => us < MAX_ELAPSED_US)),
-      unsealedCrc: await crcOf(store, keys.tape, state.unsealedFrom, sink.offset),
+      ...await sealed(
+        options,
+        await crcOf(store, keys.tape, state.unsealedFrom, sink.offset),
+        (newHash) => chainOf(store, keys.tape, state.init.tape_id, maxLineBytes, newHash),
+      ),
       metadata: {
-        ...await storedMetadata(store, keys.meta),
+        ...await knownMetadata(store, keys.meta),
         tape_id: tapeId,
         created_at: state.init.created_at,
         finalized_at: null,
@@ -160,6 +189,35 @@ async function withIndex(
   return tape;
 }
 
+/** How the checkpoints of a tape are sealed, where they are. */
+async function sealed(
+  { checksums = true, signer }: WriterOptions,
+  crc: number,
+  chain: (newHash: NewSha256) => ChainState | Promise<ChainState>,
+): Promise<Pick<OpenedTape, "seal" | "sealer">> {
+  return checksums ? await sealing(signer, crc, chain) : { seal: {}, sealer: undefined };
+}
+
+/** The chain of signatures of a tape, as it stands at its end. */
+async function chainOf(
+  store: TapeStore,
+  key: string,
+  tapeId: string,
+  maxLineBytes: number,
+  newHash: NewSha256,
+): Promise<ChainState> {
+  const chain = new SignatureChain(newHash, tapeId);
+  const blocks = stage<Uint8Array, Uint8Array>({
+    transform(block, emit) {
+      chain.block(block);
+      emit(block);
+    },
+  });
+  const lines = pipe(store.openSource(key), blocks, lineSplit({ maxLineBytes, onError: () => {} }));
+  for await (const line of lines) chain.line(line);
+  return chain.end();
+}
+
 /** The CRC-32 of what stands on a tape from `start` to `end`. */
 async function crcOf(store: TapeStore, key: string, start: number, end: number): Promise<number> {
   let crc = 0;
@@ -167,10 +225,9 @@ async function crcOf(store: TapeStore, key: string, start: number, end: number):
   return crc;
 }
 
-async function storedMetadata(store: TapeStore, key: string): Promise<Partial<TapeMetadata>> {
+async function knownMetadata(store: TapeStore, key: string): Promise<Partial<TapeMetadata>> {
   try {
-    const bytes = await store.get(key);
-    return bytes === undefined ? {} : parseMetadata(new TextDecoder().decode(bytes), key);
+    return await storedMetadata(store, key) ?? {};
   } catch {
     // A hint that cannot be read is one that is missing.
     return {};

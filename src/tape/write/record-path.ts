@@ -4,7 +4,7 @@ import type { Emit, StageSpec } from "../../streams/stage-spec.ts";
 import { recordLine, splicedLine } from "../../transforms/encode-record.ts";
 import { reasonOf } from "./commit/ledger.ts";
 import type { PendingLines } from "./commit/pending-lines.ts";
-import { UNSEALED } from "./commit/seal.ts";
+import type { CheckpointSeal } from "./commit/sealing.ts";
 
 type Step = StageSpec<TapeRecord, TapeRecord>;
 
@@ -16,25 +16,25 @@ export class RecordPath {
   readonly #correlator: Step;
   readonly #checkpoints: Step;
   readonly #lines: PendingLines;
-  readonly #isSealing: boolean;
+  readonly #seal: CheckpointSeal;
   readonly #elapsedMs: () => number;
   readonly #count: Emit<TapeRecord>;
   readonly #append: Emit<TapeRecord>;
   #line: string | SplicedLine = "";
   #ownLine = 0;
 
-  /** @param isSealing whether checkpoints get a checksum, for which room is left */
+  /** @param seal what checkpoints get, in place of what is filled in when they are written */
   constructor(
     correlator: Step,
     checkpoints: Step,
     lines: PendingLines,
-    isSealing: boolean,
+    seal: CheckpointSeal,
     elapsedMs: () => number,
   ) {
     this.#correlator = correlator;
     this.#checkpoints = checkpoints;
     this.#lines = lines;
-    this.#isSealing = isSealing;
+    this.#seal = seal;
     this.#elapsedMs = elapsedMs;
     this.#count = emitter((record) => {
       // Made before it is counted: one that cannot be made is not counted.
@@ -73,7 +73,7 @@ export class RecordPath {
 
   #appendLine(record: TapeRecord): void {
     if (record.type === "checkpoint") {
-      this.#lines.appendLast(recordLine(this.#isSealing ? { ...record, crc32: UNSEALED } : record));
+      this.#lines.appendLast(recordLine({ ...record, ...this.#seal }));
       return;
     }
     this.#lines.append(this.#line);

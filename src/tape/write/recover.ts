@@ -1,3 +1,4 @@
+import { decoderOf } from "../../stores/decoding.ts";
 import { isTapeError, TapeError } from "../../errors.ts";
 import { TapeLine } from "../../lines/line.ts";
 import { readParts } from "../../lines/line-parts.ts";
@@ -11,7 +12,7 @@ import type { StageSpec } from "../../streams/stage-spec.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { tapeKeys } from "../../records/tape-id.ts";
 import { lineSplit } from "../../transforms/line-split.ts";
-import { type Bytes, concat } from "../../lines/bytes.ts";
+import { type Bytes, concat } from "../../bytes/bytes.ts";
 
 const LF = 0x0a;
 const TAIL_BLOCK_BYTES = 64 * 1024;
@@ -74,7 +75,10 @@ export async function readState(
 ): Promise<TapeState> {
   const init = await initOf(store, tapeId, maxLineBytes);
   const ignore = { onError: () => {} };
-  const lines = pipe(store.openSource(tapeKeys(tapeId).tape), lineSplit({ maxLineBytes, ...ignore }));
+  const lines = pipe(
+    store.openSource(tapeKeys(tapeId).tape),
+    lineSplit({ maxLineBytes, decoder: decoderOf(store), ...ignore }),
+  );
   const stats = new RunningStats();
   const outline = new SessionOutline();
   const missing = new MissingCorrelations();
@@ -85,8 +89,10 @@ export async function readState(
   let nextSeq = 0;
   let lastUs = 0;
   let unsealedFrom = 0;
+  const decoder = decoderOf(store);
   for await (const line of lines) {
     const records = readParts(line).filter((part) => part.record !== undefined);
+    for (const { line: part } of records) decoder?.see?.(part.stored);
     for (const [at, { line: { nextOffset }, record }] of records.entries()) {
       stats.add(record);
       if (record.type === "frame") {

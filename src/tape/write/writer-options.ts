@@ -1,8 +1,12 @@
 import { checkOptions, kindOf, type OptionNames } from "../../arguments.ts";
 import { printable, TapeError } from "../../errors.ts";
+import type { SealFor } from "../../codecs/crypto/keys/age.ts";
+import type { ZstdLineOptions } from "../../codecs/zstd/line-encoder.ts";
 import type { TapeMetadata } from "../../records/metadata.ts";
 import type { TapeRecord } from "../../records/record.ts";
 import type { CorrelatorOptions } from "../../transforms/correlator.ts";
+import type { Redaction } from "../../redact/redaction.ts";
+import { checkSigner, type Signer } from "../../signing/signer.ts";
 import type { Durability } from "./commit/group-commit.ts";
 
 /** Options of every {@linkcode StreamingTapeWriter}. */
@@ -54,6 +58,18 @@ export interface WriterOptions {
    */
   readonly checksums?: boolean | undefined;
   /**
+   * Signs every checkpoint, so that `verifyTape` tells a tape as this signer has written it from one that somebody has changed
+   * who can work out checksums. `signerOf` of `tapeline/crypto` makes one. On a tape that is gone on with it
+   * signs what it finds there as well. A checkpoint that cannot be signed is left out, and finalizing rejects where that is the
+   * last one.
+   */
+  readonly signer?: Signer | undefined;
+  /**
+   * Takes the secrets out of messages, logs and metadata before anything is written, and tells of that in `redacted` records. `redaction()`
+   * of `tapeline/redact` makes one, for one tape.
+   */
+  readonly redaction?: Redaction | undefined;
+  /**
    * Whether an index is written beside the tape, by which readers find a place on it, and pass over what they do not want. A tape
    * of less than 64 KiB gets none.
    *
@@ -98,6 +114,20 @@ export interface CreateWriterOptions extends WriterOptions {
   readonly createdAt?: Date | undefined;
   /** The id of the new tape; by default a new ULID. */
   readonly tapeId?: string | undefined;
+  /**
+   * Compresses every line by itself, with zstd and a dictionary of the session's beginning. It takes the package
+   * `@bokuweb/zstd-wasm`, or a runtime with zstd of its own. A tape that is gone on with is written as it was.
+   *
+   * @default {false}
+   */
+  readonly compress?: boolean | ZstdLineOptions | undefined;
+  /**
+   * Encrypts every line, for recipients of age or with a passphrase: only those who can open it can read the tape, follow it, and go on with
+   * it, each with the store that `unlock` of `tapeline/crypto` gives. It takes the package `age-encryption`.
+   *
+   * @default {the lines are plain}
+   */
+  readonly encryptTo?: SealFor | undefined;
 }
 
 const WRITER_OPTIONS: OptionNames<WriterOptions> = {
@@ -109,6 +139,8 @@ const WRITER_OPTIONS: OptionNames<WriterOptions> = {
   checkpointEveryMs: true,
   metadataEveryMs: true,
   checksums: true,
+  signer: true,
+  redaction: true,
   index: true,
   elapsedUs: true,
   onLoss: true,
@@ -121,6 +153,8 @@ const CREATE_OPTIONS: OptionNames<CreateWriterOptions> = {
   protocolVersion: true,
   createdAt: true,
   tapeId: true,
+  compress: true,
+  encryptTo: true,
 };
 
 const DURABILITIES: readonly Durability[] = ["buffered", "flushed", "synced"];
@@ -133,6 +167,7 @@ const DURABILITIES: readonly Durability[] = ["buffered", "flushed", "synced"];
 export function checkCreateOptions(options: CreateWriterOptions): void {
   checkOptions("write a tape", options, CREATE_OPTIONS);
   checkDurability(options.durability);
+  checkSigning(options);
   if (typeof options.sessionId !== "string") {
     const got = kindOf(options.sessionId);
     throw new TapeError("invalid_argument", `Cannot write a tape: sessionId must be a text, not ${got}`);
@@ -151,6 +186,14 @@ export function checkCreateOptions(options: CreateWriterOptions): void {
 export function checkResumeOptions(options: WriterOptions): void {
   checkOptions("go on with a tape", options, WRITER_OPTIONS);
   checkDurability(options.durability);
+  checkSigning(options);
+}
+
+function checkSigning({ signer, checksums }: WriterOptions): void {
+  if (signer === undefined) return;
+  checkSigner("write a tape", signer);
+  if (checksums !== false) return;
+  throw new TapeError("invalid_argument", "Cannot write a tape: a signer needs checksums");
 }
 
 /**

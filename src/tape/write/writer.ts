@@ -1,22 +1,22 @@
 import { TapeError } from "../../errors.ts";
 import type { SessionEnd, TapeMetadata, TapeStats } from "../../records/metadata.ts";
 import type { CorrelationRecord, LostMessage, TransportMetadata } from "../../records/record.ts";
-import type { MessageEnvelope, TapeRecord } from "../../records/record.ts";
+import type { EndRecord, MessageEnvelope, TapeRecord } from "../../records/record.ts";
+import type { Redaction } from "../../redact/redaction.ts";
 import { Sink, type TapeSink } from "../../streams/sink.ts";
-import { specOf } from "../../streams/stage.ts";
 import type { TapeStore } from "../../stores/store.ts";
-import { checkpointInjector } from "../../transforms/checkpoint-injector.ts";
 import { frameOf, stopwatch } from "../../transforms/stamp-frames.ts";
+import { keepEncoder } from "./coding.ts";
 import { EnvelopeCheck } from "./envelope-check.ts";
-import { type Durability, GroupCommit } from "./commit/group-commit.ts";
+import type { Durability, GroupCommit } from "./commit/group-commit.ts";
 import { PendingLines } from "./commit/pending-lines.ts";
-import { Ledger, reasonOf } from "./commit/ledger.ts";
+import { type Ledger, reasonOf } from "./commit/ledger.ts";
 import { LiveMetadata } from "./live-metadata.ts";
 import { MetadataFile } from "./metadata-file.ts";
 import { openAgain, type OpenedTape, openNew } from "./open-writer.ts";
-import { RecordPath } from "./record-path.ts";
-import { Sealer } from "./commit/seal.ts";
+import type { RecordPath } from "./record-path.ts";
 import type { CreateWriterOptions, TapeDescription, WriterOptions } from "./writer-options.ts";
+import { writerParts } from "./writer-parts.ts";
 
 /**
  * Writes one tape: `stampFrames`, `correlator`, `checkpointInjector` and `encodeRecord` in one, and behind them a queue
@@ -55,52 +55,36 @@ export class StreamingTapeWriter {
   readonly #commit: GroupCommit;
   readonly #metadataFile: MetadataFile;
   readonly #metadata: LiveMetadata;
+  readonly #isCoded: boolean;
+  readonly #redaction: Redaction | undefined;
   #nextSeq: number;
   #isStreaming = false;
   #sessionEnd: TapeRecord | undefined;
   #ending: Promise<TapeMetadata> | undefined;
 
   private constructor(opened: OpenedTape, options: WriterOptions) {
-    const { durability = "flushed", maxPendingBytes = 4 * 1024 * 1024 } = options;
+    const { durability = "flushed" } = options;
     this.tapeId = opened.tapeId;
     this.#sink = opened.sink;
     this.#durability = durability;
+    this.#isCoded = opened.encoder !== undefined;
+    keepEncoder(this, opened.encoder);
+    this.#redaction = options.redaction;
     this.#check = new EnvelopeCheck(opened.maxLineBytes);
     this.#nextSeq = opened.nextSeq;
     this.#elapsedUs = options.elapsedUs ?? stopwatch(opened.startUs);
-    const elapsedMs = () => this.elapsedMs;
-    const ledger = this.#ledger = new Ledger(
-      opened.stats,
-      opened.sink.offset,
-      () => this.#lines.total,
-      elapsedMs,
-      options.onLoss,
-    );
+    const { ledger, path, commit } = writerParts(opened, options, this.#lines, () => this.elapsedMs);
+    this.#ledger = ledger;
+    this.#path = path;
+    this.#commit = commit;
     this.#metadata = new LiveMetadata(opened.metadata, opened.outline);
     this.#metadataFile = new MetadataFile(
       opened.store,
       opened.tapeId,
       options.metadataEveryMs ?? 10_000,
-      () => this.metadata(),
+      () => opened.encoder?.sealMetadata?.(this.metadata()) ?? this.metadata(),
       () => opened.sink.check(),
     );
-    const checkpoints = checkpointInjector({
-      everyFrames: options.checkpointEveryFrames,
-      everyMs: options.checkpointEveryMs,
-      stats: ledger.stats,
-      fileSizeBytes: () => ledger.size,
-    });
-    const isSealing = options.checksums ?? true;
-    this.#path = new RecordPath(opened.correlate, specOf(checkpoints), this.#lines, isSealing, elapsedMs);
-    this.#commit = new GroupCommit(opened.sink, this.#lines, {
-      synced: durability === "synced",
-      sealer: isSealing ? new Sealer(opened.unsealedCrc) : undefined,
-      highWaterMark: maxPendingBytes,
-      preamble: () => ledger.announceLoss(),
-      outdated: (pieces) => ledger.withoutCheckpoints(pieces),
-      onWritten: () => ledger.onWritten(),
-      onLost: (pieces, error) => ledger.onLost(pieces, error),
-    });
     this.writable = new Sink<MessageEnvelope>({
       write: (envelopes) => this.#writeBatch(envelopes),
       close: () => this.#flush(),
@@ -157,7 +141,8 @@ export class StreamingTapeWriter {
 
   /** The statistics so far. */
   get stats(): TapeStats {
-    return this.#ledger.stats.snapshot(this.#ledger.size);
+    const { stats, size } = this.#ledger;
+    return stats.snapshot(this.#isCoded ? this.#sink.offset : size);
   }
 
   /** Milliseconds since the tape started, by the clock of its records. */
@@ -167,8 +152,9 @@ export class StreamingTapeWriter {
 
   /** The metadata as they stand now. */
   metadata(): TapeMetadata {
-    const { syncFailure } = this.#commit;
-    const failure = this.#ledger.lossReason ?? (syncFailure && reasonOf(syncFailure.error));
+    const { syncFailure, signFailure } = this.#commit;
+    const failed = syncFailure ?? signFailure;
+    const failure = this.#ledger.lossReason ?? (failed && reasonOf(failed.error));
     // While lines are missing that the tape does not tell of, or are not as safe as was promised, that is what there is
     // to know of it.
     return this.#metadata.now(failure, { stats: this.stats, performance: this.#ledger.stats.performance() });
@@ -188,7 +174,7 @@ export class StreamingTapeWriter {
 
   /** Adds to what lists and people should know of the tape. It is put with the metadata's next change. */
   describe(more: TapeDescription): void {
-    this.#metadata.describe(more);
+    this.#metadata.describe(this.#redaction?.value(more) ?? more);
     this.#metadataFile.touch();
   }
 
@@ -288,8 +274,10 @@ export class StreamingTapeWriter {
   async finalize(end?: SessionEnd): Promise<TapeMetadata> {
     if (end !== undefined && this.#ending === undefined) {
       const ended = { ...end, ts: end.ts ?? this.elapsedMs };
-      this.#sessionEnd = this.#check.record({ type: "end", ...ended });
-      this.#metadata.sessionEnd = ended;
+      const record: EndRecord = { type: "end", ...ended };
+      const { type: _type, ...clean } = this.#redaction?.record(record) as EndRecord | undefined ?? record;
+      this.#sessionEnd = this.#check.record({ ...clean, type: "end" });
+      this.#metadata.sessionEnd = clean;
     }
     return await (this.#ending ??= this.#end("finalized"));
   }
@@ -315,6 +303,7 @@ export class StreamingTapeWriter {
     try {
       // Where frames were lost last, this is the last chance to say so; the final checkpoint counts that in.
       if (this.#ledger.lossReason !== undefined) await this.#committed();
+      this.#tellRedacted(true);
       if (status === "finalized") this.#path.end(this.#sessionEnd);
       await this.#committed();
     } catch (error) {
@@ -350,17 +339,29 @@ export class StreamingTapeWriter {
   /** Accepts a message, and gives its number. */
   #pushMessage(envelope: MessageEnvelope, transport: TransportMetadata | null | undefined): number {
     this.#checkOpen();
+    if (this.#redaction !== undefined && typeof envelope === "object" && envelope !== null) {
+      envelope = this.#redaction.envelope(transport === envelope.transport ? envelope : { ...envelope, transport });
+      transport = envelope.transport;
+    }
     const seq = this.#nextSeq;
     const frame = frameOf(envelope, this.#check.message(envelope, transport), transport, seq, this.#elapsedUs());
     this.#nextSeq++;
     this.#push(frame);
     this.#metadata.see(frame);
+    this.#tellRedacted(false);
     return seq;
   }
 
   #pushRecord(record: TapeRecord): void {
     this.#checkOpen();
-    this.#push(this.#check.record(record));
+    this.#push(this.#check.record(this.#redaction?.record(record) ?? record));
+    this.#tellRedacted(false);
+  }
+
+  /** Tells of what was taken out since the last time, where that has to be now. */
+  #tellRedacted(isEnd: boolean): void {
+    const news = this.#redaction?.news(isEnd);
+    if (news !== undefined) this.#push({ type: "redacted", ts: this.elapsedMs, ...news });
   }
 
   #push(record: TapeRecord): void {
@@ -376,9 +377,8 @@ export class StreamingTapeWriter {
   /** Gives `value` when what was pushed is as safe as it should be. */
   #settle<T>(value: T, ownLine: number = this.#path.ownLine): Promise<T> {
     this.#metadataFile.touch();
-    return this.#durability === "buffered"
-      ? this.#commit.ready.then(() => value)
-      : this.#commit.settled(value, ownLine);
+    if (this.#durability !== "buffered") return this.#commit.settled(value, ownLine);
+    return this.#commit.ready.then(() => value);
   }
 
   async #writeBatch(envelopes: readonly MessageEnvelope[]): Promise<void> {

@@ -5,10 +5,10 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { recordStdio } from "../../../src/mcp.ts";
 import { memoryStore } from "../../../src/mod.ts";
-import { linesOf, onlyTapeIn } from "../../helpers/recorded-server.ts";
+import { linesOf, onlyTapeIn } from "../../helpers/mcp/recorded-server.ts";
 import { currentRuntime } from "../../helpers/runtime.ts";
 import { inScratch } from "../../helpers/scratch.ts";
-import { type CommandLine, type Peer, quoted, recorded, shell, talkWith } from "../../helpers/stdio-client.ts";
+import { type CommandLine, type Peer, quoted, recorded, shell, talkWith } from "../../helpers/mcp/stdio-client.ts";
 import { eventually, within } from "../../helpers/within.ts";
 
 test("record passes on the end of an input that ends without a byte", async () => {

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { onlyTapeIn, tapesIn } from "../../helpers/recorded-server.ts";
+import { onlyTapeIn, tapesIn } from "../../helpers/mcp/recorded-server.ts";
 import { inScratch } from "../../helpers/scratch.ts";
-import { command, type CommandLine, recorded, shell, talkWith } from "../../helpers/stdio-client.ts";
+import { command, type CommandLine, recorded, shell, talkWith } from "../../helpers/mcp/stdio-client.ts";
 
 const record = (...args: string[]) => command("record", ...args);
 

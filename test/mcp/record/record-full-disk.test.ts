@@ -2,10 +2,10 @@ import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { linesOf, onlyTapeIn, type RecordedTape } from "../../helpers/recorded-server.ts";
+import { linesOf, onlyTapeIn, type RecordedTape } from "../../helpers/mcp/recorded-server.ts";
 import { inScratch } from "../../helpers/scratch.ts";
-import { type Peer, recorded, shell, talkWith } from "../../helpers/stdio-client.ts";
-import { mountSmallDisk, type SmallDisk } from "../../helpers/tmpfs.ts";
+import { type Peer, recorded, shell, talkWith } from "../../helpers/mcp/stdio-client.ts";
+import { mountSmallDisk, type SmallDisk } from "../../helpers/machine/tmpfs.ts";
 import { eventually } from "../../helpers/within.ts";
 
 const DISK_BYTES = 64 * 1024;

@@ -3,9 +3,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { linesOf, onlyTapeIn } from "../../helpers/recorded-server.ts";
+import { linesOf, onlyTapeIn } from "../../helpers/mcp/recorded-server.ts";
 import { inScratch } from "../../helpers/scratch.ts";
-import { recorded, talkWith } from "../../helpers/stdio-client.ts";
+import { recorded, talkWith } from "../../helpers/mcp/stdio-client.ts";
 
 const SUITE = fileURLToPath(new URL("../../../../shared/data/json-test-suite/test_parsing/", import.meta.url));
 

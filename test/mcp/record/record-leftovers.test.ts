@@ -3,9 +3,9 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { linesOf, onlyTapeIn, type RecordedTape } from "../../helpers/recorded-server.ts";
+import { linesOf, onlyTapeIn, type RecordedTape } from "../../helpers/mcp/recorded-server.ts";
 import { inScratch } from "../../helpers/scratch.ts";
-import { type Peer, recorded, type Seen, shell, talkWith } from "../../helpers/stdio-client.ts";
+import { type Peer, recorded, type Seen, shell, talkWith } from "../../helpers/mcp/stdio-client.ts";
 import { within } from "../../helpers/within.ts";
 
 /** Records a server that leaves a process behind, whose number it writes into `$LEFT`; that process is killed. */

@@ -5,7 +5,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { CommandError, recordStdio } from "../../../src/mcp.ts";
 import { memoryStore, messageText, StreamingTapeReader } from "../../../src/mod.ts";
-import { linesOf, onlyTapeIn } from "../../helpers/recorded-server.ts";
+import { linesOf, onlyTapeIn } from "../../helpers/mcp/recorded-server.ts";
 import { currentRuntime } from "../../helpers/runtime.ts";
 import { inScratch } from "../../helpers/scratch.ts";
 import {
@@ -16,7 +16,7 @@ import {
   type Seen,
   shell,
   talkWith,
-} from "../../helpers/stdio-client.ts";
+} from "../../helpers/mcp/stdio-client.ts";
 import { reasonOf, within } from "../../helpers/within.ts";
 
 const bytes = (...parts: (string | readonly number[])[]): Buffer =>
@@ -217,6 +217,23 @@ test("record passes on stderr and records it line by line", async () => {
     code: 0,
     talk: (peer) => peer.send("x\n"),
   });
+});
+
+test("record passes on secrets that the server logs, and records them only where it is told to", async () => {
+  const said = "Authorization: Bearer s3cretX17\nGET /x?token=s3cretX17 200\nready\n";
+  for (
+    const [options, logged] of [
+      [[], ["Authorization: Bearer [masked]", "GET /x?token=[masked] 200", "ready"]],
+      [["--keep-logs"], said.trimEnd().split("\n")],
+    ] as const
+  ) {
+    await inScratch(async (folder) => {
+      const server = shell(`printf '${said.replaceAll("\n", "\\n")}' >&2; read line`);
+      const seen = await talkWith(recorded(server, ["--dir", folder, ...options]), (peer) => peer.send("x\n"));
+      assert.is(String(seen.stderr), said);
+      assert.equal((await onlyTapeIn(folder)).log, logged);
+    });
+  }
 });
 
 test("record passes signals on to the server", async () => {

@@ -4,9 +4,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fileStore } from "../../../src/stores/file.ts";
 import { verifyTape } from "../../../src/tape/verify/verify.ts";
-import { onlyTapeIn, type RecordedTape } from "../../helpers/recorded-server.ts";
+import { onlyTapeIn, type RecordedTape } from "../../helpers/mcp/recorded-server.ts";
 import { inScratch } from "../../helpers/scratch.ts";
-import { type Peer, recorded, talkWith } from "../../helpers/stdio-client.ts";
+import { type Peer, recorded, talkWith } from "../../helpers/mcp/stdio-client.ts";
 import { eventually } from "../../helpers/within.ts";
 
 const message = (n: number) => `{"jsonrpc":"2.0","method":"note","params":${n}}\n`;

@@ -2,9 +2,9 @@ import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { onlyTapeIn } from "../../helpers/recorded-server.ts";
+import { onlyTapeIn } from "../../helpers/mcp/recorded-server.ts";
 import { inScratch } from "../../helpers/scratch.ts";
-import { type CommandLine, quoted, recorded, shell, talkWith } from "../../helpers/stdio-client.ts";
+import { type CommandLine, quoted, recorded, shell, talkWith } from "../../helpers/mcp/stdio-client.ts";
 
 /**
  * Runs a command line in a terminal of its own, whose keyboard is the client's output.

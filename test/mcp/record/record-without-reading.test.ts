@@ -1,17 +1,17 @@
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { linesOf, onlyTapeIn } from "../../helpers/recorded-server.ts";
+import { linesOf, onlyTapeIn } from "../../helpers/mcp/recorded-server.ts";
 import { findRuntime } from "../../helpers/runtime.ts";
 import { inScratch } from "../../helpers/scratch.ts";
-import { recorded, talkWith } from "../../helpers/stdio-client.ts";
+import { recorded, talkWith } from "../../helpers/mcp/stdio-client.ts";
 
 /** A server is a foreign program: this one runs on Node, where it can write without waiting. */
 function bufferingServer(): [string, ...string[]] {
   const node = findRuntime("node");
   if ("missing" in node) throw new Error(node.missing);
   const [program, ...args] = node.command;
-  return [program, ...args, fileURLToPath(new URL("../../helpers/buffering-server.ts", import.meta.url))];
+  return [program, ...args, fileURLToPath(new URL("../../helpers/programs/buffering-server.ts", import.meta.url))];
 }
 
 test("record takes 100,000 requests from a client that does not read before it has sent them all", async () => {

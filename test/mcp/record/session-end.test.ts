@@ -6,9 +6,9 @@ import { SessionEnding } from "../../../src/mcp/record/session-end.ts";
 import { recordStdio } from "../../../src/mcp.ts";
 import { memoryStore } from "../../../src/mod.ts";
 import type { EndRecord, TapeRecord } from "../../../src/records/record.ts";
-import { onlyTapeIn, type RecordedTape } from "../../helpers/recorded-server.ts";
+import { onlyTapeIn, type RecordedTape } from "../../helpers/mcp/recorded-server.ts";
 import { inScratch } from "../../helpers/scratch.ts";
-import { type CommandLine, type Peer, recorded, shell, talkWith } from "../../helpers/stdio-client.ts";
+import { type CommandLine, type Peer, recorded, shell, talkWith } from "../../helpers/mcp/stdio-client.ts";
 import { within } from "../../helpers/within.ts";
 
 /** How a recorded session has ended, according to its tape. */

@@ -4,7 +4,7 @@ import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { inScratch } from "../../helpers/scratch.ts";
-import { type Peer, recorded, shell, talkWith } from "../../helpers/stdio-client.ts";
+import { type Peer, recorded, shell, talkWith } from "../../helpers/mcp/stdio-client.ts";
 import { eventually } from "../../helpers/within.ts";
 
 /** Says its number, and ends for no reason but SIGKILL. */

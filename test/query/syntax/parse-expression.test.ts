@@ -37,6 +37,11 @@ for (
       "at:10s at:+10s..+30s at:9:30.. at:..2026-11-24t10:30z",
       "at:+10s at:+10s..+30s at:09:30.. at:..2026-11-24T10:30Z",
     ],
+    // Over midnight; and up to the end of a day.
+    [
+      "at:23:00..01:00 at:2026-11-24T10:00Z..2026-11-26 seq:3..3",
+      "at:23:00..01:00 at:2026-11-24T10:00Z..2026-11-26 seq:3..3",
+    ],
     ['id:7 id:"7" id:=7,a*', 'id:7 id:"7" id:7,a*'],
     ['"two words" text:x,"y z" text:="a*"', 'text:"two words" text:x,"y z" text:"a*"'],
     ["/a b/i method:/^tools/ text:/x/,/y/", "text:/a b/i method:/^tools/ text:/x/,/y/"],
@@ -48,6 +53,11 @@ for (
     ["params.uri:/usr/lib", "params.uri:=/usr/lib"],
     ["has:error has:params.arguments.city,/result/x", "has:error has:params.arguments.city,result.x"],
     ["op:(tool:x status:error) op:a -op:has:error", "op:(tool:x status:error) op:(text:a) -op:(has:error)"],
+    // Only what could be a unit is refused.
+    [
+      'dur:>200 "ms" dur:>200ms s size:5 mbit seq:5 s',
+      "dur:>200 text:ms dur:>200ms text:s size:5 text:mbit seq:5 text:s",
+    ],
     ["ORDER ANDY NOTE or and not", "text:ORDER text:ANDY text:NOTE text:or text:and text:not"],
   ] as const
 ) {
@@ -66,6 +76,12 @@ for (
     ["dur:>abc", "dur: takes a time with its unit", "    ^^^^"],
     ["dur:5y", "dur: takes a time with its unit", "    ^^"],
     ["seq:-1", "seq: takes a whole number", "    ^^"],
+    ["seq:10..3", 'this range ends before it begins: "3..10" would do', "    ^^^^^"],
+    ["tool:a at:+30s..+10s", "this range ends before it begins", "          ^^^^^^^^^^"],
+    ["at:2026-11-25..2026-11-24", "this range ends before it begins", "   ^^^^^^^^^^^^^^^^^^^^^^"],
+    ["dur:1s..20ms", "this range ends before it begins", "    ^^^^^^^^"],
+    ["size:2k..1", "this range ends before it begins", "     ^^^^^"],
+    ["params.n:1..5,5..1", "this range ends before it begins", "              ^^^^"],
     ["at:25:00", "at: takes a time since the start such as +10s", "   ^^^^^"],
     ["at:2026-13-01", "at: takes a time since the start such as +10s", "   ^^^^^^^^^^"],
     ["at:2026-02-30", "at: takes a time since the start such as +10s", "   ^^^^^^^^^^"],
@@ -99,6 +115,18 @@ for (
     ["/(a)\\1/", "what a group has found cannot be asked for again", "    ^"],
     ["/a{1,5000}/", "a count is more than 1000", "  ^"],
     ['kind:"log"', "kind: takes no text in quotes", "     ^^^^^"],
+    ["dur:>200 ms", 'no space stands between a number and its unit: ">200ms" would do', "    ^^^^^^^"],
+    [
+      "tool:a (dur:1s,20  µs)",
+      'no space stands between a number and its unit: "20µs" would do',
+      "               ^^^^^^",
+    ],
+    ["dur:1..5 s OR x", 'no space stands between a number and its unit: "1..5s" would do', "    ^^^^^^"],
+    ["size:16 K", 'no space stands between a number and its unit: "16K" would do', "     ^^^^"],
+    ["at:+10 s", 'no space stands between a number and its unit: "+10s" would do', "   ^^^^^"],
+    ["dur:> 200ms", 'no space stands behind >: ">200ms" would do', "    ^^^^^^^"],
+    ["params.n:>= 5", 'no space stands behind >=: ">=5" would do', "         ^^^^"],
+    ["seq:>", "seq: takes a whole number", "    ^"],
     ["params.n:>x", "a comparison takes a number", "         ^^"],
     ["a\u0007 b)", 'nothing is open that this ")" could close', "    ^"],
   ] as const
@@ -150,11 +178,34 @@ test("parseQuery() reads any text, or says why not", () => {
       query = parseQuery(text);
     } catch (error) {
       if (!(error instanceof TapeError) || error.code !== "invalid_argument") throw error;
+      // It shows where, but for a text that is too long to be shown.
+      if (text.length <= 16_384) assert.match(error.message, /^Cannot read the query: .*\n {2}.*\n *\^+$/s, text);
       return;
     }
     assert.equal(parseQuery(String(query)), query, text);
   };
   fc.assert(fc.property(nearQueries, check), { numRuns: 2000 });
+  // A query with a few of its characters left out, doubled, or put in.
+  const mutations = fc.array(
+    fc.tuple(fc.nat(), fc.constantFrom("", "", ...'()"/-:,.*=<>\\ [{|?+^$é\u0000', "..", " OR ", "op:(")),
+    {
+      minLength: 1,
+      maxLength: 4,
+    },
+  );
+  const mutated = fc.tuple(expressions, mutations).map(([expression, changes]) =>
+    changes.reduce((text, [where, put]) => {
+      const at = where % (text.length + 1);
+      return text.slice(0, at) + put + text.slice(put === "" ? at + 1 : at);
+    }, printExpression(expression))
+  );
+  fc.assert(fc.property(mutated, check), { numRuns: 3000 });
+  const nested = fc.tuple(
+    fc.constantFrom("(", "-(", "op:(", "NOT ", "-", "a OR (", "/(", "[", '"'),
+    fc.integer({ min: 1, max: 5000 }),
+  )
+    .map(([part, count]) => part.repeat(count));
+  fc.assert(fc.property(nested, fc.constantFrom("", "a", ")"), (text, end) => check(text + end)), { numRuns: 200 });
   fc.assert(fc.property(fc.string({ unit: "binary" }), check), { numRuns: 2000 });
   fc.assert(fc.property(fc.string({ unit: "grapheme" }), check), { numRuns: 1000 });
   const strings = new URL("../../../../shared/data/blns.json", import.meta.url);
@@ -165,6 +216,27 @@ test("parseQuery() reads any text, or says why not", () => {
     check(`tool:${text}`);
     check(`params.x:${text}`);
     check(`/${text}/i`);
+  }
+});
+
+test("a term that is compared without its colon is pointed at, and in quotes a text", () => {
+  const cases: [string, string][] = [
+    ["tool:search dur>200ms", "dur:>200ms"],
+    ["dur>=1s", "dur:>=1s"],
+    ["size<16k", "size:<16k"],
+    ["method=tools/call", "method:tools/call"],
+    ["(kind:request OR -id=7)", "id:7"],
+  ];
+  for (const [text, meant] of cases) {
+    assert.throws(
+      () => parseExpression(text),
+      (error: Error) => error.message.includes(`there is no colon: ${meant} is a term`),
+      text,
+    );
+  }
+  for (const text of ['"dur>200ms"', "count>200", "text:dur>200ms", "a.dur=5", "params.arguments.city=Paris"]) {
+    const query = parseExpression(text);
+    assert.equal(parseExpression(printExpression(query)), query, text);
   }
 });
 

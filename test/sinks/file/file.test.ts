@@ -8,7 +8,7 @@ import { pipe } from "../../../src/streams/pipe.ts";
 import { fileSink } from "../../../src/sinks/file/file.ts";
 import { Child } from "../../helpers/child.ts";
 import { inScratch } from "../../helpers/scratch.ts";
-import { mountSmallDisk } from "../../helpers/tmpfs.ts";
+import { mountSmallDisk } from "../../helpers/machine/tmpfs.ts";
 import { eventually, rejection } from "../../helpers/within.ts";
 
 const MODES = [undefined, "create", "append"] as const;

@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { thisRuntime } from "../../helpers/child.ts";
 import { inScratch } from "../../helpers/scratch.ts";
 
-const client = fileURLToPath(new URL("../../helpers/slow-disk-client.ts", import.meta.url));
+const client = fileURLToPath(new URL("../../helpers/programs/slow-disk-client.ts", import.meta.url));
 
 test("fileSink() keeps nobody waiting while the disk takes its time", async () => {
   if (spawnSync("strace", ["-f", "true"]).status !== 0) {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { FrameRecord, TapeRecord } from "../../../src/records/record.ts";
+import type { CorrelationRecord, FrameRecord, TapeRecord } from "../../../src/records/record.ts";
 import { memoryStore } from "../../../src/stores/memory.ts";
 import type { TapeStore } from "../../../src/stores/store.ts";
 import { pipe } from "../../../src/streams/pipe.ts";
@@ -13,7 +13,7 @@ import { encodeRecord } from "../../../src/transforms/encode-record.ts";
 import { filter } from "../../../src/transforms/filter.ts";
 import { lineSplit } from "../../../src/transforms/line-split.ts";
 import { parseRecord } from "../../../src/transforms/parse-record.ts";
-import { sessions, tapeOf } from "../../helpers/random-tape.ts";
+import { sessions, tapeOf } from "../../helpers/strange/random-tape.ts";
 import { frameLine, framesOf, initLine, metadataOf, putTape, recordsOf } from "../../helpers/tapes.ts";
 import { rejection } from "../../helpers/within.ts";
 
@@ -89,6 +89,22 @@ test("a query to a merged tape does not take the answer of one of them for that 
     const from = (await framesOf(store, tapeId)).map(({ origin }) => (origin!.origin as { tape: number; seq: number }));
     assert.equal(from, [{ tape: 0, seq: 0 }, { tape: 0, seq: 1 }], select);
   }
+});
+
+test("of two frames on one line each is taken or left for itself", async () => {
+  const store = memoryStore();
+  const frames = [...Array(6).keys()].map((seq) => frameLine(seq, seq));
+  frames[2] = frames[2]!.trimEnd();
+  await putTape(store, "a", initLine("a") + frames.join(""));
+  const origins = async (select: string) => {
+    const { tapeId } = await deriveTape(store, "a", { select });
+    assert.ok((await verifyTape(store, tapeId)).isIntact);
+    return (await framesOf(store, tapeId)).map(({ origin }) => origin!.seq);
+  };
+  assert.equal(await origins("seq:3.."), [3, 4, 5]);
+  assert.equal(await origins("seq:..2"), [0, 1, 2]);
+  assert.equal(await origins("seq:2"), [2]);
+  assert.equal(await origins("method:n3"), [3]);
 });
 
 test("deriveTape() refuses what cannot be, and leaves nothing behind", async () => {
@@ -200,6 +216,23 @@ test("numbers and times as large as numbers go make no tape that cannot be read"
       const again = await deriveTape(store, [tapeId, "a"], { order });
       assert.ok(await isIntact(store, again.tapeId), `${order} ${between} again`);
     }
+  }
+});
+
+test("a correlation of a request that is missing gets no time that a reader does not take", async () => {
+  const ts = 999_999_999_999_999;
+  const missing = '{"type":"gap","ts":1,"from_seq":0,"to_seq":0,"count":1,"reason":"lost"}\n';
+  const told =
+    `"request_seq":0,"response_seq":null,"request_ts":${ts},"response_ts":null,"rtt_ms":null,"status":"error"}\n`;
+  // As this library spells them, and with a space, so that it is read as a value.
+  for (const start of ['{"type":"correlation","id":"corr-0-none",', '{"type":"correlation", "id":"corr-0-none",']) {
+    const store = memoryStore();
+    await putTape(store, "old", initLine("old", "1970-01-01T00:00:00.000Z") + frameLine(0, 0));
+    await putTape(store, "new", initLine("new", "+275760-09-13T00:00:00.000Z") + missing + start + told);
+    const { tapeId } = await deriveTape(store, ["old", "new"], { order: "time" });
+    assert.ok(await isIntact(store, tapeId), start);
+    const found = (await recordsOf(store, tapeId)).find(({ type }) => type === "correlation") as CorrelationRecord;
+    assert.is(found.request_ts, Number.MAX_SAFE_INTEGER);
   }
 });
 

@@ -3,7 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { TapeError } from "../../../src/errors.ts";
 import { memoryStore } from "../../../src/stores/memory.ts";
-import { lineLimit } from "../../../src/stores/line-limit.ts";
+import { lineReading } from "../../../src/stores/line-limit.ts";
 import type { TapeStore } from "../../../src/stores/store.ts";
 import { messageText } from "../../../src/records/recorded-text.ts";
 import type { FrameRecord, TapeRecord } from "../../../src/records/record.ts";
@@ -14,7 +14,7 @@ import type { Choice } from "../../../src/tape/derive/choice/choice.ts";
 import { type Derivation, derive, type Derived } from "../../../src/tape/derive/derive.ts";
 import { collect } from "../../helpers/streams.ts";
 import { frameLine, framesOf, initLine, linesOf, putTape, recordsOf } from "../../helpers/tapes.ts";
-import { sessions, tapeOf } from "../../helpers/random-tape.ts";
+import { sessions, tapeOf } from "../../helpers/strange/random-tape.ts";
 
 interface Made extends Derived {
   readonly errors: readonly TapeError[];
@@ -29,7 +29,7 @@ async function make(
   const sources = await Promise.all(ids.map(async (id) => {
     const key = `${id}.jsonl`;
     const [init, size] = [await readInit(store, key), (await store.size(key))!];
-    return { store, key, size, init, name: id, maxLineBytes: await lineLimit(store, key), choice: options.choice };
+    return { ...await lineReading(store, key), key, size, init, name: id, choice: options.choice };
   }));
   await store.delete("out.jsonl");
   const target = await store.openSink("out.jsonl");

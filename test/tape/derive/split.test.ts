@@ -3,31 +3,33 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { FrameRecord } from "../../../src/records/record.ts";
 import { messageText } from "../../../src/records/recorded-text.ts";
-import { lineLimit } from "../../../src/stores/line-limit.ts";
+import { lineReading } from "../../../src/stores/line-limit.ts";
 import { memoryStore } from "../../../src/stores/memory.ts";
 import type { TapeStore } from "../../../src/stores/store.ts";
 import type { TapeSink } from "../../../src/streams/sink.ts";
 import { derive } from "../../../src/tape/derive/derive.ts";
 import { type Part, type SplitBy, splitTape } from "../../../src/tape/derive/split.ts";
 import { readInit } from "../../../src/tape/first-record.ts";
+import { StreamingTapeWriter } from "../../../src/tape/write/writer.ts";
 import { verifyTape } from "../../../src/tape/verify/verify.ts";
-import { sessions, tapeOf } from "../../helpers/random-tape.ts";
+import { sessions, tapeOf } from "../../helpers/strange/random-tape.ts";
 import { frameLine, framesOf, initLine, linesOf, putTape, recordsOf } from "../../helpers/tapes.ts";
 
 async function sourceOf(store: TapeStore, id: string) {
   const key = `${id}.jsonl`;
   const [init, size] = [await readInit(store, key), (await store.size(key))!];
-  return { store, key, size, init, name: id, maxLineBytes: await lineLimit(store, key) };
+  return { ...await lineReading(store, key), key, size, init, name: id };
 }
 
 /** The ids of the parts, in the order in which they were begun. */
-async function split(store: TapeStore, id: string, by: SplitBy): Promise<string[]> {
+async function split(store: TapeStore, id: string, by: SplitBy, withContext = false): Promise<string[]> {
   const ids: string[] = [];
   const sinks = new Map<string, TapeSink>();
   const closed: string[] = [];
   await splitTape({
     source: await sourceOf(store, id),
     by,
+    withContext,
     open: async (tapeId) => {
       ids.push(tapeId);
       const sink = await store.openSink(`${tapeId}.jsonl`);
@@ -130,6 +132,58 @@ test("a session begins with each initialize request of a client", async () => {
     "part 2",
   ]);
   assert.ok((await linesOf(store, ids[1]!)).length > 4);
+});
+
+test("each part begins with what had set the session up by then, where that is asked for", async () => {
+  const store = memoryStore();
+  const writer = await StreamingTapeWriter.create(store, {
+    sessionId: "s",
+    tapeId: "a",
+    elapsedUs: () => us += 50_000,
+  });
+  let us = 0;
+  const say = (direction: "client_to_server" | "server_to_client", message: object) =>
+    void writer.writeFrame({ message: { jsonrpc: "2.0", ...message }, direction });
+  const ask = (id: number | string, method: string, params: object, result: object) => {
+    say("client_to_server", { id, method, params });
+    say("server_to_client", { id, result });
+  };
+  const call = (id: number) => ask(id, "tools/call", { name: "a", pad: "x".repeat(100) }, { content: [] });
+  ask(0, "initialize", {}, { serverInfo: {} });
+  say("client_to_server", { method: "notifications/initialized" });
+  ask("t1", "tools/list", {}, { tools: ["old"], nextCursor: "p2" });
+  ask("t2", "tools/list", { cursor: "p2" }, { tools: ["older"] });
+  for (let id = 1; id <= 20; id++) call(id);
+  ask("t3", "tools/list", {}, { tools: ["new"] });
+  for (let id = 21; id <= 40; id++) call(id);
+  await writer.finalize();
+
+  for (const by of [{ bytes: 6000 }, { ms: 1500 }, { bytes: 100 }]) {
+    const ids = await split(store, "a", by, true);
+    const own: number[] = [];
+    for (const [n, id] of ids.entries()) {
+      const found: string[] = [];
+      await verifyTape(store, id, { onFinding: ({ message }) => found.push(message) });
+      assert.equal(found, []);
+      const frames = await framesOf(store, id);
+      const seqs = frames.map(({ origin }) => origin!.seq!);
+      // Seven frames set the session up; the later list is two, in the place of four.
+      const first = own.length === 0 ? 0 : Math.max(...own) + 1;
+      const context = first < 7
+        ? seqs.filter((seq) => seq < first)
+        : first <= 47
+        ? [0, 1, 2, 3, 4, 5, 6]
+        : [0, 1, 2, 47, 48];
+      if (first !== 48) assert.equal(seqs.slice(0, context.length), context, `part ${n} from ${first}`);
+      own.push(...seqs.filter((seq) => seq >= first));
+      const pairs = (await recordsOf(store, id)).filter(({ type }) => type === "correlation").length;
+      const answered = frames.filter(({ dir }) => dir === "server_to_client").length;
+      assert.ok(pairs >= answered - 1, `${pairs} pairs of ${answered} answers`);
+      if ("bytes" in by && by.bytes > 1000) assert.ok((await store.size(`${id}.jsonl`))! <= by.bytes);
+    }
+    assert.ok(ids.length > 2);
+    assert.equal(own, (await framesOf(store, "a")).map(({ seq }) => seq));
+  }
 });
 
 test("a tape without frames is one part", async () => {

@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { crc32 } from "../../../src/lines/crc32.ts";
+import { crc32 } from "../../../src/bytes/crc32.ts";
 import { CHECKSUM_AT, ENTRY_BYTES } from "../../../src/index/layout.ts";
 import { fileStore } from "../../../src/stores/file.ts";
 import { memoryStore } from "../../../src/stores/memory.ts";
@@ -14,7 +14,7 @@ import { verifyTape } from "../../../src/tape/verify/verify.ts";
 import { StreamingTapeWriter } from "../../../src/tape/write/writer.ts";
 import { numbersFrom } from "../../helpers/random.ts";
 import { inScratch } from "../../helpers/scratch.ts";
-import { anyMessage, damagedTape, writtenTape } from "../../helpers/strange-tapes.ts";
+import { anyMessage, damagedTape, writtenTape } from "../../helpers/strange/strange-tapes.ts";
 import { putTape } from "../../helpers/tapes.ts";
 
 async function inStores(work: (store: TapeStore) => Promise<void>): Promise<void> {

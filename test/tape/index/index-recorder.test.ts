@@ -12,7 +12,7 @@ import { TapeManager } from "../../../src/tape/manager.ts";
 import { StreamingTapeWriter } from "../../../src/tape/write/writer.ts";
 import { numbersFrom } from "../../helpers/random.ts";
 import { inScratch } from "../../helpers/scratch.ts";
-import { anyMessage } from "../../helpers/strange-tapes.ts";
+import { anyMessage } from "../../helpers/strange/strange-tapes.ts";
 import { messageOf, putTape } from "../../helpers/tapes.ts";
 import { eventually } from "../../helpers/within.ts";
 
@@ -55,6 +55,28 @@ test("StreamingTapeWriter writes the index that would be built afterwards", asyn
       assert.is(recorded, built, `seed ${seed}`);
       assert.ok(built.length > 16 * ENTRY_BYTES);
     });
+  }
+});
+
+test("an index is no more than 0.2 % of its tape, however short that is, and however slowly it was recorded", async () => {
+  for (const stepUs of [100, 10_000, 1_000_000, 30_000_000]) {
+    for (
+      const [length, counts] of [[20, [800, 4000]], [300, [150, 340, 1000]], [3000, [50, 100]], [33_000, [
+        5,
+        9,
+      ]]] as const
+    ) {
+      for (const count of counts) {
+        const store = memoryStore();
+        let us = 0;
+        const writer = await StreamingTapeWriter.create(store, { ...options, elapsedUs: () => us += stepUs });
+        for (let n = 0; n < count; n++) writer.acceptFrame(messageOf(length, n));
+        await writer.finalize();
+        const [tape = 0, index = 0] = [await store.size("demo.jsonl"), await store.size("demo.index")];
+        assert.ok(index <= tape / 500, `${index} of ${tape} bytes, ${count} frames of ${length}, ${stepUs} µs each`);
+        assert.ok(index > 0 || tape < 170_000, `none of ${tape}`);
+      }
+    }
   }
 });
 

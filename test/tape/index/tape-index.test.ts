@@ -10,7 +10,7 @@ import { TapeIndex } from "../../../src/tape/index/tape-index.ts";
 import { numbersFrom } from "../../helpers/random.ts";
 import { inScratch } from "../../helpers/scratch.ts";
 import { collect } from "../../helpers/streams.ts";
-import { damagedTape, writtenTape } from "../../helpers/strange-tapes.ts";
+import { damagedTape, writtenTape } from "../../helpers/strange/strange-tapes.ts";
 import { frameLine, initLine, putTape } from "../../helpers/tapes.ts";
 import { rejection } from "../../helpers/within.ts";
 

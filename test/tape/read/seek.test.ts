@@ -334,4 +334,21 @@ test("an error behind a seek says at which byte, and no line number that it cann
   ]);
 });
 
+test("a place that is none is told with what it may be", async () => {
+  const store = memoryStore();
+  const writer = await StreamingTapeWriter.create(store, { sessionId: "s" });
+  await writer.finalize();
+  const reader = await StreamingTapeReader.open(store, writer.tapeId);
+  const why = (seek: Promise<boolean>) => seek.then(() => "sought", (error: Error) => error.message);
+  assert.match(
+    await why(reader.seekToTime("5s" as never)),
+    /"5s": it must be milliseconds since the start.* or a Date$/,
+  );
+  assert.match(
+    await why(reader.seekToTime(-1)),
+    /-1: it must be milliseconds since the start of the tape, 0 or more, or/,
+  );
+  assert.match(await why(reader.seekToFrame("5" as never)), /"5": it must be 0 or more$/);
+});
+
 test.run();

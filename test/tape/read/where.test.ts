@@ -62,7 +62,6 @@ const QUERIES = [
   "kind:correlation status:timeout,pending",
   "-tool:rare kind:response",
   "tool:rare OR text:needle",
-  "at:+300ms..+200ms",
 ];
 
 const texts = (records: readonly TapeRecord[]) => records.map((record) => JSON.stringify(record));

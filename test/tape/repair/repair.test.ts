@@ -30,7 +30,7 @@ import {
   swappedBlocks,
   untouchedLines,
   zeroed,
-} from "../../helpers/damage.ts";
+} from "../../helpers/strange/damage.ts";
 import { inScratch } from "../../helpers/scratch.ts";
 import { collect } from "../../helpers/streams.ts";
 import { frameLine, framesOf, initLine, linesOf, putTape, recordsOf, request, textOf } from "../../helpers/tapes.ts";
@@ -386,6 +386,30 @@ test("repairTape() in place, killed at any moment, loses nothing, and the next o
 // Anything
 
 const NUM_RUNS = 300;
+
+test("a correlation stands behind what gap records say is missing, some of them without numbers", async () => {
+  const gap = (from: number | null, to: number | null, count: number) =>
+    `${JSON.stringify({ type: "gap", ts: 0, from_seq: from, to_seq: to, count })}\n`;
+  const pair = '{"type":"correlation","id":"corr-6-7","request_seq":6,"response_seq":7,"status":"success"}\n';
+  const tape = [initLine("demo"), gap(null, null, 1), gap(1, 7, 7), pair, frameLine(8, 9)].join("");
+  const store = await storeOf(utf8(tape), undefined);
+  const findings: Finding[] = [];
+  const onFinding = (finding: Finding) => findings.push(finding);
+  assert.is((await verifyTape(store, "demo", { onFinding })).isIntact, true, JSON.stringify(findings));
+  // Where it stands before them, it is put behind them.
+  const mixed = [initLine("demo"), pair, gap(null, null, 1), gap(1, 7, 7)].join("");
+  const { after } = await repairTape(await storeOf(utf8(mixed), undefined), "demo");
+  assert.is(after.isIntact, true);
+});
+
+test("a frame in microseconds behind the last time that microseconds can tell is repaired too", async () => {
+  for (const ts of [9_007_199_254_740, 9_007_199_254_741, Number.MAX_SAFE_INTEGER]) {
+    const late = `{"type":"frame","seq":1,"ts":7,"dir":"client_to_server","ts_us":7300,"env":{"message":{"n":1}}}\n`;
+    const store = await storeOf(utf8(initLine("demo") + frameLine(0, ts) + late), undefined);
+    const { after, retimedFrames } = await repairTape(store, "demo");
+    assert.equal([after.isIntact, retimedFrames, after.records.frame], [true, 1, 2]);
+  }
+});
 
 test("verifyTape(), repairTape() and resume() take any bytes, and fail with a TapeError if at all", async () => {
   const line = fc.oneof(

@@ -24,7 +24,7 @@ import {
   swappedBlocks,
   untouchedLines,
   zeroed,
-} from "../../helpers/damage.ts";
+} from "../../helpers/strange/damage.ts";
 import { inChunks, utf8 } from "../../helpers/bytes.ts";
 import { answer, frameLine, initLine, messageOf, putTape, request } from "../../helpers/tapes.ts";
 import { Fused } from "../../../src/streams/fuse.ts";
@@ -246,6 +246,9 @@ test("verifyTape() finds a tape that was cut at any byte, with the metadata also
 
 const init = initLine("demo");
 
+const gap = (from: number | null, to: number | null, count: number) =>
+  `${JSON.stringify({ type: "gap", ts: 1, from_seq: from, to_seq: to, count })}\n`;
+
 test("verifyTape() says what is wrong with which line", async () => {
   const at = init.length;
   const frame = frameLine(0, 1);
@@ -271,8 +274,6 @@ test("verifyTape() finds frames that are missing, repeated, misplaced, or earlie
   assert.equal(await codes(frames(0, 1, 4, 5, 2, 3, 6)), [["frames_missing", 4], ["frame_misplaced", 6]]);
   assert.equal(await codes(frames(0, 1, 50_000_002, 3, 4)), [["frames_missing", 4], ["frame_misplaced", 5]]);
   assert.equal(await codes(init + frameLine(0, 9) + frameLine(1, 8) + frameLine(2, 8)), [["time_back", 3]]);
-  const gap = (from: number | null, to: number | null, count: number) =>
-    `${JSON.stringify({ type: "gap", ts: 1, from_seq: from, to_seq: to, count })}\n`;
   const behind = (...gaps: string[]) => init + frameLine(0, 1) + gaps.join("") + frameLine(4, 1);
   assert.equal(await codes(behind(gap(1, 3, 3))), []);
   assert.equal(await codes(behind(gap(1, 2, 2), gap(3, 3, 1))), []);
@@ -319,6 +320,11 @@ test("verifyTape() finds wrong counts once, and more than frames only where they
   const damage = [["counts_differ", "damage", 3]];
   assert.equal(await severities({ frame_count: 2 }, { frame_count: 2 }), damage);
   assert.equal(await severities({ last_sequence: 1 }), damage);
+  // Frames 1 and 2 were on their way when it was written, and are told of as lost.
+  const lost = init + frameLine(0, 1) + gap(1, 4, 4);
+  for (const [number, findings] of [[0, 0], [2, 0], [4, 0], [5, 1]] as const) {
+    assert.is((await verifyBytes(lost + checkpoint({ last_sequence: number }))).findings.length, findings, `${number}`);
+  }
   assert.equal(await severities({ message_counts: { client_to_server: 0 } }), damage);
   for (const count of ["duration_ms", "file_size_bytes", "error_count", "correlation_count", "checkpoint_count"]) {
     assert.equal(await severities({ [count]: 7 }), [["counts_differ", "notice", 3]], count);

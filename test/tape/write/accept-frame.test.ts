@@ -6,7 +6,7 @@ import { jsonText } from "../../../src/json/json-text.ts";
 import type { TapeRecord } from "../../../src/records/record.ts";
 import { memoryStore } from "../../../src/stores/memory.ts";
 import { StreamingTapeWriter } from "../../../src/tape/write/writer.ts";
-import { faultyStore } from "../../helpers/faulty-store.ts";
+import { faultyStore } from "../../helpers/strange/faulty-store.ts";
 import { messageOf, recordsOf } from "../../helpers/tapes.ts";
 import { within } from "../../helpers/within.ts";
 

@@ -7,7 +7,7 @@ import { fileStore } from "../../../src/stores/file.ts";
 import { memoryStore } from "../../../src/stores/memory.ts";
 import { MetadataFile } from "../../../src/tape/write/metadata-file.ts";
 import { StreamingTapeWriter } from "../../../src/tape/write/writer.ts";
-import { type Faults, faultyStore, Gate } from "../../helpers/faulty-store.ts";
+import { type Faults, faultyStore, Gate } from "../../helpers/strange/faulty-store.ts";
 import { inScratch } from "../../helpers/scratch.ts";
 import { messageOf, metadataOf } from "../../helpers/tapes.ts";
 import { eventually, reasonOf, within } from "../../helpers/within.ts";

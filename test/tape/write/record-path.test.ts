@@ -6,6 +6,7 @@ import type { StageSpec } from "../../../src/streams/stage-spec.ts";
 import { specOf } from "../../../src/streams/stage.ts";
 import { memoryStore } from "../../../src/stores/memory.ts";
 import { PendingLines } from "../../../src/tape/write/commit/pending-lines.ts";
+import { UNSEALED } from "../../../src/tape/write/commit/seal.ts";
 import { RecordPath } from "../../../src/tape/write/record-path.ts";
 import { StreamingTapeWriter } from "../../../src/tape/write/writer.ts";
 import { checkpointInjector } from "../../../src/transforms/checkpoint-injector.ts";
@@ -24,7 +25,13 @@ function onlyTimes(times: number, value: unknown): () => unknown {
 function pathOf(transform: StageSpec<TapeRecord, TapeRecord>["transform"]) {
   const lines = new PendingLines();
   const stats = new RunningStats();
-  const path = new RecordPath({ transform }, specOf(checkpointInjector({ stats })), lines, true, () => 7);
+  const path = new RecordPath(
+    { transform },
+    specOf(checkpointInjector({ stats })),
+    lines,
+    { crc32: UNSEALED },
+    () => 7,
+  );
   const records = () => {
     lines.endGroup();
     const text = new TextDecoder().decode(lines.take().pieces[0]);

@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { concat } from "../../../src/lines/bytes.ts";
+import { concat } from "../../../src/bytes/bytes.ts";
 import type { CorrelationRecord, FrameRecord, TapeRecord } from "../../../src/records/record.ts";
 import { fileStore } from "../../../src/stores/file.ts";
 import { memoryStore } from "../../../src/stores/memory.ts";

@@ -11,12 +11,12 @@ import type { TapeStore } from "../../../src/stores/store.ts";
 import { StreamingTapeReader } from "../../../src/tape/read/reader.ts";
 import { StreamingTapeWriter } from "../../../src/tape/write/writer.ts";
 import type { WriterOptions } from "../../../src/tape/write/writer-options.ts";
-import { type Faults, faultyStore, Gate } from "../../helpers/faulty-store.ts";
+import { type Faults, faultyStore, Gate } from "../../helpers/strange/faulty-store.ts";
 import { numbersFrom } from "../../helpers/random.ts";
 import { inScratch } from "../../helpers/scratch.ts";
 import { collect } from "../../helpers/streams.ts";
 import { answer, checkpoints, claim, linesOf, messageOf, metadataOf, recordsOf, request } from "../../helpers/tapes.ts";
-import { mountSmallDisk } from "../../helpers/tmpfs.ts";
+import { mountSmallDisk } from "../../helpers/machine/tmpfs.ts";
 import { eventually, rejection, within } from "../../helpers/within.ts";
 
 const NO_ROOM = new TapeError("io", "Cannot write demo.jsonl: no room\u001b[31m");

@@ -12,7 +12,7 @@ import type { TapeStore } from "../../../src/stores/store.ts";
 import { StreamingTapeReader } from "../../../src/tape/read/reader.ts";
 import { StreamingTapeWriter } from "../../../src/tape/write/writer.ts";
 import type { WriterOptions } from "../../../src/tape/write/writer-options.ts";
-import { faultyStore, Gate } from "../../helpers/faulty-store.ts";
+import { faultyStore, Gate } from "../../helpers/strange/faulty-store.ts";
 import { assertSameList } from "../../helpers/same-list.ts";
 import { inScratch } from "../../helpers/scratch.ts";
 import { collect, settled } from "../../helpers/streams.ts";

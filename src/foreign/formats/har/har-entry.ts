@@ -22,9 +22,12 @@ export interface Said {
 const SOCKET_MESSAGES = "_webSocketMessages";
 const EVENT_MESSAGES = "_eventSourceMessages";
 
-/** What is no JSON-RPC of what came. */
-const EVENT = "event of a stream that is no JSON-RPC";
-const SOCKET_MESSAGE = "message of a WebSocket that is no JSON-RPC";
+/** What may come beside bodies. */
+const EVENT = "event of a stream";
+const SOCKET_MESSAGE = "message of a WebSocket";
+
+/** A message, or the text that is left of one. */
+type Content = Pick<Said, "message" | "raw">;
 
 /** One exchange of a HAR file: what of it is JSON-RPC. */
 export class HarEntry {
@@ -39,6 +42,8 @@ export class HarEntry {
   lacksBody = false;
   /** What was said in the exchange and is no JSON-RPC, one text for each. */
   readonly leftOut: string[] = [];
+  /** What of it is JSON-RPC without its end. It is said all the same, as it came. */
+  readonly cutOff: string[] = [];
 
   constructor(entry: JsonView) {
     this.#entry = entry;
@@ -75,12 +80,9 @@ export class HarEntry {
 
   #sent(): Said[] {
     const text = this.#request?.object("postData")?.string("text");
-    const message = text === undefined ? undefined : new JsonText(text);
-    if (message === undefined || !isJsonRpc(message)) {
-      if (text) this.leftOut.push("body of a request that is no JSON-RPC");
-      return [];
-    }
-    return [{ direction: "client_to_server", message, us: this.startUs, orderUs: this.startUs ?? 0 }];
+    if (text === undefined) return [];
+    const at = { direction: "client_to_server", us: this.startUs, orderUs: this.startUs ?? 0 } as const;
+    return this.#contentOf(text, "body of a request").map((content) => ({ ...at, ...content }));
   }
 
   #answered(isAsked: boolean): Said[] {
@@ -98,7 +100,10 @@ export class HarEntry {
     if (/^text\/event-stream\b/i.test(content?.string("mimeType") ?? "")) return this.#streamed(text);
     const message = new JsonText(text);
     if (isJsonRpc(message) || isAsked && message.shape !== undefined) return [{ ...at, message }];
-    return isAsked ? [{ ...at, raw: text }] : [];
+    // Where JSON-RPC was asked for, what begins as JSON was such.
+    const isCutOff = isAsked ? /^\s*[[{]/.test(text) : isCutOffJsonRpc(message);
+    if (isCutOff) this.cutOff.push("body of an answer");
+    return isAsked || isCutOff ? [{ ...at, raw: text }] : [];
   }
 
   /**
@@ -106,41 +111,45 @@ export class HarEntry {
    * the client has said to them.
    */
   #streamed(text: string): Said[] {
-    const messages = [...eventsIn(text)].flatMap(({ data }) => this.#messageIn(data, EVENT));
+    const messages = [...eventsIn(text)].flatMap(({ data }) => this.#contentOf(data, EVENT));
     const endsWithAnswer = this.method === "POST" && this.#endUs !== undefined;
-    return messages.map((message, at) => {
+    return messages.map((content, at) => {
       const isLast = endsWithAnswer && at === messages.length - 1;
       const us = isLast ? this.#endUs : undefined;
-      return { direction: "server_to_client", message, us, orderUs: us ?? this.startUs ?? 0 };
+      return { direction: "server_to_client", ...content, us, orderUs: us ?? this.startUs ?? 0 };
     });
   }
 
   /** The events of a stream where a browser has noted when each came. */
   #timedEvents(): Said[] {
     return notedMessages(this.#entry.value(EVENT_MESSAGES)).flatMap(({ data, us }) => {
-      return this.#messageIn(data, EVENT).map((message) => (
-        { direction: "server_to_client" as const, message, us, orderUs: us ?? this.startUs ?? 0 }
+      return this.#contentOf(data, EVENT).map((content) => (
+        { direction: "server_to_client" as const, ...content, us, orderUs: us ?? this.startUs ?? 0 }
       ));
     });
   }
 
-  /** The message that an event is. One without data only says from where a client may go on. */
-  #messageIn(data: string, what: string): JsonText[] {
-    const message = new JsonText(data);
-    if (isJsonRpc(message)) return [message];
-    if (data !== "") this.leftOut.push(what);
+  /** The message that a text is, or what there is of it. An event without data only says from where a client may go on. */
+  #contentOf(text: string, what: string): Content[] {
+    const message = new JsonText(text);
+    if (isJsonRpc(message)) return [{ message }];
+    if (isCutOffJsonRpc(message)) {
+      this.cutOff.push(what);
+      return [{ raw: text }];
+    }
+    if (text !== "") this.leftOut.push(`${what} that is no JSON-RPC`);
     return [];
   }
 
   #overSocket(): Said[] {
     return notedMessages(this.#entry.value(SOCKET_MESSAGES)).flatMap(({ type, data, us }) => {
       if (type !== "send" && type !== "receive") {
-        this.leftOut.push(SOCKET_MESSAGE);
+        this.leftOut.push(`${SOCKET_MESSAGE} that is no JSON-RPC`);
         return [];
       }
       const direction = type === "send" ? "client_to_server" as const : "server_to_client" as const;
-      return this.#messageIn(data, SOCKET_MESSAGE).map((message) => (
-        { direction, message, us, orderUs: us ?? this.startUs ?? 0 }
+      return this.#contentOf(data, SOCKET_MESSAGE).map((content) => (
+        { direction, ...content, us, orderUs: us ?? this.startUs ?? 0 }
       ));
     });
   }
@@ -163,6 +172,11 @@ function isJsonRpc(message: JsonText): boolean {
   const { kind, version } = messageHeader(message);
   if (kind === "batch") return batchHeaders(message).some(({ version }) => version !== undefined);
   return kind !== "invalid" && version !== undefined;
+}
+
+/** Whether a text begins as JSON and says `jsonrpc`, but is no JSON: a message without its end. */
+function isCutOffJsonRpc(message: JsonText): boolean {
+  return /^\s*[[{]/.test(message.text) && message.shape === undefined && /"jsonrpc"\s*:/.test(message.text);
 }
 
 /** The text of a body; what is not UTF-8 stays as it is written down. */

@@ -48,6 +48,7 @@ class Reader implements ForeignReader {
     if (view?.object("request") === undefined) return out.damage(piece, "it is no entry with a request");
     const entry = new HarEntry(view);
     const said = entry.said();
+    for (const what of entry.cutOff) out.damage(piece, `the ${what} is JSON-RPC that is cut off`);
     if (said.length === 0) return out.leaveOut("HTTP exchange without JSON-RPC");
     for (const what of entry.leftOut) out.leaveOut(what);
     if (entry.lacksBody) out.leaveOut("body of an answer that is not in the file");

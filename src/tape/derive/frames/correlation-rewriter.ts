@@ -77,13 +77,12 @@ export class CorrelationRewriter {
     counted.response_seq = response?.seq ?? null;
     counted.rtt_ms = rttMs ?? null;
     counted.rtt_us = rttUs;
-    const { offsetMs } = numbers;
     const answered = response?.seq;
-    const answeredTs = responseTs === undefined ? null : response?.ts ?? responseTs + offsetMs;
+    const answeredTs = responseTs === undefined ? null : response?.ts ?? numbers.shifted(responseTs);
     const us = rttUs === undefined ? "" : `,"rtt_us":${rttUs}`;
     const text =
       `{"type":"correlation","id":"corr-${request.seq}-${answered ?? "none"}","request_seq":${request.seq},` +
-      `"response_seq":${answered ?? null},"request_ts":${request.ts ?? requestTs + offsetMs},` +
+      `"response_seq":${answered ?? null},"request_ts":${request.ts ?? numbers.shifted(requestTs)},` +
       `"response_ts":${answeredTs},"rtt_ms":${rttMs ?? null},"status":"${status}"${us}}\n`;
     const { written } = utf8.encodeInto(text, this.#room);
     return this.#room.subarray(0, written);

@@ -67,7 +67,7 @@ export class SourceRenumbering {
   /** Gives the next number to a frame. */
   place(seq: number, ts: number, isClient: boolean, isRequest: boolean): void {
     const { all } = this;
-    const shifted = this.#shifted(ts);
+    const shifted = this.shifted(ts);
     this.isRetimed = shifted < all.lastTs;
     if (this.isRetimed) all.retimedFrames++;
     this.ts = all.lastTs = this.isRetimed ? all.lastTs : shifted;
@@ -81,7 +81,7 @@ export class SourceRenumbering {
   }
 
   /** A time of the source on the clock of all. Where a tape claims to be as old as numbers go, it cannot be later. */
-  #shifted(ts: number): number {
+  shifted(ts: number): number {
     return Math.min(ts + this.offsetMs, MAX_SAFE_INTEGER);
   }
 
@@ -109,7 +109,7 @@ export class SourceRenumbering {
         const isTimed = Number.isSafeInteger(ts) && this.offsetMs > 0;
         return {
           ...record,
-          ...(isTimed ? { ts: this.#shifted(ts as number) } : {}),
+          ...(isTimed ? { ts: this.shifted(ts as number) } : {}),
           ...this.#from(origin),
         } as TapeRecord;
       }
@@ -171,8 +171,8 @@ export class SourceRenumbering {
     const placed: CorrelationRecord = { ...record, request_seq: request.seq };
     if (PAIR_ID.test(id)) placed.id = `corr-${request.seq}-${response?.seq ?? "none"}`;
     if (response !== undefined) placed.response_seq = response.seq;
-    if (request_ts != null) placed.request_ts = request.ts ?? this.#shifted(request_ts);
-    if (response_ts != null) placed.response_ts = response?.ts ?? this.#shifted(response_ts);
+    if (request_ts != null) placed.request_ts = request.ts ?? this.shifted(request_ts);
+    if (response_ts != null) placed.response_ts = response?.ts ?? this.shifted(response_ts);
     if (continues != null) {
       const number = this.numberOf(continues);
       if (number === undefined) delete placed.continues;
@@ -187,7 +187,7 @@ export class SourceRenumbering {
     const range = gapRange(gap);
     const { from = undefined, to = 0 } = range ?? {};
     const count = range === undefined ? 0 : from === undefined ? gap.count : to - from + 1;
-    const placed: GapRecord = { ...gap, ts: this.#shifted(gap.ts), ...this.#from(gap.origin) };
+    const placed: GapRecord = { ...gap, ts: this.shifted(gap.ts), ...this.#from(gap.origin) };
     if (!(count > 0) || all.next + count > MAX_GAP_SEQ) return { ...placed, from_seq: null, to_seq: null };
     if (count === 1) this.#numbers.addMissing(from ?? to, all.next);
     placed.from_seq = all.next;
@@ -197,10 +197,10 @@ export class SourceRenumbering {
   }
 
   #end(end: EndRecord): EndRecord {
-    const placed: EndRecord = { ...end, ts: this.#shifted(end.ts), ...this.#from(end.origin) };
-    if (end.exit_ts != null) placed.exit_ts = this.#shifted(end.exit_ts);
+    const placed: EndRecord = { ...end, ts: this.shifted(end.ts), ...this.#from(end.origin) };
+    if (end.exit_ts != null) placed.exit_ts = this.shifted(end.exit_ts);
     if (end.closed != null) {
-      placed.closed = end.closed.map((each) => each.ts == null ? each : { ...each, ts: this.#shifted(each.ts) });
+      placed.closed = end.closed.map((each) => each.ts == null ? each : { ...each, ts: this.shifted(each.ts) });
     }
     return placed;
   }

@@ -1,9 +1,10 @@
-import type { Bytes } from "../../../lines/bytes.ts";
+import type { Bytes } from "../../../bytes/bytes.ts";
 import { type Deferred, deferred } from "../../../deferred.ts";
-import { indexOfNewline } from "../../../lines/newline.ts";
+import { indexOfNewline } from "../../../bytes/newline.ts";
 import type { TapeSink } from "../../../streams/sink.ts";
 import type { Batch, Outcome, PendingLines } from "./pending-lines.ts";
-import type { Sealer } from "./seal.ts";
+import type { LineCoding } from "./line-coding.ts";
+import { type BatchSealer, endsWithCheckpoint, type Written } from "./seal.ts";
 
 /** When a write counts as done; see {@linkcode WriterOptions.durability}. */
 export type Durability = "buffered" | "flushed" | "synced";
@@ -11,8 +12,10 @@ export type Durability = "buffered" | "flushed" | "synced";
 /** What a writer tells its commit queue. */
 export interface GroupCommitOptions {
   readonly synced: boolean;
-  /** Puts checksums into checkpoints. */
-  readonly sealer?: Sealer | undefined;
+  /** Puts checksums into checkpoints, and signatures. */
+  readonly sealer?: BatchSealer | undefined;
+  /** Compresses or encrypts what is written. */
+  readonly coding?: LineCoding | undefined;
   /** How many bytes may wait before {@linkcode GroupCommit.ready} pushes back. */
   readonly highWaterMark: number;
   /**
@@ -55,6 +58,8 @@ export class GroupCommit {
   #rest: Deferred<void> | undefined;
   /** Why what is written counts as synced no more, from the first failed sync on. */
   syncFailure: { readonly error: unknown } | undefined;
+  /** Why the last checkpoint could not be signed, and is not on the tape. */
+  signFailure: { readonly error: unknown } | undefined;
 
   constructor(sink: TapeSink, lines: PendingLines, options: GroupCommitOptions) {
     this.#sink = sink;
@@ -132,21 +137,39 @@ export class GroupCommit {
 
   /** Writes a batch, or notes what of it is lost. */
   async #write({ pieces: encoded, firstLine, lastLine }: Batch): Promise<Outcome> {
-    const { preamble, outdated, onWritten, onLost, sealer } = this.#options;
+    const { preamble, outdated, onWritten, onLost, sealer, coding } = this.#options;
     const first = preamble();
     let pieces = encoded;
     if (firstLine < this.#outdatedUpTo || first !== undefined) {
       pieces = outdated(encoded);
       this.#outdatedUpTo = this.#lines.count;
     }
-    const chunks = first === undefined ? pieces : [first, ...pieces];
+    let chunks = first === undefined ? pieces : [first, ...pieces];
+    let coded = coding?.code(chunks);
+    let stored = coded?.pieces ?? chunks;
     const offset = this.#sink.offset;
     let outcome: Outcome = { arrivedUpTo: lastLine };
     try {
-      if (chunks.length > 0) {
-        const crc = sealer?.fill(chunks);
-        await this.#sink.append(chunks);
-        if (crc !== undefined) sealer?.written(crc);
+      let written: Written | undefined;
+      if (stored.length > 0) {
+        try {
+          const filled = sealer?.fill(stored);
+          written = filled instanceof Promise ? await this.#signed(filled) : filled;
+        } catch (error) {
+          this.signFailure = { error };
+          // What stands beside a checkpoint is written without it, and the next one takes its place.
+          pieces = outdated(pieces);
+          this.#outdatedUpTo = this.#lines.count;
+          chunks = first === undefined ? pieces : [first, ...pieces];
+          coding?.failed([]);
+          coded = coding?.code(chunks);
+          stored = coded?.pieces ?? chunks;
+          written = await sealer?.fill(stored);
+          if (encoded.length > 0 && endsWithCheckpoint(encoded.at(-1)!)) outcome = { arrivedUpTo: lastLine - 1, error };
+        }
+        if (stored.length > 0) await this.#sink.append(stored);
+        written?.();
+        coding?.written();
       }
       this.#inFlight = 0;
       onWritten();
@@ -154,11 +177,13 @@ export class GroupCommit {
       this.#inFlight = 0;
       this.#failedAt = performance.now();
       // Whole lines that have arrived stay, the preamble first of all: somebody may have read them.
-      const [arrived, missing] = splitAt(chunks, this.#sink.offset - offset);
-      if (arrived.length > 0) {
-        sealer?.written(sealer.fill(arrived));
-        onWritten();
-      }
+      const arrivedBytes = this.#sink.offset - offset;
+      const [arrived, missing] = splitAt(chunks, coded?.plainLength(arrivedBytes) ?? arrivedBytes);
+      const [stands] = splitAt(stored, arrivedBytes);
+      // Nothing is signed again. What stands there may be no line of ours, but one that these need.
+      if (stands.length > 0) (await sealer?.fill(stands))?.();
+      if (arrived.length > 0) onWritten();
+      coding?.failed(stands);
       const lost = arrived.length > 0 ? missing : pieces;
       outcome = { arrivedUpTo: arrived.length > 0 ? lastLine - linesFrom(lost, encoded) : -1, error };
       if (lost.length > 0 || arrived.length === 0) onLost(lost, error);
@@ -166,6 +191,12 @@ export class GroupCommit {
     // What was encoded meanwhile does not count the preamble in.
     if (first !== undefined) this.#outdatedUpTo = this.#lines.count;
     return outcome;
+  }
+
+  async #signed(filled: Promise<Written>): Promise<Written> {
+    const written = await filled;
+    this.signFailure = undefined;
+    return written;
   }
 
   /** Syncs what has arrived, if somebody waits for that. */

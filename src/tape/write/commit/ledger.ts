@@ -1,4 +1,4 @@
-import type { Bytes } from "../../../lines/bytes.ts";
+import type { Bytes } from "../../../bytes/bytes.ts";
 import { printable } from "../../../errors.ts";
 import { TapeLine } from "../../../lines/line.ts";
 import type { RunningStats } from "../../../records/running-stats.ts";

@@ -1,5 +1,5 @@
 import { type Deferred, deferred } from "../../../deferred.ts";
-import { type Bytes, concat } from "../../../lines/bytes.ts";
+import { type Bytes, concat } from "../../../bytes/bytes.ts";
 import type { SplicedLine } from "../../../lines/line-encoder.ts";
 
 /** Lines stay text until there is so much of it, in UTF-16 units: a call for many costs half of a call for each. */

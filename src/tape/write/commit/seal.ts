@@ -1,5 +1,5 @@
-import type { Bytes } from "../../../lines/bytes.ts";
-import { crc32 } from "../../../lines/crc32.ts";
+import type { Bytes } from "../../../bytes/bytes.ts";
+import { crc32 } from "../../../bytes/crc32.ts";
 
 /** Stands in a checkpoint until its checksum is known. */
 export const UNSEALED: string = "0".repeat(8);
@@ -21,11 +21,23 @@ export function sealedLength(length: number): number {
   return length - '"}'.length - UNSEALED.length;
 }
 
+/** To be called when what was filled in has arrived on the tape. */
+export type Written = () => void;
+
+/** Completes the checkpoints of a batch just before it is written. */
+export interface BatchSealer {
+  /**
+   * @param pieces what is next on the tape. A checkpoint ends its piece
+   * @returns a promise only where something has to be signed; it rejects where that cannot be
+   */
+  fill(pieces: readonly Bytes[]): Written | Promise<Written>;
+}
+
 /**
  * Seals the checkpoints of a tape: each gets the CRC-32 of everything between the checkpoint before it and its own
  * digits, so that every byte of a tape up to its last checkpoint is covered but the digits themselves.
  */
-export class Sealer {
+export class Sealer implements BatchSealer {
   #crc: number;
 
   /** @param crc of what stands behind the last checkpoint of the tape */
@@ -35,29 +47,26 @@ export class Sealer {
 
   /**
    * Fills in the checksums of the checkpoints among these pieces, which are next on the tape, and gives what is to be
-   * passed to {@linkcode written} when they have arrived there.
+   * called when they have arrived there.
    */
-  fill(pieces: readonly Bytes[]): number {
+  fill(pieces: readonly Bytes[]): Written {
     let crc = this.#crc;
-    for (const piece of pieces) {
-      if (!endsWithCheckpoint(piece)) {
-        crc = crc32(piece, crc);
-        continue;
-      }
-      if (endsUnsealed(piece)) {
-        const end = piece.length - END_LENGTH;
-        const start = end - UNSEALED.length;
-        encoder.encodeInto(checksumText(crc32(piece.subarray(0, start), crc)), piece.subarray(start, end));
-      }
-      crc = 0;
-    }
-    return crc;
+    for (const piece of pieces) crc = sealPiece(piece, crc);
+    return () => {
+      this.#crc = crc;
+    };
   }
+}
 
-  /** The pieces that were filled in have arrived on the tape. */
-  written(crc: number): void {
-    this.#crc = crc;
+/** Fills in the checksum where a piece ends with a checkpoint. `crc` is of what stands before it, and so is the one given. */
+export function sealPiece(piece: Bytes, crc: number): number {
+  if (!endsWithCheckpoint(piece)) return crc32(piece, crc);
+  if (endsUnsealed(piece)) {
+    const end = piece.length - END_LENGTH;
+    const start = end - UNSEALED.length;
+    encoder.encodeInto(checksumText(crc32(piece.subarray(0, start), crc)), piece.subarray(start, end));
   }
+  return 0;
 }
 
 /** Whether a checkpoint has no checksum yet. */
@@ -67,7 +76,7 @@ function endsUnsealed(piece: Bytes): boolean {
 }
 
 /** Whether a piece ends with a checkpoint. The encoder lets pieces end behind checkpoints. */
-function endsWithCheckpoint(piece: Bytes): boolean {
+export function endsWithCheckpoint(piece: Bytes): boolean {
   // A checkpoint ends with `"}`, frames with `}}`: for most pieces this is all there is to look at.
   if (piece[piece.length - END_LENGTH] !== QUOTE) return false;
   const start = piece.lastIndexOf(LF, piece.length - 2) + 1;

@@ -2,8 +2,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { TapeSink } from "../../../../src/streams/sink.ts";
 import { GroupCommit, type GroupCommitOptions } from "../../../../src/tape/write/commit/group-commit.ts";
+import { LineCoding } from "../../../../src/tape/write/commit/line-coding.ts";
 import { PendingLines } from "../../../../src/tape/write/commit/pending-lines.ts";
-import { Gate } from "../../../helpers/faulty-store.ts";
+import { Gate } from "../../../helpers/strange/faulty-store.ts";
 import { assertSameList } from "../../../helpers/same-list.ts";
 import { settled } from "../../../helpers/streams.ts";
 import { eventually, reasonOf, within } from "../../../helpers/within.ts";
@@ -234,6 +235,23 @@ test("GroupCommit serves whoever waits for a line that arrived, though what came
   bench.gate.open();
   assert.is(await frame, "frame");
   assert.equal(bench.lost, ["checkpoint\n"]);
+});
+
+test("GroupCommit seals a line that has arrived before those that need it, though none of these has", async () => {
+  const sealed: string[] = [];
+  const bench = new Bench({
+    coding: new LineCoding({ encode: (plain) => new TextEncoder().encode(`needed\n${text([plain])}\n`) }),
+    sealer: { fill: (pieces) => () => sealed.push(text(pieces)) },
+  });
+  bench.failure = new Error("ENOSPC");
+  bench.gate.shut();
+  const line = bench.add('{"type":"log"}');
+  await eventually("the write", () => bench.gate.waiting === 1);
+  bench.offset = "needed\n".length;
+  bench.gate.open();
+  assert.is(await reasonOf(line), bench.failure);
+  assert.equal(sealed, ["needed\n"]);
+  assert.equal(bench.lost, ['{"type":"log"}\n']);
 });
 
 test("commit() without lines writes the preamble, or nothing", async () => {
