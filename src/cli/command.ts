@@ -22,6 +22,11 @@ export interface CommandIo {
    * who could be asked.
    */
   readonly ask?: ((question: string) => Promise<string>) | undefined;
+  /**
+   * As {@linkcode ask}, for what nobody may see: it is not shown while it is typed. Asks at the terminal also where stdin and stdout are none;
+   * gives undefined where there is no terminal.
+   */
+  readonly askSecret?: ((question: string) => Promise<string | undefined>) | undefined;
   /** `process.env`, or a test's. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /**

@@ -42,13 +42,46 @@ const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => P
   ],
   merge: ["one tape of several, by time", async () => (await import("./commands/derive/merge.ts")).program],
   split: ["several tapes of one", async () => (await import("./commands/derive/split.ts")).program],
+  redact: [
+    "a tape without the secrets in it",
+    async () => (await import("./commands/redact/redact.ts")).program,
+  ],
+  scan: ["what of a tape looks like a secret", async () => (await import("./commands/redact/scan.ts")).program],
   convert: [
     "make tapes of what other programs recorded",
     async () => (await import("./commands/convert.ts")).program,
   ],
+  compress: [
+    "make a tape smaller",
+    async () => (await import("./commands/pack/compress.ts")).program,
+  ],
+  decompress: [
+    "make a tape of a compressed one again",
+    async () => (await import("./commands/pack/decompress.ts")).program,
+  ],
+  encrypt: [
+    "make an encrypted tape of another one",
+    async () => (await import("./commands/recode/encrypt.ts")).program,
+  ],
+  decrypt: [
+    "make a plain tape of an encrypted one",
+    async () => (await import("./commands/recode/decrypt.ts")).program,
+  ],
+  share: [
+    "make a file to give away, without secrets",
+    async () => (await import("./commands/pack/share.ts")).program,
+  ],
   index: ["build the index of a tape", async () => (await import("./commands/index.ts")).program],
   verify: ["check a tape for damage", async () => (await import("./commands/verify.ts")).program],
   repair: ["make a whole tape of a damaged one", async () => (await import("./commands/repair.ts")).program],
+  keygen: [
+    "make a key to sign tapes with, or to encrypt for",
+    async () => (await import("./commands/keys/keygen.ts")).program,
+  ],
+  rekey: [
+    "change who can read an encrypted tape",
+    async () => (await import("./commands/keys/rekey.ts")).program,
+  ],
   demo: [
     "record, watch and summarise a real MCP session",
     async () => (await import("./commands/demo/demo.ts")).program,

@@ -26,7 +26,7 @@ Usage:
   tapeline [--dir DIR] COMMAND …
 
 Commands:
-${summaries.map(([name, summary]) => `  ${name.padEnd(8)}${summary}`).join("\n")}
+${summaries.map(([name, summary]) => `  ${name.padEnd(12)}${summary}`).join("\n")}
 
 Options:
   --dir DIR      where tapes are kept; by default $TAPELINE_DIR, or else ./tapes

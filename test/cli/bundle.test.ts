@@ -39,6 +39,21 @@ test("the published command keeps the licenses of what it contains", () => {
   }
 });
 
+test("the published command imports packages that are not in it, as not every Node 20 takes ES modules otherwise", () => {
+  const { peerDependencies } = JSON.parse(readFileSync("package.json", "utf8")) as { peerDependencies: object };
+  const names = Object.keys(peerDependencies);
+  assert.ok(names.includes("age-encryption"));
+  let imported = 0;
+  for (const file of readdirSync(join(main, "..")).filter((name) => name.endsWith(".js"))) {
+    const text = readFileSync(join(main, "..", file), "utf8");
+    for (const name of names) {
+      assert.not.ok(text.includes(`require("${name}`), `${file} requires ${name}`);
+      if (text.includes(`import("${name}`)) imported++;
+    }
+  }
+  assert.ok(imported > 0);
+});
+
 test("the published command says what the sources say", () => {
   assert.equal(published(["--version"]), { status: 0, stdout: `tapeline ${VERSION}\n`, stderr: "" });
   assert.is(published(["--help"]).stdout, mainHelp);

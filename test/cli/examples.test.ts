@@ -6,9 +6,15 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { thisRuntime } from "../helpers/child.ts";
+import { fileStore } from "../../src/file.ts";
+import { memorySink } from "../../src/mod.ts";
+import { packTape } from "../../src/zstd.ts";
+import { command, quoted } from "../helpers/mcp/stdio-client.ts";
+import { generateSigningKey, signerOf } from "../../src/crypto.ts";
+import { signedTape } from "../helpers/strange/signed-tapes.ts";
 import { inScratch } from "../helpers/scratch.ts";
 import { within } from "../helpers/within.ts";
+import { keyOwner, putEncrypted } from "./commands/keys/encrypted.ts";
 import { commands, mainHelp } from "./commands.ts";
 import { putTape, Session } from "./sample-tape.ts";
 
@@ -24,7 +30,9 @@ const STUBS: Readonly<Record<string, string>> = {
   "my-mcp-server": "exec cat > /dev/null",
   npm: 'test "$1" = run',
   npx: "exec cat",
+  openssl: "exec cat > /dev/null",
   python: "exec cat",
+  zstd: "exec cat > /dev/null",
 };
 
 /** `tapeline` as a shell finds it. It leaves its process id and its exit code where the test finds them. */
@@ -59,18 +67,26 @@ async function prepare(home: string): Promise<void> {
   await put(join(home, "tapes"), "01JDCBBB");
   await put(join(home, "sessions"), "friday");
   await put(home, "session");
+  const packed = memorySink();
+  await packTape(fileStore(home), "session", packed);
+  await writeFile(join(home, "packed.jsonl.zst"), packed.bytes());
   await putTape(home, "damaged", `${text}no record\n`);
   const sample = (name: string) => fileURLToPath(new URL(`../foreign/samples/${name}`, import.meta.url));
   await copyFile(sample("har.har"), join(home, "capture.har"));
   await copyFile(sample("mcporter.ndjson"), join(home, "recording.ndjson"));
   await copyFile(sample("jsonrpc.log"), join(home, "messages.log"));
+  const { recipient } = await keyOwner(join(home, "me.key"));
+  await writeFile(join(home, "team.txt"), `${recipient}\n`);
+  await putEncrypted(home, "sealed", { recipients: [recipient] });
+  const { privateKey, publicKey } = await generateSigningKey();
+  await writeFile(join(home, "signing.pem"), privateKey);
+  await writeFile(join(home, "signing.pub"), publicKey);
+  await putTape(home, "signed", await signedTape(await signerOf(privateKey), "signed"));
+  await writeFile(join(home, "policy.json"), '{ "rules": [{ "name": "customer", "keys": ["customer"] }] }');
   await mkdir(join(home, "cassettes"));
   await copyFile(sample("mcp-recorder.json"), join(home, "cassettes", "notes.json"));
   await mkdir(join(home, "bin"));
-  const [program, ...before] = thisRuntime().command;
-  const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-  const command = [program, ...before, main].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
-  const scripts = { ...STUBS, tapeline: `set -- ${command} "$@"\n${TAPELINE}` };
+  const scripts = { ...STUBS, tapeline: `set -- ${quoted(command())} "$@"\n${TAPELINE}` };
   for (const [name, script] of Object.entries(scripts)) {
     await writeFile(join(home, "bin", name), `#!/bin/sh\n${script}\n`);
     await chmod(join(home, "bin", name), 0o755);

@@ -12,11 +12,15 @@ export class FakeIo implements CommandIo {
   readonly env: CommandIo["env"];
   readonly signal: AbortSignal = new AbortController().signal;
   readonly ask: CommandIo["ask"];
+  readonly askSecret: CommandIo["askSecret"];
 
   constructor(
-    { isTty = false, columns = 100, env = {}, ask }: Partial<Pick<CommandIo, "isTty" | "columns" | "env" | "ask">> = {},
+    { isTty = false, columns = 100, env = {}, ask, askSecret }: Partial<
+      Pick<CommandIo, "isTty" | "columns" | "env" | "ask" | "askSecret">
+    > = {},
   ) {
     this.ask = ask;
+    this.askSecret = askSecret;
     this.isTty = isTty;
     this.isStderrTty = isTty;
     this.columns = columns;

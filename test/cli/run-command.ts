@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
-import { thisRuntime } from "../helpers/child.ts";
+import { command } from "../helpers/mcp/stdio-client.ts";
 import { within } from "../helpers/within.ts";
 
 /** How a command ended, and all that it printed. */
@@ -21,8 +20,6 @@ export interface RunOptions {
   readonly stdout?: string;
 }
 
-const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-
 /** `tapeline ARGS…`, running on this runtime. */
 export class RunningCommand implements AsyncDisposable {
   readonly #process: ChildProcess;
@@ -33,10 +30,10 @@ export class RunningCommand implements AsyncDisposable {
   #grown = () => {};
 
   constructor(args: readonly string[], { cwd, env, stdout }: RunOptions = {}) {
-    const [program, ...before] = thisRuntime().command;
+    const [program, ...words] = command(...args);
     const { TAPELINE_DIR: _, COLUMNS: __, NO_COLOR: ___, FORCE_COLOR: ____, ...inherited } = process.env;
     const file = stdout === undefined ? undefined : openSync(stdout, "w");
-    const child = spawn(program, [...before, main, ...args], {
+    const child = spawn(program, words, {
       cwd,
       env: { ...inherited, ...env },
       stdio: ["ignore", file ?? "pipe", "pipe"],

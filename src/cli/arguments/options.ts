@@ -7,7 +7,8 @@ import { escapeControls, type Style, styleFor } from "../terminal/text.ts";
 /** The options of a command, in the shape of `node:util`. */
 export type OptionConfig = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>["options"]>;
 
-type Parsed<Options extends OptionConfig> = ReturnType<
+/** What {@linkcode parseOptions} found. */
+export type Parsed<Options extends OptionConfig> = ReturnType<
   typeof parseArgs<{ options: Options; allowPositionals: true; strict: true }>
 >;
 
@@ -53,6 +54,44 @@ export function splitCommandLine(
   const first = tokens.find(({ kind }) => kind === "positional");
   if (first !== undefined) return { own: args.slice(0, first.index), commandLine: args.slice(first.index) };
   return { own: before, commandLine: end < 0 ? [] : args.slice(end + 1) };
+}
+
+/**
+ * The arguments of a command, in which an option stands with its value behind `=`, also where it may go without one: `--redact`
+ * becomes `--redact=`, and `--redact FILE` becomes `--redact=FILE` where the word behind it is taken for its value. What comes
+ * behind `--` or the first word that is no option stays as it is: it may be somebody else's.
+ *
+ * @param isValue whether a word behind the option is its value
+ */
+export function withOptionalValue(
+  args: readonly string[],
+  name: string,
+  options: OptionConfig,
+  isValue: (word: string) => boolean,
+): readonly string[] {
+  const end = args.indexOf("--");
+  const before = end < 0 ? args : args.slice(0, end);
+  const { tokens } = parseArgs({
+    args: [...before],
+    options: { ...options, [name]: { type: "boolean" } },
+    allowPositionals: true,
+    strict: false,
+    tokens: true,
+  });
+  for (const token of tokens) {
+    if (token.kind === "positional") break;
+    if (token.kind !== "option" || token.name !== name || token.value !== undefined) continue;
+    const next = before[token.index + 1];
+    const value = next !== undefined && isValue(next) ? next : undefined;
+    const rest = args.slice(token.index + (value === undefined ? 1 : 2));
+    return withOptionalValue(
+      [...args.slice(0, token.index), `--${name}=${value ?? ""}`, ...rest],
+      name,
+      options,
+      isValue,
+    );
+  }
+  return args;
 }
 
 /** @throws {UsageError} there is an argument */
@@ -125,6 +164,7 @@ const RECORD_TYPES: Readonly<Record<Exclude<TapeRecord["type"], UnknownRecordTyp
   gap: true,
   log: true,
   end: true,
+  redacted: true,
 };
 const OTHER = "other";
 
@@ -170,8 +210,10 @@ function explain(error: unknown, options: OptionConfig): string {
     case "does not take an argument":
       return `${option} takes no value`;
   }
-  const unknown = /^Unknown option '(-[^']*)'/.exec(message)?.[1];
-  if (unknown === undefined) return escapeControls(message.split("\n", 1)[0]!);
+  const named = /^Unknown option '([^']*)'/.exec(message)?.[1];
+  if (named === undefined) return escapeControls(message.split("\n", 1)[0]!);
+  // Of several letters behind one dash Bun names the first without it.
+  const unknown = named.startsWith("-") ? named : `-${named}`;
   const meant = unknown.startsWith("--") ? nearest(unknown.slice(2), Object.keys(options)) : undefined;
   return `there is no option ${escapeControls(unknown)}${meant === undefined ? "" : `, did you mean --${meant}?`}`;
 }

@@ -3,11 +3,13 @@ import { basename, join } from "node:path";
 import type { TapeMetadata } from "../../records/metadata.ts";
 import { isTapeError, printable } from "../../errors.ts";
 import type { InitRecord } from "../../records/record.ts";
+import { decoding } from "../../stores/decoding.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { readInit } from "../../tape/first-record.ts";
 import { type CommandIo, UsageError } from "../command.ts";
 import { homePath } from "./home-path.ts";
-import { pathInStore, pathStore } from "./path-store.ts";
+import type { TapeKeys } from "./keys/tape-keys.ts";
+import { pathInStore, pathStore, stemOf } from "./path-store.ts";
 import { idMeant, NoSuchTapeError, readMetadata } from "./tape-names.ts";
 import { escapeControls } from "../terminal/text.ts";
 
@@ -59,15 +61,16 @@ export async function checkFolder(what: string, folder: string): Promise<void> {
  * The file that a TAPE argument names. What comes first wins: the id of a tape in the folder, the path of a file, `latest`
  * or `latest-1`, the name of a tape, the beginning of an id. Without an argument it is the latest.
  *
+ * @param keys open it where it is encrypted
  * @throws {NoSuchTapeError} there is no such tape
  * @throws {UsageError} it cannot be one, or could be several
  */
-export async function findTape(argument: string | undefined, folder: string): Promise<TapeFile> {
-  const path = await locate(argument ?? "latest", folder);
+export async function findTape(argument: string | undefined, folder: string, keys: TapeKeys): Promise<TapeFile> {
+  const path = await locate(argument ?? "latest", folder, keys);
   // The name of a file need not be an id; this one is shown only in messages.
-  const stem = basename(path).replace(/\.jsonl$/, "");
+  const stem = stemOf(basename(path));
   const tapeId = stem.replace(/[^A-Za-z0-9_-]/g, "_").slice(0, 128) || "tape";
-  return { store: pathStore(path, tapeId), tapeId, key: `${tapeId}.jsonl`, path };
+  return { store: keys.unlock(pathStore(path, tapeId), path), tapeId, key: `${tapeId}.jsonl`, path };
 }
 
 /**
@@ -75,14 +78,16 @@ export async function findTape(argument: string | undefined, folder: string): Pr
  *
  * @throws {NoSuchTapeError} there is no such tape
  * @throws {UsageError} it cannot be one, or could be several
- * @throws {TapeError} code `invalid_tape`: the file does not start as a tape does; `io`
+ * @throws {TapeError} code `invalid_tape`: the file does not start as a tape does; `invalid_argument`: no key opens it; `io`
  */
-export async function openTape(argument: string | undefined, folder: string): Promise<OpenedTape> {
-  const file = await findTape(argument, folder);
+export async function openTape(argument: string | undefined, folder: string, keys: TapeKeys): Promise<OpenedTape> {
+  const file = await findTape(argument, folder, keys);
   const { store, tapeId, key } = file;
+  const init = await naming(file, () => readInit(store, key));
   return {
     ...file,
-    init: await naming(file, () => readInit(store, key)),
+    init,
+    store: await naming(file, () => decoding(store, key, init)),
     metadata: await readMetadata(store, `${tapeId}.meta.json`),
   };
 }
@@ -109,18 +114,25 @@ export function inPaths(text: string, { path, tapeId }: TapeFile): string {
 }
 
 /** The path of the file that an argument names. */
-async function locate(argument: string, folder: string): Promise<string> {
+async function locate(argument: string, folder: string, keys: TapeKeys): Promise<string> {
   const isId = TAPE_ID.test(argument);
   const path = join(folder, `${argument}.jsonl`);
   if (isId && await isFile(path)) return path;
+  if (isId && await isFile(`${path}.zst`)) return `${path}.zst`;
+  if (argument === "-") {
+    throw new UsageError(
+      'Cannot read a tape from stdin: a tape is read more than once; "tapeline concat -o FILE -" saves it',
+    );
+  }
   // A name may start with that; only what has a slash behind it is meant as a path.
   if (/^~[^/]*\//.test(argument)) argument = homePath(argument, undefined);
   // A folder may be called as a tape is.
   if (await isFile(argument, isId)) return argument;
-  if (argument.endsWith(".jsonl")) {
+  if (/\.jsonl(\.zst)?$/.test(argument)) {
     throw new NoSuchTapeError(`Cannot find tape "${escapeControls(argument)}": there is no such file`);
   }
-  return join(folder, `${await idMeant(argument, folder)}.jsonl`);
+  const meant = join(folder, `${await idMeant(argument, folder, keys)}.jsonl`);
+  return !await isFile(meant) && await isFile(`${meant}.zst`) ? `${meant}.zst` : meant;
 }
 
 /**

@@ -1,11 +1,13 @@
 import { join } from "node:path";
-import { parseMetadata, type TapeMetadata } from "../../records/metadata.ts";
+import type { TapeMetadata } from "../../records/metadata.ts";
 import { fileStore } from "../../stores/file.ts";
 import type { TapeStore } from "../../stores/store.ts";
+import { storedMetadata } from "../../stores/stored-metadata.ts";
 import { withEach } from "../../tape/listed-tape.ts";
 import { UsageError } from "../command.ts";
 import { escapeControls } from "../terminal/text.ts";
 import { formatCount, plural } from "../terminal/units.ts";
+import type { TapeKeys } from "./keys/tape-keys.ts";
 import { nearest } from "../../nearest.ts";
 
 /** A tape of a folder, by what can be told without opening it. */
@@ -17,6 +19,7 @@ export interface FolderTape {
 
 const ID = /^[A-Za-z0-9_-]{1,128}$/;
 const MAX_ID = 128;
+const LIKE_A_QUERY = /^-?[\w$][\w$.-]+:[^/\\]/;
 const LATEST = /^latest(?:-(\d{1,9}))?$/;
 const MIN_BRIEF = 6;
 /** So much metadata is read together. */
@@ -41,8 +44,7 @@ export async function tapesIn(folder: string): Promise<FolderTape[]> {
 /** What stands beside a tape, if anything does that can be read. */
 export async function readMetadata(store: TapeStore, key: string): Promise<TapeMetadata | undefined> {
   try {
-    const bytes = await store.get(key);
-    return bytes && parseMetadata(new TextDecoder().decode(bytes), key);
+    return await storedMetadata(store, key);
   } catch {
     // A hint that cannot be read is one that is missing.
     return undefined;
@@ -64,7 +66,7 @@ export class NoSuchTapeError extends UsageError {}
  * @throws {NoSuchTapeError} it means none
  * @throws {UsageError} it means several
  */
-export async function idMeant(word: string, folder: string): Promise<string> {
+export async function idMeant(word: string, folder: string, keys: TapeKeys): Promise<string> {
   const back = LATEST.exec(word);
   const what = word === "latest" ? "the latest tape" : `tape "${escapeControls(word)}"`;
   const tapes = await tapesIn(folder);
@@ -76,7 +78,8 @@ export async function idMeant(word: string, folder: string): Promise<string> {
     throw new NoSuchTapeError(`Cannot find ${what}: there ${count} in ${escapeControls(folder)}`);
   }
 
-  const names = await namesOf(tapes, folder);
+  const names = await namesOf(tapes, keys.unlockAll(fileStore(folder)));
+  await keys.check();
   const named = names.get(word);
   if (named !== undefined) return named;
   const begun = startingWith(word, tapes);
@@ -116,8 +119,7 @@ function startingWith(word: string, tapes: readonly FolderTape[]): string[] {
 }
 
 /** The id of the tape that was written last, of each name. */
-async function namesOf(tapes: readonly FolderTape[], folder: string): Promise<Map<string, string>> {
-  const store = fileStore(folder);
+async function namesOf(tapes: readonly FolderTape[], store: TapeStore): Promise<Map<string, string>> {
   const all = await withEach(tapes, AT_ONCE, async ({ id }) => (await readMetadata(store, `${id}.meta.json`))?.name);
   const names = new Map<string, string>();
   for (const [at, name] of all.entries()) if (name && !names.has(name)) names.set(name, tapes[at]!.id);
@@ -135,6 +137,9 @@ function notFound(
   const meant = nearest(word, ["latest", ...names.keys()]) ?? nearestId(word, tapes);
   const hint = meant === undefined ? '"tapeline list" shows what there is' : `did you mean ${escapeControls(meant)}?`;
   if (!ID.test(word)) {
+    if (meant === undefined && LIKE_A_QUERY.test(word)) {
+      return `Cannot use ${quoted} as a tape: a query is one argument, in quotes, in front of the tape or behind --where`;
+    }
     return `Cannot use ${quoted} as a tape: it is neither a file nor an id or a name of a tape in ${where}; ${hint}`;
   }
   const path = escapeControls(join(folder, `${word}.jsonl`));

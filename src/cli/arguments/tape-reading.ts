@@ -1,3 +1,4 @@
+import { decoderOf } from "../../stores/decoding.ts";
 import { TapeError } from "../../errors.ts";
 import type { IndexEntry } from "../../index/index-entry.ts";
 import type { TapeLine } from "../../lines/line.ts";
@@ -32,10 +33,12 @@ export class TapeReading {
   unfinished: TapeLine | undefined;
   /** What is wrong with parts of damaged lines. */
   readonly #strays = new WeakMap<TapeLine, TapeError>();
+  readonly #search: TapeSearch;
 
   constructor(tape: OpenedTape, io: CommandIo) {
     this.#tape = tape;
     this.#io = io;
+    this.#search = new TapeSearch(tape.store, tape.tapeId, lineLimitOf(tape.init));
   }
 
   /**
@@ -48,14 +51,26 @@ export class TapeReading {
     const { start = 0, signal = this.#io.signal } = range;
     const bytes = this.#tape.store.openSource(this.#tape.key, { ...range, signal });
     const onError = (error: TapeError) => this.report(error);
-    const split = lineSplit({ maxLineBytes: this.maxLineBytes, offset: start, line: start === 0 ? 1 : 0, onError });
+    const split = lineSplit({
+      maxLineBytes: this.maxLineBytes,
+      offset: start,
+      line: start === 0 ? 1 : 0,
+      onError,
+      decoder: decoderOf(this.#tape.store),
+    });
     return pipe(bytes, split, this.#apart());
   }
 
   /** The lines between two offsets, without a word about any that is too long. */
   linesBetween(start: number, end: number): ReadableStream<TapeLine> {
     const bytes = this.#tape.store.openSource(this.#tape.key, { start, end, signal: this.#io.signal });
-    const split = lineSplit({ maxLineBytes: this.maxLineBytes, offset: start, line: 0, onError: () => {} });
+    const split = lineSplit({
+      maxLineBytes: this.maxLineBytes,
+      offset: start,
+      line: 0,
+      onError: () => {},
+      decoder: decoderOf(this.#tape.store),
+    });
     return pipe(bytes, split, this.#apart());
   }
 
@@ -64,15 +79,19 @@ export class TapeReading {
    * block when the lines before it have been taken.
    */
   async *linesOfBlocks(isWanted: (entry: IndexEntry) => boolean): AsyncGenerator<TapeLine, void, undefined> {
-    const { store, key, tapeId } = this.#tape;
-    const { maxLineBytes } = this;
-    const tape = { store, key, maxLineBytes, search: new TapeSearch(store, tapeId, maxLineBytes) };
+    const { store, key } = this.#tape;
+    const tape = { store, key, maxLineBytes: this.maxLineBytes, search: this.#search };
     for await (const lines of wantedLines(tape, 0, isWanted, this.#io.signal)) {
       for (const line of lines) {
         if (line instanceof TapeError) this.report(line);
         else yield* this.#partsOf(line);
       }
     }
+  }
+
+  /** Whether the tape has an index that can be read. */
+  async isIndexed(): Promise<boolean> {
+    return await this.#search.index() !== undefined;
   }
 
   /** The longest line that is not skipped. */
@@ -131,6 +150,11 @@ export class TapeReading {
     this.damaged.push(error);
     void this.#io.stderr.write(`tapeline: ${escapeControls(error.message)}\n`);
   }
+}
+
+/** Whether a line has to be parsed whoever asks for it: the exit code depends on it. */
+export function isTelling({ type }: TapeLine): boolean {
+  return type === undefined || type === "gap" || type === "end";
 }
 
 /** Whether nothing but a record can be on a line. */

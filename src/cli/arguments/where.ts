@@ -1,9 +1,13 @@
 import type { TapeLine } from "../../lines/line.ts";
 import type { LineMatcher } from "../../query/match/line-matcher.ts";
-import { parseQuery, type Query } from "../../query/query.ts";
+import { recordOn } from "../../lines/parse-line.ts";
+import { ParsedQuery, parseQuery, type Query } from "../../query/query.ts";
 import { selectionOf } from "../../query/select.ts";
 import type { OpenedTape } from "./tape-argument.ts";
 import type { TapeReading } from "./tape-reading.ts";
+
+/** What a tape cannot do without is selected with everything. */
+const NEEDED: ReadonlySet<string> = new Set(["init", "gap", "end", "correlation", "checkpoint"]);
 
 /** What `--where` asks for; without it, everything. Made before a tape is opened, as the query may be none. */
 export class Where {
@@ -12,6 +16,15 @@ export class Where {
   /** @throws {TapeError} code `invalid_argument`: it is no query */
   constructor(text: string | undefined) {
     this.query = text === undefined ? undefined : parseQuery(text);
+  }
+
+  /** Whether a selected line is one that the query asks for, and not only one that a tape needs. */
+  isAskedFor(line: TapeLine): boolean {
+    const { type } = line;
+    if (type === undefined || !NEEDED.has(type)) return true;
+    if (!(this.query instanceof ParsedQuery) || !this.query.types.has(type)) return false;
+    const record = recordOn(line);
+    return record !== undefined && this.query.matches(record);
   }
 
   /**
@@ -65,9 +78,4 @@ export interface AskedLines {
 export function startOf({ init }: OpenedTape): number | undefined {
   const ms = Date.parse(init.created_at);
   return Number.isNaN(ms) ? undefined : ms;
-}
-
-/** Whether a selected line is one that a query asks for, and not only one that a tape needs. */
-export function isAskedFor({ type }: TapeLine): boolean {
-  return type !== "init" && type !== "gap" && type !== "end" && type !== "correlation" && type !== "checkpoint";
 }

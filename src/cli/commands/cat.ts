@@ -1,13 +1,14 @@
 import type { TapeLine } from "../../lines/line.ts";
-import { Calls } from "../summary/calls.ts";
+import { askedRecords } from "../summary/asked-records.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
 import { type Program, programOf } from "../program.ts";
 import { describeRecord, isNoteworthy, lineWidth } from "../report/describe-record.ts";
 import { MessageOutput } from "../terminal/message-output.ts";
 import { directionOption, optionalArgument, parseOptions, styleOption, typesOption } from "../arguments/options.ts";
+import { KEY_HELP, KEY_OPTIONS, keysOf } from "../arguments/keys/key-options.ts";
 import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
-import { TapeReading } from "../arguments/tape-reading.ts";
-import { isAskedFor, Where } from "../arguments/where.ts";
+import { isTelling, TapeReading } from "../arguments/tape-reading.ts";
+import { Where } from "../arguments/where.ts";
 import { harmlessJson } from "../terminal/text.ts";
 
 const HELP = `Prints all of a tape, as far as it is recorded.
@@ -34,6 +35,7 @@ Options:
                 NO_COLOR and FORCE_COLOR
   --dir DIR     where tapes are kept; by default $TAPELINE_DIR or ./tapes
 
+${KEY_HELP}
 Examples:
   tapeline cat latest | less
   tapeline cat --type log,gap latest
@@ -52,40 +54,34 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     wide: { type: "boolean" },
     color: { type: "string" },
     dir: { type: "string" },
+    ...KEY_OPTIONS,
   });
   if (values.json === true && values.raw === true) throw new UsageError("--json and --raw exclude each other");
   const accepts = lineFilter(values.from, values.type);
   const where = new Where(values.where);
   const style = styleOption(values.color, io);
-  const tape = await openTape(optionalArgument("cat", positionals), tapeFolder(values.dir, io.env));
+  const keys = await keysOf(values, io, values.raw === true ? "refuse" : "tell");
+  const tape = await openTape(optionalArgument("cat", positionals), tapeFolder(values.dir, io.env), keys);
   const reading = new TapeReading(tape, io);
-  const calls = new Calls();
+  if (values.json !== true && values.raw !== true) {
+    for await (const { line, record, calls } of askedRecords(tape, reading, where, accepts)) {
+      const text = describeRecord(line, record, calls, style, lineWidth(io, values.wide));
+      // What is asked for by its type is told, and so is what is lost.
+      const isTold = values.type !== undefined ||
+        (where.query === undefined ? isNoteworthy(record) : record.type === "gap" || where.isAskedFor(line));
+      if (isTold) await io.stdout.write(`${text}\n`);
+    }
+    return await reading.finish();
+  }
   const messages = new MessageOutput(io, (error) => reading.report(error));
-  const isExact = values.json === true || values.raw === true;
-  // For people each answer is told with its request: for that all has to be read.
-  const { lines, isSelected } = isExact
-    ? await where.read(tape, reading)
-    : { lines: reading.lines(), isSelected: await where.test(tape, reading) };
-
+  const { lines, isSelected } = await where.read(tape, reading);
   for await (const line of lines) {
     const isAccepted = isSelected(line) && accepts(line);
-    // What is left out is not parsed, unless somebody needs to know it: answers their requests, the exit code the gaps.
-    const isNeeded = isAccepted || line.type === undefined || line.type === "gap" || line.type === "end" ||
-      (line.type === "frame" && !isExact);
-    const record = isNeeded ? reading.parse(line) : undefined;
-    if (record === undefined) continue;
-    if (values.json === true) {
-      if (isAccepted) await io.stdout.write(`${io.isTty ? harmlessJson(line.text()) : line.text()}\n`);
-    } else if (values.raw === true) {
-      if (isAccepted && record.type === "frame") await messages.write(record);
-    } else {
-      const text = describeRecord(line, record, calls, style, lineWidth(io, values.wide));
-      const isTold = where.query === undefined || isAskedFor(line) || record.type === "gap" ||
-        values.type !== undefined;
-      if (isAccepted && isTold && (values.type !== undefined || isNoteworthy(record))) {
-        await io.stdout.write(`${text}\n`);
-      }
-    }
+    // What is left out is not parsed, unless the exit code depends on it.
+    const record = isAccepted || isTelling(line) ? reading.parse(line) : undefined;
+    if (record === undefined || !isAccepted) continue;
+    if (values.json === true) await io.stdout.write(`${io.isTty ? harmlessJson(line.text()) : line.text()}\n`);
+    else if (record.type === "frame") await messages.write(record);
   }
   return await reading.finish();
 }

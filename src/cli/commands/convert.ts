@@ -2,13 +2,16 @@ import type { Stats } from "node:fs";
 import * as fs from "node:fs/promises";
 import { basename, join } from "node:path";
 import { isTapeError, type TapeError } from "../../errors.ts";
-import { type Conversion, convertTape } from "../../foreign/convert.ts";
+import { type Conversion, type ConvertOptions, convertTape } from "../../foreign/convert.ts";
 import { formatNamed } from "../../foreign/detect.ts";
 import { newTapeId } from "../../records/tape-id.ts";
 import { fileSource } from "../../sources/file/file.ts";
-import { MAX_LINE_BYTES } from "../../stores/line-limit.ts";
+import { MAX_LINE_BYTES } from "../../transforms/line-split.ts";
 import type { TapeStore } from "../../stores/store.ts";
 import { LINE_OVERHEAD_BYTES } from "../../tape/write/envelope-check.ts";
+import { CODING_OPTIONS } from "../arguments/keys/coding-options.ts";
+import { recipientsOption } from "../arguments/keys/encrypt-options.ts";
+import { signerOption } from "../arguments/keys/signing-keys.ts";
 import { homePath } from "../arguments/home-path.ts";
 import { numberOption, parseOptions } from "../arguments/options.ts";
 import { pathInStore, pathStore } from "../arguments/path-store.ts";
@@ -56,6 +59,11 @@ Options:
   --max-message-bytes N
                     the longest message to keep; by default 10485504, at most
                     ${MAX_MESSAGE_BYTES}
+  --compress        compresses every line, as "record --compress" does
+  --encrypt-to RECIPIENT
+                    encrypts every line, for an age recipient (age1…) or those
+                    in a file; may be given several times
+  --sign FILE       signs the tapes with the private key in FILE
   --json            what was done, as one JSON object a line; with -o or --dir
   --dir DIR         the folder of the new tapes, where there is no -o
 
@@ -72,6 +80,9 @@ Examples:
   tapeline convert --dir ~/tapes cassettes/
 `;
 
+/** What a recording was is no tape, so nothing is undone. */
+const { plain: _plain, ...OWN_CODING } = CODING_OPTIONS;
+
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const { values, positionals } = parseOptions("convert", args, {
     from: { type: "string" },
@@ -80,6 +91,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     "max-message-bytes": { type: "string" },
     json: { type: "boolean" },
     dir: { type: "string" },
+    ...OWN_CODING,
   });
   if (positionals.length === 0) throw new UsageError('convert needs a FILE; see "tapeline convert --help"');
   const to = outputOf(values.output, values.dir, io.env);
@@ -91,6 +103,8 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     `from 1 to ${MAX_MESSAGE_BYTES}`,
     (n) => Number.isSafeInteger(n) && n >= 1 && n <= MAX_MESSAGE_BYTES,
   );
+  const signer = await signerOption(values.sign, io.env);
+  const encryptTo = await recipientsOption(values["encrypt-to"], io.env);
   const inputs = await inputsOf(positionals);
   await checkRoom(inputs, to, io);
   const how: How = {
@@ -99,6 +113,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     isForced: values.force === true,
     isJson: values.json === true,
     maxLineBytes: maxMessageBytes === undefined ? undefined : maxMessageBytes + LINE_OVERHEAD_BYTES,
+    coding: { compress: values.compress, encryptTo, signer },
   };
   let code = 0;
   for (const input of inputs) {
@@ -138,6 +153,7 @@ interface How {
   readonly isForced: boolean;
   readonly isJson: boolean;
   readonly maxLineBytes: number | undefined;
+  readonly coding: Pick<ConvertOptions, "compress" | "encryptTo" | "signer">;
 }
 
 async function inputsOf(paths: readonly string[]): Promise<Input[]> {
@@ -202,6 +218,7 @@ async function convertOne(input: Input, how: How, io: CommandIo): Promise<number
       name: input.name,
       tapeId,
       maxLineBytes: how.maxLineBytes,
+      ...how.coding,
       signal: io.signal,
       onDamage: (error) => reports.add(error),
       onProgress: (bytes) => progress.at(bytes),

@@ -1,13 +1,17 @@
 import type { TapeLine } from "../../lines/line.ts";
 import { recordOn } from "../../lines/parse-line.ts";
 import { parseQuery, type Query } from "../../query/query.ts";
+import { KEY_HELP, KEY_OPTIONS, keysOf } from "../arguments/keys/key-options.ts";
 import { type OpenedTape, openTape, tapeFolder } from "../arguments/tape-argument.ts";
-import { parseOptions, styleOption } from "../arguments/options.ts";
-import { TapeReading } from "../arguments/tape-reading.ts";
+import { styleOption } from "../arguments/options.ts";
+import { parseQueryOptions } from "../arguments/query-options.ts";
+import { isTelling, TapeReading } from "../arguments/tape-reading.ts";
 import { Where } from "../arguments/where.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
 import { type Program, programOf } from "../program.ts";
-import { describeRecord, isNoteworthy, lineWidth } from "../report/describe-record.ts";
+import { describeRecord, lineWidth } from "../report/describe-record.ts";
+import type { TapeRecord } from "../../records/record.ts";
+import { askedRecords } from "../summary/asked-records.ts";
 import { Calls } from "../summary/calls.ts";
 import { ChosenOperations, Operations } from "../summary/operations.ts";
 import { Progress } from "../terminal/progress.ts";
@@ -20,10 +24,11 @@ Usage:
 
 The lines are those of "tapeline cat"; where there are several tapes, each line
 says which one it is from. "tapeline help query" explains queries; "tapeline
-filter" makes a tape of what one selects.
+filter" makes a tape of what one selects. "tapeline list --where tool:search"
+tells which tapes of a folder have calls of a tool, without reading them.
 
 Options:
-  -c, --count    only how many frames fit, of each tape
+  -c, --count    only how many records fit, of each tape
   -C, --context  the whole operation around each frame that fits: the request,
                  its answer, and what else belongs to it
   --json         the lines of the tapes, as they stand there; with -c an object
@@ -32,6 +37,7 @@ Options:
                  NO_COLOR and FORCE_COLOR
   --dir DIR      where tapes are kept; by default $TAPELINE_DIR or ./tapes
 
+${KEY_HELP}
 Exit codes:
   0  something fits
   1  nothing does, or a tape could not be read
@@ -41,16 +47,18 @@ Exit codes:
 Examples:
   tapeline grep method:ping latest
   tapeline grep -c kind:request latest latest-1
+  tapeline grep -c method:ping tapes/*.jsonl
   tapeline grep --json id:3 session.jsonl | jq .env.message
 `;
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
-  const { values, positionals } = parseOptions("grep", args, {
+  const { values, positionals } = parseQueryOptions("grep", args, {
     count: { type: "boolean", short: "c" },
     context: { type: "boolean", short: "C" },
     json: { type: "boolean" },
     color: { type: "string" },
     dir: { type: "string" },
+    ...KEY_OPTIONS,
   });
   const [text, ...names] = positionals;
   if (text === undefined) throw new UsageError('grep needs a query; see "tapeline grep --help"');
@@ -58,8 +66,9 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const query = parseQuery(text);
   const style = styleOption(values.color, io);
   const folder = tapeFolder(values.dir, io.env);
+  const keys = await keysOf(values, io);
   const tapes: OpenedTape[] = [];
-  for (const name of names.length === 0 ? ["latest"] : names) tapes.push(await openTape(name, folder));
+  for (const name of names.length === 0 ? ["latest"] : names) tapes.push(await openTape(name, folder, keys));
   let [hits, code] = [0, 0];
   for (const tape of tapes) {
     const search = new Search(tape, query, io, tapes.length > 1);
@@ -97,7 +106,11 @@ class Search {
   async count(isJson: boolean): Promise<Found> {
     let hits = 0;
     const { lines, isSelected } = await this.#where.read(this.#tape, this.#reading);
-    for await (const line of this.#watched(lines)) if (isSelected(line) && isFrame(line)) hits++;
+    for await (const line of this.#watched(lines, (line) => line)) {
+      if (isSelected(line) && line.type !== undefined && this.#where.isAskedFor(line)) hits++;
+      // Whether the tape is whole is to be told of.
+      if (isTelling(line)) this.#reading.parse(line);
+    }
     const { path, init: { tape_id } } = this.#tape;
     const text = isJson
       ? asciiJson({ tape_id, path, count: hits })
@@ -108,34 +121,59 @@ class Search {
 
   /** @param withContext whether the whole operation around each hit is printed */
   async print(isJson: boolean, withContext: boolean, style: Style): Promise<Found> {
-    const { stdout, isTty } = this.#io;
-    const calls = new Calls();
-    const name = this.#isNamed ? style.dim(`${escapeControls(this.#tape.path)}: `) : "";
-    const chosen = withContext ? await this.#operations() : undefined;
-    const operations = new Operations();
-    // Of an answer it is told what was asked: for that all has to be read.
-    const needsAll = !isJson || withContext;
-    const asked = needsAll
-      ? { lines: this.#reading.lines(), isSelected: await this.#where.test(this.#tape, this.#reading) }
-      : await this.#where.read(this.#tape, this.#reading);
+    if (withContext) return await this.#printOperations(isJson, style);
     let hits = 0;
-    for await (const line of this.#watched(asked.lines)) {
-      let isSelected = asked.isSelected(line) && isAskedFor(line);
-      if (isSelected) hits++;
-      const isNeeded = isSelected || line.type === undefined || isFrame(line) && needsAll;
-      const record = isNeeded ? this.#reading.parse(line) : undefined;
-      if (record === undefined) continue;
-      if (chosen !== undefined && record.type === "frame") {
-        isSelected = chosen.has(operations.requestsOf(record)) || isSelected;
+    if (!isJson) {
+      const asked = askedRecords(this.#tape, this.#reading, this.#where, (line) => this.#where.isAskedFor(line));
+      for await (const { line, record, calls } of this.#watched(asked, ({ line }) => line)) {
+        hits++;
+        await this.#tell(line, record, calls, style);
       }
-      if (isJson) {
-        if (isSelected) await stdout.write(`${isTty ? harmlessJson(line.text()) : line.text()}\n`);
-        continue;
-      }
-      const told = describeRecord(line, record, calls, style, lineWidth(this.#io, undefined));
-      if (isSelected && isNoteworthy(record)) await stdout.write(`${name}${told}\n`);
+      return { hits, code: await this.#reading.finish() };
+    }
+    const { lines, isSelected } = await this.#where.read(this.#tape, this.#reading);
+    for await (const line of this.#watched(lines, (line) => line)) {
+      const isHit = isSelected(line) && this.#where.isAskedFor(line);
+      const record = isHit || isTelling(line) ? this.#reading.parse(line) : undefined;
+      if (!isHit || record === undefined) continue;
+      hits++;
+      await this.#printJson(line);
     }
     return { hits, code: await this.#reading.finish() };
+  }
+
+  /** What fits, with the whole operation around each hit. */
+  async #printOperations(isJson: boolean, style: Style): Promise<Found> {
+    const calls = new Calls();
+    const chosen = await this.#operations();
+    const operations = new Operations();
+    const isSelected = await this.#where.test(this.#tape, this.#reading);
+    let hits = 0;
+    for await (const line of this.#watched(this.#reading.lines(), (line) => line)) {
+      let isTold = isSelected(line) && this.#where.isAskedFor(line);
+      const record = isTold || isTelling(line) || isFrame(line) ? this.#reading.parse(line) : undefined;
+      if (record === undefined) continue;
+      if (isTold) hits++;
+      // A gap may be the request to an answer.
+      if (record.type === "frame" || record.type === "gap") {
+        isTold = chosen.has(operations.requestsOf(record)) || isTold;
+      }
+      if (isTold && isJson) await this.#printJson(line);
+      else if (isTold) await this.#tell(line, record, calls, style);
+      else calls.learn(record);
+    }
+    return { hits, code: await this.#reading.finish() };
+  }
+
+  async #printJson(line: TapeLine): Promise<void> {
+    const { stdout, isTty } = this.#io;
+    await stdout.write(`${isTty ? harmlessJson(line.text()) : line.text()}\n`);
+  }
+
+  async #tell(line: TapeLine, record: TapeRecord, calls: Calls, style: Style): Promise<void> {
+    const told = describeRecord(line, record, calls, style, lineWidth(this.#io, undefined));
+    const name = this.#isNamed ? style.dim(`${escapeControls(this.#tape.path)}: `) : "";
+    await this.#io.stdout.write(`${name}${told}\n`);
   }
 
   /** What is hit may come behind what belongs to it: so the tape is read once before. */
@@ -144,21 +182,22 @@ class Search {
     const isSelected = await this.#where.test(this.#tape, this.#reading);
     const chosen = new ChosenOperations();
     for await (const line of this.#reading.linesBetween(0, await store.size(key) ?? 0)) {
-      const isHit = isSelected(line);
-      if (line.type !== "frame") continue;
+      const isHit = isSelected(line) && this.#where.isAskedFor(line);
+      if (line.type !== "frame" && line.type !== "gap" && !isHit) continue;
       const record = recordOn(line);
-      if (record?.type === "frame") chosen.see(record, isHit);
+      if (record?.type === "frame" || record?.type === "gap") chosen.see(record, isHit);
+      else if (record?.type === "correlation") chosen.choose(record.request_seq);
     }
     return chosen;
   }
 
-  async *#watched(lines: AsyncIterable<TapeLine>): AsyncGenerator<TapeLine> {
+  async *#watched<T>(all: AsyncIterable<T>, lineOf: (each: T) => TapeLine): AsyncGenerator<T> {
     const { store, key } = this.#tape;
     const progress = new Progress(await store.size(key) ?? 0, this.#io);
     try {
-      for await (const line of lines) {
-        progress.at(line.offset);
-        yield line;
+      for await (const each of all) {
+        progress.at(lineOf(each).offset);
+        yield each;
       }
     } finally {
       progress.clear();
@@ -168,11 +207,6 @@ class Search {
 
 function isFrame({ type }: TapeLine): boolean {
   return type === "frame";
-}
-
-/** Whether a selected line is what was asked for, and not only what the tape cannot do without. */
-function isAskedFor({ type }: TapeLine): boolean {
-  return type !== "init" && type !== "gap" && type !== "end" && type !== "correlation" && type !== "checkpoint";
 }
 
 /** `tapeline grep` */

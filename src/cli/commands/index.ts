@@ -1,6 +1,8 @@
 import * as fs from "node:fs/promises";
+import { TapeError } from "../../errors.ts";
 import { ENTRY_BYTES } from "../../index/layout.ts";
 import { indexer } from "../../index/indexer.ts";
+import { writerOf } from "../../sinks/file/file-lock.ts";
 import { fileSink } from "../../sinks/file/file.ts";
 import { pipe } from "../../streams/pipe.ts";
 import { sink } from "../../streams/sink.ts";
@@ -9,6 +11,7 @@ import { buildIndex, type BuiltIndex } from "../../tape/index/build-index.ts";
 import { homePath } from "../arguments/home-path.ts";
 import { optionalArgument, parseOptions } from "../arguments/options.ts";
 import { pathInStore } from "../arguments/path-store.ts";
+import { KEY_HELP, KEY_OPTIONS, keysOf } from "../arguments/keys/key-options.ts";
 import { naming, type OpenedTape, openTape, tapeFolder } from "../arguments/tape-argument.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
 import { type Program, programOf } from "../program.ts";
@@ -35,6 +38,7 @@ Options:
   --json     what was built, as one JSON object on one line; not with -o -
   --dir DIR  where tapes are kept; by default $TAPELINE_DIR or ./tapes
 
+${KEY_HELP}
 Exit codes:
   0  it is built
   1  the tape could not be read, or the index not be written; what there is of
@@ -53,6 +57,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     force: { type: "boolean" },
     json: { type: "boolean" },
     dir: { type: "string" },
+    ...KEY_OPTIONS,
   });
   if (values.output === "") throw new UsageError("-o needs a file, or - for stdout");
   const isPiped = values.output === "-";
@@ -60,7 +65,8 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   if (isPiped && io.isTty) {
     throw new UsageError("Cannot write an index to a terminal: say where with -o FILE, or pipe it");
   }
-  const tape = await openTape(optionalArgument("index", positionals), tapeFolder(values.dir, io.env));
+  const keys = await keysOf(values, io, "tell");
+  const tape = await openTape(optionalArgument("index", positionals), tapeFolder(values.dir, io.env), keys);
   const path = values.output === undefined
     ? pathInStore(tape.path, tape.tapeId)(`${tape.tapeId}.index`)
     : homePath(values.output, io.env.HOME);
@@ -86,7 +92,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
 
 /** Builds an index that does not stand beside its tape. */
 async function buildApart(
-  { store, tapeId, key }: OpenedTape,
+  { store, tapeId, key, path: tapePath }: OpenedTape,
   path: string,
   force: boolean,
   onProgress: (bytes: number) => void,
@@ -106,20 +112,33 @@ async function buildApart(
       emit(chunk);
     },
   });
-  const output = path === "-" ? stdoutSink(stdout) : await fileOutput(path, force);
-  await pipe(store.openSource(key, { signal }), watched, indexer({ tapeId }), counted, output);
+  const written = path === "-" ? path : await outputFile(path, force, tapePath);
+  const output = path === "-" ? stdoutSink(stdout) : fileSink(written);
+  try {
+    await pipe(store.openSource(key, { signal }), watched, indexer({ tapeId }), counted, output);
+    if (written !== path) await fs.rename(written, path);
+  } catch (error) {
+    if (written !== path) await fs.rm(written, { force: true });
+    throw error;
+  }
   return { entries: indexBytes / ENTRY_BYTES - 1, indexBytes, tapeBytes };
 }
 
-async function fileOutput(path: string, force: boolean): Promise<WritableStream<Uint8Array>> {
+/** Where to write a file: until the new one is whole, the old one stays. */
+async function outputFile(path: string, force: boolean, tapePath: string): Promise<string> {
   const existing = await fs.lstat(path).catch(() => undefined);
-  if (existing !== undefined) {
-    const name = escapeControls(path);
-    if (!existing.isFile()) throw new UsageError(`Cannot write ${name}: it is not a regular file`);
-    if (!force) throw new UsageError(`Cannot write ${name}: it is there already; --force replaces it`);
-    await fs.rm(path);
+  if (existing === undefined) return path;
+  const name = escapeControls(path);
+  if (!existing.isFile()) throw new UsageError(`Cannot write ${name}: it is not a regular file`);
+  const tape = await fs.stat(tapePath);
+  if (tape.dev === existing.dev && tape.ino === existing.ino) {
+    throw new UsageError(`Cannot write ${name}: it is the tape that is read`);
   }
-  return fileSink(path);
+  if (!force) throw new UsageError(`Cannot write ${name}: it is there already; --force replaces it`);
+  if (await writerOf(path) === "alive") throw new TapeError("locked", `Cannot replace ${name}: it is being written`);
+  const draft = `${path}.draft`;
+  await fs.rm(draft, { force: true });
+  return draft;
 }
 
 function stdoutSink(stdout: CommandIo["stdout"]): WritableStream<Uint8Array> {

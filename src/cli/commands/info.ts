@@ -1,9 +1,10 @@
 import { cacheFolder } from "../cache-folder.ts";
 import type { Command, CommandIo } from "../command.ts";
 import { type Program, programOf } from "../program.ts";
-import { infoReport, type TapeInfo } from "../report/info-report.ts";
+import { infoReport, isLocked, type TapeInfo } from "../report/info-report.ts";
 import { numberOption, optionalArgument, parseOptions, styleOption } from "../arguments/options.ts";
 import { Progress } from "../terminal/progress.ts";
+import { KEY_HELP, KEY_OPTIONS, keysOf } from "../arguments/keys/key-options.ts";
 import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
 import type { SessionEnd } from "../../records/metadata.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
@@ -44,6 +45,7 @@ Options:
                 NO_COLOR and FORCE_COLOR
   --dir DIR     where tapes are kept; by default $TAPELINE_DIR or ./tapes
 
+${KEY_HELP}
 Examples:
   tapeline info latest
   tapeline info --top 20 session.jsonl
@@ -59,11 +61,13 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     "no-cache": { type: "boolean" },
     color: { type: "string" },
     dir: { type: "string" },
+    ...KEY_OPTIONS,
   });
   const top = numberOption("--top", values.top, "0 or more", (n) => Number.isSafeInteger(n) && n >= 0) ?? 5;
   const where = new Where(values.where);
   const style = styleOption(values.color, io);
-  const tape = await openTape(optionalArgument("info", positionals), tapeFolder(values.dir, io.env));
+  const keys = await keysOf(values, io, "tell");
+  const tape = await openTape(optionalArgument("info", positionals), tapeFolder(values.dir, io.env), keys);
   const reading = new TapeReading(tape, io);
   const sizeBytes = await tape.store.size(tape.key) ?? 0;
   const progress = new Progress(sizeBytes, io);
@@ -80,6 +84,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     sizeBytes,
     facts,
     reading,
+    where: isAll ? undefined : String(where.query),
   };
   if (values.json === true) {
     await io.stdout.write(`${asciiJson({ ...infoObject(known), ...isAll ? {} : { where: String(where.query) } })}\n`);
@@ -117,6 +122,7 @@ function infoObject({ tape, state, facts, reading }: TapeInfo): object {
     tape_id: tape.init.tape_id,
     path: tape.path,
     state,
+    is_locked: isLocked(tape),
     init: tape.init,
     metadata: tape.metadata ?? null,
     client: facts.client ?? null,

@@ -12,13 +12,17 @@ import { printable } from "../../errors.ts";
 import { ioError } from "../../sinks/file/file-error.ts";
 import { makeFolder } from "../../sinks/file/file-folder.ts";
 import { systemFiles } from "../../sinks/file/file-system.ts";
+import type { SealFor } from "../../codecs/crypto/keys/age.ts";
 import { fileStore } from "../../stores/file.ts";
+import type { Redaction } from "../../redact/redaction.ts";
 import { newTapeId } from "../../records/tape-id.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
 import { type Program, programOf } from "../program.ts";
 import { LINE_OVERHEAD_BYTES } from "../../tape/write/envelope-check.ts";
-import { MAX_LINE_BYTES } from "../../stores/line-limit.ts";
-import { choiceOption, numberOption, parseOptions, splitCommandLine } from "../arguments/options.ts";
+import { MAX_LINE_BYTES } from "../../transforms/line-split.ts";
+import { choiceOption, numberOption, parseOptions, splitCommandLine, withOptionalValue } from "../arguments/options.ts";
+import { ENCRYPT_OPTIONS, newPassphrase, recipientsOption } from "../arguments/keys/encrypt-options.ts";
+import { signerOption } from "../arguments/keys/signing-keys.ts";
 import { tapeFolder } from "../arguments/tape-argument.ts";
 import { escapeControls } from "../terminal/text.ts";
 import { plural } from "../terminal/units.ts";
@@ -40,8 +44,9 @@ recorded; its environment is not recorded. COMMAND starts with the first word
 that is no option of ours; what comes behind it is its own, a -- as well.
 
 A tape holds what the session held, secrets included. Only in the arguments of
-COMMAND what looks like one, such as the value of --api-key or of TOKEN=, is
-noted as [masked].
+COMMAND and on its stderr what looks like one, such as the value of --api-key,
+of TOKEN= or of an Authorization header, is noted as [masked]. With --redact
+they are taken out of all that is recorded; client and server still get them.
 
 Options:
   --dir DIR           where tapes are kept; by default $TAPELINE_DIR or ./tapes
@@ -53,7 +58,23 @@ Options:
                       flushed: survives a killed process (the default);
                       synced: survives a power loss
   --no-index          write no index beside the tape ("tapeline index")
+  --sign FILE         sign the tape with the private key in FILE, as "tapeline
+                      keygen" makes it; "tapeline verify --signer" checks that
+  --redact [POLICY]   leave secrets out of the tape: in the place of each stands
+                      [REDACTED:RULE:DIGITS], as "tapeline redact" explains.
+                      POLICY is a file that says what else is a secret; a word
+                      behind --redact is one where it ends in .json, and behind
+                      --redact= all is
+  --compress          compress every line, with zstd; the tape is followed,
+                      searched and gone on with as any other
+  --encrypt-to RECIPIENT|FILE
+                      encrypt the tape: it can be read with the identities of
+                      the recipients (age1…), or of those in FILE; may be given
+                      several times
+  --passphrase        encrypt the tape with a passphrase: asks for it, or takes
+                      that of $TAPELINE_PASSPHRASE, which COMMAND does not see
   --keep-arguments    note the arguments of COMMAND as they are
+  --keep-logs         record its stderr as it is
   --max-message-bytes N
                       a longer message is passed on and left out of the tape,
                       which says what it was; by default 10485504 (10 MiB)
@@ -61,6 +82,8 @@ Options:
 Examples:
   tapeline record -- npx -y @modelcontextprotocol/server-everything
   tapeline record --dir ~/tapes --name search --tag nightly -- python server.py
+  tapeline record --redact --sign ~/signing.pem -- python server.py
+  tapeline record --compress --encrypt-to ~/team.txt -- python server.py
 
 Exit codes:
   that of COMMAND, or 128 + n where signal n ended it
@@ -78,12 +101,23 @@ const OPTIONS = {
   session: { type: "string" },
   durability: { type: "string" },
   "no-index": { type: "boolean" },
+  sign: { type: "string" },
+  redact: { type: "string" },
+  compress: { type: "boolean" },
+  ...ENCRYPT_OPTIONS,
+  passphrase: { type: "boolean" },
   "keep-arguments": { type: "boolean" },
+  "keep-logs": { type: "boolean" },
   "max-message-bytes": { type: "string" },
 } as const;
 
+/** What of the arguments is ours, and the command line of the server. */
+function splitArguments(args: readonly string[]): ReturnType<typeof splitCommandLine> {
+  return splitCommandLine(withOptionalValue(args, "redact", OPTIONS, (word) => word.endsWith(".json")), OPTIONS);
+}
+
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
-  const { own, commandLine } = splitCommandLine(args, OPTIONS);
+  const { own, commandLine } = splitArguments(args);
   const { values } = parseOptions("record", own, OPTIONS);
   const [command, ...commandArgs] = commandLine;
   if (!command) throw new UsageError('record needs the COMMAND of a server; see "tapeline record --help"');
@@ -95,7 +129,10 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   );
   const durability = choiceOption("--durability", values.durability, ["buffered", "flushed", "synced"]);
 
+  const signer = await signerOption(values.sign, io.env);
+  const redaction = await redactionOf(values.redact, io.env);
   const folder = tapeFolder(values.dir, io.env);
+  const encryptTo = await encryptionOf(values, io);
   await prepareFolder(folder);
   const tapeId = newTapeId();
   const client = ownStdio();
@@ -111,13 +148,19 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
       client,
       command,
       args: commandArgs,
+      env: io.env.TAPELINE_PASSPHRASE === undefined ? undefined : { ...io.env, TAPELINE_PASSPHRASE: undefined },
       sessionId: values.session,
       name: values.name,
       description: values.description,
       tags: values.tag,
       durability,
       index: values["no-index"] !== true,
+      signer,
+      redaction,
+      compress: values.compress,
+      encryptTo,
       keepArguments: values["keep-arguments"],
+      keepLogs: values["keep-logs"],
       maxLineBytes: maxMessageBytes === undefined ? undefined : maxMessageBytes + LINE_OVERHEAD_BYTES,
       onTrouble: (reason) => say(`${reason}; the session goes on, but tape ${tapeId} may not be whole`),
     });
@@ -134,6 +177,25 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     if (session.isAbandoned) exitAtOnce(code);
   }
   return code;
+}
+
+/** What takes the secrets out, loaded only where somebody asks for it. */
+async function redactionOf(policy: string | undefined, env: CommandIo["env"]): Promise<Redaction | undefined> {
+  if (policy === undefined) return undefined;
+  const { redactionOption } = await import("../arguments/policy-option.ts");
+  return await redactionOption({ policy: policy === "" ? undefined : policy }, env);
+}
+
+/** Who can read the tape; undefined for everybody. */
+async function encryptionOf(
+  { "encrypt-to": to, passphrase = false }: {
+    readonly "encrypt-to"?: readonly string[];
+    readonly passphrase?: boolean;
+  },
+  io: CommandIo,
+): Promise<SealFor | undefined> {
+  if (to !== undefined && passphrase) throw new UsageError("--encrypt-to and --passphrase exclude each other");
+  return passphrase ? await newPassphrase(io) : await recipientsOption(to, io.env);
 }
 
 /**
@@ -190,7 +252,7 @@ export const record: Command = {
   name: "record",
   summary: "record an MCP server while a client talks to it",
   help: HELP,
-  ownArguments: (args) => splitCommandLine(args, OPTIONS).own,
+  ownArguments: (args) => splitArguments(args).own,
   run,
 };
 

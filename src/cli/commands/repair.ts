@@ -6,6 +6,7 @@ import { type Command, type CommandIo, UsageError } from "../command.ts";
 import { type Program, programOf } from "../program.ts";
 import { optionalArgument, parseOptions, styleOption } from "../arguments/options.ts";
 import { pathInStore } from "../arguments/path-store.ts";
+import { KEY_HELP, KEY_OPTIONS, keysOf } from "../arguments/keys/key-options.ts";
 import { findTape, naming, type TapeFile, tapeFolder } from "../arguments/tape-argument.ts";
 import { readMetadata } from "../arguments/tape-names.ts";
 import { asciiJson, escapeControls, type Style } from "../terminal/text.ts";
@@ -30,12 +31,14 @@ Options:
   --to ID       id of the repaired tape, which is put beside the damaged one; by
                 default the id of the damaged one and "-repaired"
   --in-place    puts the repaired tape in the place of the damaged one, which is
-                kept in a file that ends in ".jsonl.bak"
+                kept in a file that ends in ".jsonl.bak"; an encrypted tape is
+                only repaired so
   --json        what was done as one JSON object on one line
   --color WHEN  auto, always or never; auto, the default, asks the terminal,
                 NO_COLOR and FORCE_COLOR
   --dir DIR     where tapes are kept; by default $TAPELINE_DIR or ./tapes
 
+${KEY_HELP}
 Exit codes:
   0  the tape is whole: it had no damage, or all of it is there again
   1  the tape could not be repaired
@@ -55,11 +58,13 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     json: { type: "boolean" },
     color: { type: "string" },
     dir: { type: "string" },
+    ...KEY_OPTIONS,
   });
   const style = styleOption(values.color, io);
   const inPlace = values["in-place"] === true;
   if (inPlace && values.to !== undefined) throw new UsageError("--to and --in-place exclude each other");
-  const tape = await findTape(optionalArgument("repair", positionals), tapeFolder(values.dir, io.env));
+  const keys = await keysOf(values, io);
+  const tape = await findTape(optionalArgument("repair", positionals), tapeFolder(values.dir, io.env), keys);
   const options = { to: values.to, inPlace, signal: io.signal };
   const repaired = await naming(tape, () => repairTape(tape.store, tape.tapeId, options));
   const result = values.to === undefined ? await naming(tape, () => withEnd(repaired, tape)) : repaired;
@@ -84,6 +89,7 @@ function isComplete({ dropped, unreadableLines, missingFrames, unverified }: Rep
 
 function report(result: RepairResult, tape: TapeFile, style: Style): string[] {
   const { before, after, dropped, unreadableLines, missingFrames, movedFrames, retimedFrames, unverified } = result;
+  const { unsignedCheckpoints } = result;
   const pathOf = pathInStore(tape.path, tape.tapeId);
   const name = (key: string) => escapeControls(pathOf(key));
   const finished = result.isFinished ? ["An earlier repair was interrupted; it has been brought to its end."] : [];
@@ -104,6 +110,10 @@ function report(result: RepairResult, tape: TapeFile, style: Style): string[] {
     ["time", retimedFrames === 0 ? "" : `of ${plural(retimedFrames, "frame")} set right`],
     ["unproven", unverified.map(({ from, to }) => `lines ${from} to ${to}`).slice(0, 5).join(", ")],
     ["", unverified.length > 5 ? `and ${unverified.length - 5} more stretches` : ""],
+    [
+      "unsigned",
+      unsignedCheckpoints === 0 ? "" : `${plural(unsignedCheckpoints, "signature")} left out: they cannot hold`,
+    ],
     ["init", result.init === "made" ? "the init record was made anew" : ""],
     ["end", result.isEnded ? "the tape had no end, and was given one" : ""],
     ["backup", result.backupKey === undefined ? "" : name(result.backupKey)],
@@ -143,6 +153,7 @@ function resultFields(result: RepairResult, tape: TapeFile): object {
     moved_frame_count: result.movedFrames,
     retimed_frame_count: result.retimedFrames,
     missing_frame_count: result.missingFrames,
+    unsigned_checkpoint_count: result.unsignedCheckpoints,
     unverified: result.unverified,
     init: result.init,
     is_ended: result.isEnded,

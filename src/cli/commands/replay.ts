@@ -8,6 +8,7 @@ import { type Program, programOf } from "../program.ts";
 import { MessageOutput } from "../terminal/message-output.ts";
 import { directionOption } from "../arguments/options.ts";
 import { numberOption, optionalArgument, parseOptions } from "../arguments/options.ts";
+import { KEY_HELP, KEY_OPTIONS, keysOf } from "../arguments/keys/key-options.ts";
 import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
 import { Where } from "../arguments/where.ts";
@@ -30,6 +31,7 @@ Options:
   --max-delay MS  cut longer pauses to so many milliseconds
   --dir DIR       where tapes are kept; by default $TAPELINE_DIR or ./tapes
 
+${KEY_HELP}
 Examples:
   tapeline replay latest
   tapeline replay --speed 10 --max-delay 500 session.jsonl
@@ -45,6 +47,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     from: { type: "string" },
     "max-delay": { type: "string" },
     dir: { type: "string" },
+    ...KEY_OPTIONS,
   });
   const speed = numberOption("--speed", values.speed, "a number above 0", (n) => n > 0);
   const maxDelayMs = numberOption("--max-delay", values["max-delay"], "0 or more milliseconds", (n) => n >= 0);
@@ -52,7 +55,8 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   if (atOnce && speed !== undefined) throw new UsageError("--speed and --at-once exclude each other");
   const dir = directionOption(values.from);
   const where = new Where(values.where);
-  const tape = await openTape(optionalArgument("replay", positionals), tapeFolder(values.dir, io.env));
+  const keys = await keysOf(values, io);
+  const tape = await openTape(optionalArgument("replay", positionals), tapeFolder(values.dir, io.env), keys);
   const reading = new TapeReading(tape, io);
 
   const output = new MessageOutput(io, (error) => reading.report(error));

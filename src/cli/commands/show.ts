@@ -1,5 +1,6 @@
 import { messageHeader } from "../../records/jsonrpc.ts";
 import { optionalArgument, parseOptions, styleOption } from "../arguments/options.ts";
+import { KEY_HELP, KEY_OPTIONS, keysOf } from "../arguments/keys/key-options.ts";
 import { openTape, tapeFolder } from "../arguments/tape-argument.ts";
 import { TapeReading } from "../arguments/tape-reading.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
@@ -35,6 +36,7 @@ Options:
                 NO_COLOR and FORCE_COLOR
   --dir DIR     where tapes are kept; by default $TAPELINE_DIR or ./tapes
 
+${KEY_HELP}
 Examples:
   tapeline show 17
   tapeline show --full session.jsonl 17 | less
@@ -59,12 +61,14 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     raw: { type: "boolean" },
     color: { type: "string" },
     dir: { type: "string" },
+    ...KEY_OPTIONS,
   });
   if (values.json === true && values.raw === true) throw new UsageError("--json and --raw exclude each other");
   const style = styleOption(values.color, io);
   const wanted = values.id === undefined ? seqArgument(positionals.at(-1)) : undefined;
   const name = optionalArgument("show", wanted === undefined ? positionals : positionals.slice(0, -1));
-  const tape = await openTape(name, tapeFolder(values.dir, io.env));
+  const keys = await keysOf(values, io);
+  const tape = await openTape(name, tapeFolder(values.dir, io.env), keys);
   const reading = new TapeReading(tape, io);
   const search = new ExchangeSearch(tape, reading);
   const found = await search.frame(wanted ?? await search.seqOf(values.id!));

@@ -3,7 +3,9 @@ import { type VerifyResult, verifyTape } from "../../tape/verify/verify.ts";
 import type { Command, CommandIo } from "../command.ts";
 import { type Program, programOf } from "../program.ts";
 import { optionalArgument, parseOptions, styleOption } from "../arguments/options.ts";
+import { signerOptions } from "../arguments/keys/signing-keys.ts";
 import { Progress } from "../terminal/progress.ts";
+import { KEY_HELP, KEY_OPTIONS, keysOf } from "../arguments/keys/key-options.ts";
 import { findTape, inPaths, naming, tapeFolder } from "../arguments/tape-argument.ts";
 import { asciiJson, escapeControls, type Style } from "../terminal/text.ts";
 import { formatBytes, formatCount, plural } from "../terminal/units.ts";
@@ -11,7 +13,8 @@ import { formatBytes, formatCount, plural } from "../terminal/units.ts";
 const HELP = `Checks a tape from its first line to its last.
 
 Usage:
-  tapeline verify [--json] [--color WHEN] [--dir DIR] [TAPE]
+  tapeline verify [--signer KEY|FILE …] [--json] [--color WHEN] [--dir DIR]
+                  [TAPE]
 
 Checks that every line is a record, that frames follow each other in number and
 time but for what gap records tell, that correlations fit their frames and
@@ -22,13 +25,24 @@ tape is not changed; "tapeline repair" makes a whole one of it.
 What stands behind the last checkpoint has no checksum yet, and tapes of other
 programs have none: that is no damage. Notes are no damage either.
 
+A checksum finds damage, but nobody who works it out anew. With --signer all
+that the owner of that key has not signed is damage: every change, and every
+line that was left out or put in. It says up to which line the signer vouches
+for the tape: behind the last signature nobody does, and what was cut off there
+cannot be known.
+
 Options:
+  --signer KEY|FILE
+                a public key that the tape may be signed with, as "tapeline
+                keygen" prints it, or a file with one or several; may be given
+                several times
   --json        the result as one JSON object on one line, with the first 10,000
                 findings
   --color WHEN  auto, always or never; auto, the default, asks the terminal,
                 NO_COLOR and FORCE_COLOR
   --dir DIR     where tapes are kept; by default $TAPELINE_DIR or ./tapes
 
+${KEY_HELP}
 Exit codes:
   0  there is no damage
   1  the tape could not be read to its end
@@ -39,6 +53,7 @@ Exit codes:
 Examples:
   tapeline verify latest
   tapeline verify session.jsonl && echo "as it was written"
+  tapeline verify --signer signing.pub signed.jsonl && echo "as it was signed"
   tapeline verify --json session.jsonl | jq '.findings[].line'
 `;
 
@@ -47,12 +62,16 @@ const MAX_FINDINGS = 10_000;
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const { values, positionals } = parseOptions("verify", args, {
+    signer: { type: "string", multiple: true },
     json: { type: "boolean" },
     color: { type: "string" },
     dir: { type: "string" },
+    ...KEY_OPTIONS,
   });
   const style = styleOption(values.color, io);
-  const tape = await findTape(optionalArgument("verify", positionals), tapeFolder(values.dir, io.env));
+  const signers = await signerOptions(values.signer, io.env);
+  const keys = await keysOf(values, io, "tell");
+  const tape = await findTape(optionalArgument("verify", positionals), tapeFolder(values.dir, io.env), keys);
   const progress = new Progress(await tape.store.size(tape.key) ?? 0, io);
   const findings: Finding[] = [];
   const onFinding = ({ message, ...rest }: Finding) => {
@@ -63,7 +82,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const onProgress = (offset: number) => progress.at(offset);
   const result = await naming(
     tape,
-    () => verifyTape(tape.store, tape.tapeId, { signal: io.signal, onProgress, onFinding }),
+    () => verifyTape(tape.store, tape.tapeId, { signers, signal: io.signal, onProgress, onFinding }),
   );
   progress.clear();
   if (values.json === true) await io.stdout.write(`${asciiJson(resultObject(result, tape.path, findings))}\n`);
@@ -98,6 +117,7 @@ export function summary(result: VerifyResult, style: Style): string {
     ...(byteCount > 0 && isWithoutRecords(result) ? ["no record"] : []),
     ...lost,
     sealed(result),
+    ...signed(result),
     ...(isFinalized ? [] : ["not finalized"]),
     damage,
   ];
@@ -108,6 +128,13 @@ function sealed({ sealedBytes, sealedToLine, sealedToOffset, byteCount, lineCoun
   if (sealedBytes === 0) return "not sealed";
   if (sealedBytes < sealedToOffset) return `${formatBytes(sealedBytes)} of ${formatBytes(byteCount)} sealed`;
   return sealedToLine === lineCount ? "sealed to its end" : `sealed up to line ${formatCount(sealedToLine)}`;
+}
+
+/** Nothing where nobody was named. */
+function signed({ signedToLine: line, lineCount }: VerifyResult): string[] {
+  if (line === undefined) return [];
+  if (line === 0) return ["no signer vouches for it"];
+  return [line === lineCount ? "signed to its end" : `signed up to line ${formatCount(line)}`];
 }
 
 /** The result as other programs read it. */
@@ -126,6 +153,9 @@ export function resultObject(result: VerifyResult, path: string, findings?: read
     sealed_bytes: result.sealedBytes,
     sealed_to_line: result.sealedToLine,
     sealed_to_offset: result.sealedToOffset,
+    ...(result.signedToLine === undefined
+      ? {}
+      : { signed_to_line: result.signedToLine, signed_to_offset: result.signedToOffset }),
     ...(findings === undefined ? {} : {
       findings: findings.map(({ code, severity, message, line = null, offset = null, length = null }) => {
         return { code, severity, line, offset, length, message };

@@ -18,6 +18,8 @@ export interface FolderScan {
    * are none.
    */
   readonly stats: Float64Array;
+  /** Ids of the tapes that are packed, with their metadata: the numbers are those of the packed file. */
+  readonly packed: ReadonlySet<string>;
   /** Ids of tapes that are gone, of which something is left. */
   readonly leftovers: readonly string[];
   /** What is called as a tape is, and is none of this folder: links, folders, names that are no ids. */
@@ -28,6 +30,7 @@ export interface FolderScan {
 const TURN = 512;
 const ID = /^[A-Za-z0-9_-]{1,128}$/;
 const TAPE = ".jsonl";
+const PACKED = ".jsonl.zst";
 const META = ".meta.json";
 const LOCK = ".jsonl.lock";
 /** What else belongs to a tape. */
@@ -87,6 +90,7 @@ class Scan {
   readonly #ids: string[] = [];
   readonly #leftovers: string[] = [];
   readonly #odd: string[] = [];
+  readonly #packed = new Set<string>();
   #stats = new Float64Array(1024);
 
   constructor(folder: string) {
@@ -98,21 +102,24 @@ class Scan {
     if (endings.length === 0) return;
     const isId = ID.test(id);
     for (const ending of endings) {
-      if (ending.endsWith(TAPE) && !(isId && ending === TAPE)) this.#odd.push(id + ending);
+      const isTape = ending.endsWith(TAPE) || ending.endsWith(PACKED);
+      if (isTape && !(isId && (ending === TAPE || ending === PACKED))) this.#odd.push(id + ending);
     }
     if (!isId) return;
-    if (endings.includes(TAPE)) this.#addTape(id, endings.includes(META));
+    if (endings.includes(TAPE)) this.#addTape(id, TAPE, endings.includes(META));
+    else if (endings.includes(PACKED)) this.#addTape(id, PACKED, false);
     // Where there is a lock, somebody may be making the tape.
     else if (!endings.includes(LOCK) && endings.some((ending) => BESIDE.has(ending))) this.#leftovers.push(id);
   }
 
-  #addTape(id: string, hasMeta: boolean): void {
-    const tape = this.#stat(id + TAPE);
+  #addTape(id: string, ending: string, hasMeta: boolean): void {
+    const tape = this.#stat(id + ending);
     if (tape === undefined) return;
     if (!tape.isFile()) {
-      this.#odd.push(id + TAPE);
+      this.#odd.push(id + ending);
       return;
     }
+    if (ending === PACKED) this.#packed.add(id);
     const meta = hasMeta ? this.#stat(id + META) : undefined;
     const at = this.#ids.push(id) * 2 * STAT_FIELDS;
     if (at > this.#stats.length) {
@@ -145,6 +152,7 @@ class Scan {
     return {
       ids: this.#ids,
       stats: this.#stats.subarray(0, this.#ids.length * 2 * STAT_FIELDS),
+      packed: this.#packed,
       leftovers: this.#leftovers,
       odd: this.#odd,
     };

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import type { TapeMetadata } from "../../records/metadata.ts";
 import { fileStoreIn } from "../../stores/file.ts";
 import type { TapeStore } from "../../stores/store.ts";
-import { listedTape, withEach } from "../../tape/listed-tape.ts";
+import { listedTape, type TapeEntry, withEach } from "../../tape/listed-tape.ts";
+import { NO_KEYS, type TapeKeys } from "../arguments/keys/tape-keys.ts";
 import { asciiJson } from "../terminal/text.ts";
 import { entryAt, type FolderScan, isSettled, scanFolder } from "./folder-scan.ts";
 import { type KeptRow, KeptRows } from "./kept-rows.ts";
@@ -63,15 +64,16 @@ export class FolderTapes {
    * Looks at all tapes of a folder.
    *
    * @param cache where the user's programs keep what they can do without; undefined to read all anew
+   * @param options.keys open those that are encrypted
    * @throws {TapeError} code `io`
    */
   static async in(
     folder: string,
     cache: string | undefined,
     signal: AbortSignal,
-    readAtMs: number = Date.now(),
+    { keys = NO_KEYS, readAtMs = Date.now() }: { readonly keys?: TapeKeys; readonly readAtMs?: number } = {},
   ): Promise<FolderTapes> {
-    const store = fileStoreIn(quickFiles(), folder);
+    const store = keys.unlockAll(fileStoreIn(quickFiles(), folder));
     const kept = cache === undefined ? undefined : await KeptRows.of(folder, cache);
     const scan = await scanFolder(folder, signal);
     const keptRows = kept?.rowsOf(scan) ?? [];
@@ -83,6 +85,7 @@ export class FolderTapes {
       else found.push({ row: one.row, at, source: one, isKept: true, isLasting: true });
     }
     found.push(...await withEach(others, AT_ONCE, (at) => find(store, scan, at, keptRows[at], signal)));
+    await keys.check();
     return new FolderTapes(folder, store, scan, found, kept, readAtMs);
   }
 
@@ -93,7 +96,7 @@ export class FolderTapes {
 
   /** The path of a tape. */
   pathOf({ tapeId }: TapeRow): string {
-    return join(this.#folder, `${tapeId}.jsonl`);
+    return join(this.#folder, `${tapeId}.jsonl${this.#scan.packed.has(tapeId) ? ".zst" : ""}`);
   }
 
   /** All that is known of tapes, one JSON object in ASCII for each: their metadata, with their path and state. */
@@ -129,7 +132,8 @@ export class FolderTapes {
       if (!isKept) return textOf(source as TapeMetadata);
       if (keptText !== undefined) return keptText(source as KeptRow);
       // They were kept, and are no more what they were.
-      return listedTape(this.#store, entryAt(this.#scan, at)).then(({ metadata }) => textOf(metadata));
+      return entryOf(this.#store, this.#scan, at).then((entry) => listedTape(this.#store, entry))
+        .then(({ metadata }) => textOf(metadata));
     };
   }
 }
@@ -142,14 +146,34 @@ async function find(
   signal: AbortSignal,
 ): Promise<Found> {
   signal.throwIfAborted();
-  const entry = entryAt(scan, at);
+  const entry = await entryOf(store, scan, at);
   if (kept !== undefined && await isStopped(store, entry.tape.key)) {
     return { row: kept.row, at, source: kept, isKept: true, isLasting: true };
   }
   const listed = await listedTape(store, entry);
   const row = rowOf(entry, listed);
-  const isLasting = !listed.isLive || mayBeGoneOnWith(row) || row.state === "finalized";
-  return { row, at, source: listed.metadata, isKept: false, isLasting };
+  const stays = !listed.isLive || mayBeGoneOnWith(row) || row.state === "finalized";
+  return { row, at, source: listed.metadata, isKept: false, isLasting: stays && !isEncrypted(listed.metadata) };
+}
+
+/** The tape at a place of the scan; a packed one as it is when it is unpacked. */
+async function entryOf(store: TapeStore, scan: FolderScan, at: number): Promise<TapeEntry> {
+  const entry = entryAt(scan, at);
+  const { tapeId, tape } = entry;
+  if (!scan.packed.has(tapeId)) return entry;
+  try {
+    const meta = `${tapeId}.meta.json`;
+    const [size, metaSize] = await Promise.all([store.size(tape.key), store.size(meta)]);
+    const { modifiedMs } = tape;
+    return {
+      tapeId,
+      tape: { ...tape, size: size ?? tape.size },
+      meta: metaSize === undefined ? undefined : { key: meta, size: metaSize, modifiedMs },
+    };
+  } catch {
+    // What is wrong with it shows when it is read.
+    return entry;
+  }
 }
 
 /** Whether nobody writes a tape, so that what was kept of it is so still. */
@@ -161,6 +185,11 @@ async function isStopped(store: TapeStore, key: string): Promise<boolean> {
 /** What such a tape is depends on who writes it: as long as nobody does, it stays so. */
 function mayBeGoneOnWith({ state }: TapeRow): boolean {
   return state === "interrupted" || state === "empty";
+}
+
+/** What is encrypted is kept nowhere else, and is another thing for who has its key. */
+function isEncrypted(metadata: object): boolean {
+  return "encryption" in metadata;
 }
 
 /** As JSON in ASCII, without what lists add. */

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import * as fs from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { crc32 } from "../../lines/crc32.ts";
+import { crc32 } from "../../bytes/crc32.ts";
 import { VERSION } from "../../version.ts";
 import { makeCacheFolder } from "../cache-folder.ts";
 import { type FolderScan, STAT_FIELDS } from "./folder-scan.ts";
@@ -9,7 +9,7 @@ import { packRows, ROW_NUMBERS, unpackRows } from "./pack-rows.ts";
 import type { TapeRow } from "./tape-row.ts";
 
 /** Grows with every change of what is kept. */
-const FORMAT = 1;
+const FORMAT = 2;
 const HEADER_BYTES = 256;
 /** Fewer tapes are read again in no time. */
 const MIN_TAPES = 100;

@@ -48,6 +48,8 @@ export function unpackRows({ numbers, words }: PackedRows): TapeRow[] {
       toolErrors: known(numbers[at + 6]!),
       state: texts[numbers[at + 7]!]!,
       fault: texts[numbers[at + 8]!]!,
+      // What is encrypted is not kept.
+      isLocked: false,
       name: texts[numbers[at + 9]!]!,
       started: texts[numbers[at + 10]!]!,
       failure: texts[numbers[at + 11]!]!,

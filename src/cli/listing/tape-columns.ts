@@ -54,9 +54,10 @@ function errorsOf({ errors, toolErrors }: TapeRow): string {
   return toolErrors ? `${shown} + ${formatCount(toolErrors)} tool` : shown;
 }
 
-/** The tags, and what went wrong. */
-function notesOf({ tags, fault }: TapeRow): string {
+/** The tags, what went wrong, and whether it is encrypted. */
+function notesOf({ tags, fault, isLocked }: TapeRow): string {
+  const locked = isLocked ? "encrypted" : "";
   return tags.length === 0 && fault === ""
-    ? ""
-    : escapeControls([fault, ...tags.map((tag) => `#${tag}`)].join(" ").trim());
+    ? locked
+    : escapeControls([locked, fault, ...tags.map((tag) => `#${tag}`)].join(" ").trim());
 }

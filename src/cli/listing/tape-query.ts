@@ -36,7 +36,7 @@ const TAPES: Vocabulary<TapeTerm> = {
     tool: { values: "pattern" },
     started: { values: "date" },
     changed: { values: "date" },
-    age: { values: "duration" },
+    age: { values: "age" },
     dur: { values: "duration" },
     size: { values: "size" },
     frames: { values: "number" },
@@ -57,7 +57,8 @@ for tapes:
   started: changed:
                 2026-11-24, >=2026-11-24T14:05, 2026-11-01..2026-11-07
   age: dur: size: frames: errors:
-                age:>7d (since the last change), dur:<10s, size:>1m, errors:1..
+                age:>7d (since the last change, with a unit: m, h, d), dur:<10s,
+                size:>1m, errors:1..
   any other text
                 in the name, the id, the tags, the server, client or command
 `;

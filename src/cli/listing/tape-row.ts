@@ -12,6 +12,8 @@ export interface TapeRow {
   readonly state: string;
   /** What is wrong with it, in words; empty if nothing is known to be. */
   readonly fault: string;
+  /** Whether it is encrypted, and nothing at hand opens it. */
+  readonly isLocked: boolean;
   readonly name: string;
   readonly tags: readonly string[];
   /** When it was started, as its metadata say. */
@@ -47,6 +49,7 @@ export function rowOf({ tapeId, tape }: TapeEntry, { metadata, state, metadataFa
     tapeId,
     state,
     fault: text(fault),
+    isLocked: "sealed" in metadata,
     name: text(name),
     tags: texts(tags),
     started: text(created_at),

@@ -1,4 +1,5 @@
 import { valueSpan } from "../../json/json-span.ts";
+import { SEALED } from "../../lines/coded-line.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import type { TapeStats } from "../../records/metadata.ts";
 import type { CorrelationRecord, EndRecord, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
@@ -8,13 +9,14 @@ import { previewOf } from "./message-preview.ts";
 import { causeOf, outcomeOf } from "./session-end.ts";
 import { shownText } from "../terminal/message-output.ts";
 import { cut, escapeControls, pad, type Style, widthOf } from "../terminal/text.ts";
-import { formatDuration, formatLatency, formatOffset, formatTime, plural } from "../terminal/units.ts";
+import { formatBytes, formatDuration, formatLatency, formatOffset, formatTime, plural } from "../terminal/units.ts";
 
 const LABEL_WIDTH = 34;
 
 /** What one line says, before it is laid out. Foreign text in it is escaped and cut only there. */
 interface Description {
-  readonly ts?: number | undefined;
+  /** Milliseconds since the start of the tape; `"?"` where nobody knows. */
+  readonly ts?: number | "?" | undefined;
   readonly seq?: number | undefined;
   readonly mark: string;
   /** Of an answer, whether it is a good one. */
@@ -64,6 +66,9 @@ export function describeSeen(
   return layOut(describe(line, record, seen, calls), style, columns);
 }
 
+/** Records that are there for programs, or that say nothing without a key. */
+const QUIET: ReadonlySet<string> = new Set(["epoch", "dictionary", "correlation"]);
+
 /**
  * Whether a record says something to people that the others do not: the statistics along the way do not, nor does the
  * correlation of an answer, which has its latency.
@@ -74,8 +79,10 @@ export function isNoteworthy(record: TapeRecord): boolean {
       return record.final === true;
     case "correlation":
       return record.response_seq == null;
-    default:
-      return true;
+    default: {
+      const { type, kind } = record as { readonly type: string; readonly kind?: unknown };
+      return !QUIET.has(type === SEALED ? String(kind) : type);
+    }
   }
 }
 
@@ -86,13 +93,14 @@ export function isNoteworthyLine(line: TapeLine): boolean {
       return false;
     case "checkpoint":
     case "correlation":
+    case "sealed":
       try {
         return isNoteworthy(line.parse() as TapeRecord);
       } catch {
         return false;
       }
     default:
-      return true;
+      return !QUIET.has(line.type);
   }
 }
 
@@ -115,6 +123,7 @@ function describe(
       return { seq: record.seq ?? undefined, mark: "□", label, preview: parts.join(", "), tone };
     }
     case "frame":
+      if (record.flags?.is_sealed === true) return describeSealed(line, record);
       return describeFrame(line, record, seen ?? { messages: [], answers: [] });
     case "correlation":
       return describeCorrelation(record, calls);
@@ -129,6 +138,10 @@ function describe(
         preview: [...describeLost(record), record.reason ?? ""].join(": "),
         tone: "bad",
       };
+    case "redacted": {
+      const rules = Object.entries(record.rules).map(([rule, count]) => `${count} by ${rule}`);
+      return { ts: record.ts, mark: "·", label: "secrets replaced", preview: rules.join(", "), tone: "dim" };
+    }
     case "log":
       return {
         ts: record.ts,
@@ -142,17 +155,26 @@ function describe(
       return describeEnd(record);
     default: {
       const { type, ...rest } = record;
+      if (type as string === SEALED) return describeSealed(line, record);
       const ts = typeof rest.ts === "number" ? rest.ts : undefined;
       return { ts, mark: "?", label: type, preview: restText(line, rest), tone: "dim" };
     }
   }
 }
 
+/** What is told in plain of a record that is encrypted, where there is no key. */
+function describeSealed({ length }: TapeLine, record: TapeRecord): Description {
+  const { ts, seq, kind } = record as { readonly ts?: number; readonly seq?: number; readonly kind?: string };
+  const label = kind === undefined ? "encrypted" : `encrypted ${kind}`;
+  return { ts, seq, mark: "·", label, preview: `${formatBytes(length)} on the tape`, tone: "dim" };
+}
+
 function describeFrame(line: TapeLine, frame: FrameRecord, { messages, answers }: SeenFrame): Description {
   const arrow = frame.dir === "client_to_server" ? "→" : "←";
   const [only] = messages;
   const id = only?.header.idKey;
-  const common = { ts: frame.ts, seq: frame.seq, mark: arrow };
+  const ts = frame.flags?.is_untimed === true ? "?" as const : frame.ts;
+  const common = { ts, seq: frame.seq, mark: arrow };
   if (only === undefined || Array.isArray(frame.env.message)) {
     const isError = messages.some(({ failure }) => failure !== undefined);
     const preview = messages.map(({ header, label }) => label ?? header.kind).join(", ");
@@ -249,7 +271,7 @@ function textAt(line: TapeLine, path: readonly string[]): string {
 
 function layOut(description: Description, style: Style, columns: number): string {
   const { ts, seq, mark, isFailure, label, id, latency, preview, tone } = description;
-  const time = pad(ts === undefined ? "" : formatOffset(ts), 9, "right");
+  const time = pad(ts === undefined ? "" : ts === "?" ? ts : formatOffset(ts), 9, "right");
   const number = pad(seq === undefined ? "" : String(seq), 6, "right");
   const isEndless = columns === Infinity;
   const widest = isEndless ? LABEL_WIDTH : Math.max(LABEL_WIDTH, Math.floor(columns / 4));

@@ -1,5 +1,6 @@
 import type { OpenedTape } from "../arguments/tape-argument.ts";
 import type { TapeReading } from "../arguments/tape-reading.ts";
+import { decoderOf } from "../../stores/decoding.ts";
 import { describeLost } from "./describe-record.ts";
 import type { TapeFacts } from "../summary/tape-facts.ts";
 import { errorsTable, methodsTable, more, openTable, slowestTable, strangeTable } from "./info-tables.ts";
@@ -24,6 +25,8 @@ export interface TapeInfo {
   readonly sizeBytes: number;
   readonly facts: TapeFacts;
   readonly reading: TapeReading;
+  /** The query that selects what is counted; undefined where all is. */
+  readonly where: string | undefined;
 }
 
 /** All that `info` has to say, in lines for people. */
@@ -39,6 +42,11 @@ export function infoReport(info: TapeInfo, top: number, style: Style, columns: n
     faults(info, top, style, columns),
   ];
   return sections.filter((lines) => lines.length > 0).flatMap((lines, at) => at === 0 ? lines : ["", ...lines]);
+}
+
+/** Whether a tape is encrypted, and was read without a key. */
+export function isLocked({ store }: Pick<OpenedTape, "store">): boolean {
+  return decoderOf(store)?.isLocked === true;
 }
 
 /** A piece of a line, and its colour. */
@@ -61,6 +69,9 @@ function head(info: TapeInfo, style: Style, columns: number, nowMs: number): str
     client: known.client ?? "",
     protocol: known.protocolVersion ?? init.protocol_version ?? "",
     recorded: recordedBy(info),
+    coded: [init.compression == null ? "" : "compressed", init.encryption == null ? "" : "encrypted"].filter(Boolean)
+      .join(", "),
+    counted: info.where === undefined ? "" : `only what fits ${info.where}`,
     frames: framesLine(info, style),
     answers: known.stats.correlation_count ? formatCount(known.stats.correlation_count) : "",
     errors: errorsLine(info, style),
@@ -112,7 +123,8 @@ function recordedBy({ tape }: TapeInfo): string {
   return parts.filter((part) => part !== "").join(" ");
 }
 
-function framesLine({ facts: { stats, performance, logs } }: TapeInfo, style: Style): Part[] {
+function framesLine({ tape, facts: { stats, performance, logs } }: TapeInfo, style: Style): Part[] {
+  const isKnown = !isLocked(tape);
   const { client_to_server, server_to_client } = stats.message_counts ?? {};
   const perSecond = performance.messages_per_second;
   const parts: Part[] = [
@@ -122,14 +134,15 @@ function framesLine({ facts: { stats, performance, logs } }: TapeInfo, style: St
         ? ""
         : `${perSecond < 9.95 ? perSecond.toFixed(1) : formatCount(Math.round(perSecond))} per second`,
     ],
-    [`${formatCount(client_to_server ?? 0)} →`, style.out],
-    [`${formatCount(server_to_client ?? 0)} ←`, style.good],
+    [isKnown ? `${formatCount(client_to_server ?? 0)} →` : "", style.out],
+    [isKnown ? `${formatCount(server_to_client ?? 0)} ←` : "", style.good],
     [logs > 0 ? plural(logs, "log line") : ""],
   ];
   return parts.filter(([text]) => text !== "");
 }
 
-function errorsLine({ facts: { stats, invalid } }: TapeInfo, style: Style): Part[] {
+function errorsLine({ tape, facts: { stats, invalid } }: TapeInfo, style: Style): Part[] {
+  if (isLocked(tape)) return [["unknown: the tape is encrypted", style.dim]];
   const { error_count, tool_error_count } = stats;
   const parts: Part[] = [
     [error_count ? plural(error_count, "JSON-RPC error") : "", style.bad],

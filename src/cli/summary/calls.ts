@@ -52,6 +52,7 @@ export class Calls {
   /** Takes in the next frame. Its flags and its `correlation_id` are filled in where the tape left them out. */
   see(frame: FrameRecord): SeenFrame {
     this.sessionEnd = undefined;
+    if (frame.flags?.is_sealed === true) return { messages: [], answers: [] };
     this.#correlate.transform(frame, this.#emit);
     const answers = this.#takeEmitted().filter(({ response_seq }) => response_seq != null);
     const { message } = frame.env;
@@ -76,6 +77,13 @@ export class Calls {
       this.#recent.add({ seq: from_seq, ts, dir, label: copyOf(method, MAX_LABEL) });
     }
     return this.#takeEmitted().filter(({ response_seq }) => response_seq != null);
+  }
+
+  /** Takes in any record, for who does not want to know what it turned out to be. */
+  learn(record: TapeRecord): void {
+    if (record.type === "frame") this.see(record);
+    else if (record.type === "gap") this.lost(record);
+    else if (record.type === "end") this.sessionEnd = record;
   }
 
   /** The requests that got no answer up to the end. */

@@ -9,11 +9,12 @@ import {
   originScope,
   transportScope,
 } from "../../records/jsonrpc.ts";
-import type { CorrelationRecord, Direction, FrameRecord, TapeRecord } from "../../records/record.ts";
+import type { CorrelationRecord, Direction, FrameRecord, GapRecord, TapeRecord } from "../../records/record.ts";
 import { exactMessage } from "../../records/recorded-text.ts";
 import { specOf } from "../../streams/stage.ts";
 import type { StageSpec } from "../../streams/stage-spec.ts";
 import { correlator } from "../../transforms/correlator.ts";
+import { standInOf } from "../../transforms/unread.ts";
 
 /** So many requests are known by their ids and tokens, so many links from one to the next, and so many that were chosen. */
 const MAX_KNOWN = 65_536;
@@ -21,7 +22,7 @@ const MAX_CHOSEN = 1_000_000;
 
 /**
  * Knows which operation each frame of a tape belongs to: a request, its answer, what was said of its progress, that it was
- * cancelled, and the requests that went on from it. All frames must be shown, in their order.
+ * cancelled, and the requests that went on from it. All frames and gaps must be shown, in their order.
  */
 export class Operations {
   readonly #correlate: StageSpec<TapeRecord, TapeRecord> = specOf(correlator({ timeoutMs: Infinity }));
@@ -35,8 +36,13 @@ export class Operations {
   /** Is told of each request that goes on from an earlier one. */
   onLink: ((request: number, earlier: number) => void) | undefined;
 
-  /** The `seq` of the requests that a frame belongs to; those of a batch may be several. */
-  requestsOf(frame: FrameRecord): readonly number[] {
+  /**
+   * The `seq` of the requests that a frame belongs to, or a message that is missing; those of a batch may be several. A request
+   * that is missing has the number that its gap tells.
+   */
+  requestsOf(record: FrameRecord | GapRecord): readonly number[] {
+    const frame = record.type === "gap" ? standInOf(record) : record;
+    if (frame === undefined) return [];
     this.#answers = [];
     this.#correlate.transform(frame, this.#emit);
     const found = this.#answers.map(({ request_seq, continues }) => {
@@ -90,15 +96,15 @@ export class ChosenOperations {
       const first = this.#first.get(earlier) ?? earlier;
       this.#first.set(request, first);
       if (this.#first.size > MAX_KNOWN) this.#first.delete(this.#first.oldest()![0]);
-      if (this.#chosen.has(request)) this.#choose(first);
-      else if (this.#chosen.has(first)) this.#choose(request);
+      if (this.#chosen.has(request)) this.choose(first);
+      else if (this.#chosen.has(first)) this.choose(request);
     };
   }
 
-  /** Shows the next frame of the tape, and whether its operation is chosen by it. */
-  see(frame: FrameRecord, isChosen: boolean): void {
-    const requests = this.#operations.requestsOf(frame);
-    if (isChosen) { for (const seq of requests) this.#choose(seq); }
+  /** Shows the next frame or gap of the tape, and whether its operation is chosen by it. */
+  see(record: FrameRecord | GapRecord, isChosen: boolean): void {
+    const requests = this.#operations.requestsOf(record);
+    if (isChosen) { for (const seq of requests) this.choose(seq); }
   }
 
   /** Whether one of these requests belongs to an operation that was chosen. */
@@ -106,7 +112,8 @@ export class ChosenOperations {
     return requests.some((seq) => this.#chosen.has(seq) || this.#chosen.has(this.#first.get(seq) ?? -1));
   }
 
-  #choose(seq: number): void {
+  /** Chooses the operation of a request. */
+  choose(seq: number): void {
     if (this.#chosen.size >= MAX_CHOSEN) return;
     this.#chosen.add(seq);
     const first = this.#first.get(seq);

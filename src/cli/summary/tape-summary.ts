@@ -128,6 +128,8 @@ export class TapeSummary {
   /** Counts a frame, but for the statistics, of which it is known what it says. */
   addSeen(frame: FrameRecord, seen: SeenFrame): void {
     const { messages } = seen;
+    // Nobody knows what is in it.
+    if (frame.flags?.is_sealed === true) return;
     this.strange.frame(frame, seen);
     for (const seen of messages) {
       const { header, label, failure } = seen;

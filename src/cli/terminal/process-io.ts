@@ -160,6 +160,11 @@ export function processIo(): ProcessIo {
     env: process.env,
     signal: abort.signal,
     ask: isatty(0) && isatty(2) ? (question) => stderr.flush().then(() => ask(question, abort.signal)) : undefined,
+    async askSecret(question) {
+      await stderr.flush();
+      const { askSecret } = await import("./ask-secret.ts");
+      return await askSecret(question, abort.signal);
+    },
     get outputFailure() {
       return outputFailure;
     },

@@ -19,6 +19,7 @@ import {
   parseOptions,
   splitCommandLine,
   typesOption,
+  withOptionalValue,
 } from "../../../src/cli/arguments/options.ts";
 import { nearest } from "../../../src/nearest.ts";
 
@@ -44,6 +45,7 @@ test("parseOptions() says in one line what is wrong", () => {
     ["--jsn", "there is no option --jsn, did you mean --json?"],
     ["--xyzzy", "there is no option --xyzzy"],
     ["-x", "there is no option -x"],
+    ["-xyz", "there is no option -x"],
     ["--json=1", "--json takes no value"],
     ["--lines", "--lines needs a value"],
     ["-n", "--lines needs a value"],
@@ -93,7 +95,7 @@ test("typesOption() takes types, and other for those that are not known here", (
   assert.equal(accepted("log, init"), ["init", "log"]);
   assert.equal(accepted("log", "end"), ["log", "end"]);
   assert.equal(accepted("other"), ["other", "from-the-future", "constructor"]);
-  const types = "init, frame, correlation, checkpoint, gap, log, end or other";
+  const types = "init, frame, correlation, checkpoint, gap, log, end, redacted or other";
   assert.is(
     usageError(() => typesOption(["log,frmae"])),
     `--type must be ${types}, not "frmae"; did you mean frame?`,
@@ -105,7 +107,7 @@ test("typesOption() takes types, and other for those that are not known here", (
 
 test("what an option cannot mean is wrong use in every command, and the message names what it can", async () => {
   const wrong: [Command, readonly string[], RegExp][] = [
-    [cat, ["--type", "message"], /^--type must be init, frame, .*, end or other, not "message"/],
+    [cat, ["--type", "message"], /^--type must be init, frame, .*, redacted or other, not "message"/],
     [cat, ["--from", "cleint"], /^--from must be client, server or both, not "cleint"; did you mean client\?$/],
     [replay, ["--from", "me"], /^--from must be client, server or both, not "me"$/],
     [replay, ["--speed", "fast"], /^--speed must be a number above 0, not "fast"$/],
@@ -160,6 +162,25 @@ test("splitCommandLine() finds where the command line of somebody else starts", 
   assert.equal(split("--lines -- npx"), ["--lines", "npx"]);
   assert.equal(split("--nope npx"), ["--nope", "npx"]);
   assert.equal(split(""), ["", ""]);
+});
+
+test("withOptionalValue() takes the next word for a value only where it looks like one, and nothing of somebody else's", () => {
+  const options = { ...OPTIONS, redact: { type: "string" } } as const;
+  const split = (line: string) =>
+    withOptionalValue(line.split(" "), "redact", options, (word) => word.endsWith(".json"));
+  for (
+    const [line, told] of [
+      ["--redact npx server", "--redact= npx server"],
+      ["--redact p.json npx p.json", "--redact=p.json npx p.json"],
+      ["--redact=p npx", "--redact=p npx"],
+      ["--json --redact -n 4 npx --redact p.json", "--json --redact= -n 4 npx --redact p.json"],
+      ["--redact -- p.json --redact", "--redact= -- p.json --redact"],
+      ["-n --redact npx", "-n --redact npx"],
+      ["--redact a.json --redact b.json c.json", "--redact=a.json --redact=b.json c.json"],
+      ["--redact", "--redact="],
+      ["npx --redact p.json", "npx --redact p.json"],
+    ] as const
+  ) assert.is(split(line).join(" "), told);
 });
 
 test.run();

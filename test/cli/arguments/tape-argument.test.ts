@@ -2,6 +2,7 @@ import { mkdir, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { NO_KEYS } from "../../../src/cli/arguments/keys/tape-keys.ts";
 import { findTape, openTape } from "../../../src/cli/arguments/tape-argument.ts";
 import { briefIds, NoSuchTapeError } from "../../../src/cli/arguments/tape-names.ts";
 import { repair } from "../../../src/cli/commands/repair.ts";
@@ -34,7 +35,7 @@ test("findTape() knows a tape by its id, a beginning of it, its name, latest, la
     await put(folder, "01JDCABB", 2, "search");
     await put(folder, "01JDCACC", 4, "@scope/my server");
     await put(folder, "old", 3);
-    const idOf = async (word?: string) => (await findTape(word, folder)).tapeId;
+    const idOf = async (word?: string) => (await findTape(word, folder, NO_KEYS)).tapeId;
     const meant: [string | undefined, string][] = [
       [undefined, "01JDCACC"],
       ["latest", "01JDCACC"],
@@ -59,7 +60,7 @@ test("findTape() prefers a full id, then a file, then a name to the beginning of
     await put(tapes, "trial-1", 3);
     await put(tapes, "other", 4, "trial");
     await put(tapes, "latest-1", 0);
-    const pathOf = async (word: string) => (await findTape(word, tapes)).path;
+    const pathOf = async (word: string) => (await findTape(word, tapes, NO_KEYS)).path;
     assert.is(await pathOf("run"), join(tapes, "run.jsonl"));
     assert.is(await pathOf("trial"), join(tapes, "other.jsonl"));
     assert.is(await pathOf("latest-1"), join(tapes, "latest-1.jsonl"));
@@ -76,7 +77,7 @@ test("findTape() prefers a full id, then a file, then a name to the beginning of
 test("findTape() lists the candidates of a beginning, and names what was probably meant", () =>
   inScratch(async (folder) => {
     for (let at = 0; at < 12; at++) await put(folder, `01JDCABCDEFGHJKMNPQRSTVW${at + 10}`, at, "search");
-    const message = (word: string) => messageOf(() => findTape(word, folder));
+    const message = (word: string) => messageOf(() => findTape(word, folder, NO_KEYS));
     assert.match(
       await message("01jd"),
       /^Cannot tell which tape "01jd" is: so begin (01JDC\w+, ){7}01JDC\w+ and 4 more$/,
@@ -91,7 +92,7 @@ test("findTape() lists the candidates of a beginning, and names what was probabl
       ["nothing", undefined],
     ];
     for (const [word, hint] of hints) {
-      const message = await messageOf(() => findTape(word, folder), NoSuchTapeError);
+      const message = await messageOf(() => findTape(word, folder, NO_KEYS), NoSuchTapeError);
       assert.ok(message.startsWith(`Cannot find tape "${word}": there is no ${join(folder, word)}.jsonl`), message);
       assert.ok(message.endsWith(hint === undefined ? "shows what there is" : `did you mean ${hint}?`), message);
     }
@@ -107,13 +108,13 @@ test("findTape() says what to do where there are no tapes yet", () =>
       for (const word of [undefined, "latest", "latest-1", "search", "01JD"]) {
         const what = word === undefined || word === "latest" ? "the latest tape" : `tape "${word}"`;
         assert.is(
-          await messageOf(() => findTape(word, where), NoSuchTapeError),
+          await messageOf(() => findTape(word, where, NO_KEYS), NoSuchTapeError),
           `Cannot find ${what}: there are no tapes in ${where} yet; "tapeline record -- COMMAND" makes one`,
         );
       }
     }
     await mkdir(join(folder, "sub"));
-    assert.match(await messageOf(() => findTape(join(folder, "sub"), folder)), /it is a folder; --dir names/);
+    assert.match(await messageOf(() => findTape(join(folder, "sub"), folder, NO_KEYS)), /it is a folder; --dir names/);
   }));
 
 test("briefIds() makes ids so short that each still means one tape", () => {
@@ -132,7 +133,7 @@ test("errors name the file that was given, whatever it is called in its store", 
       await writeFile(path, "hello\n");
       for (
         const [act, start] of [
-          [() => openTape(path, folder), `Cannot read ${path}: its first line`],
+          [() => openTape(path, folder, NO_KEYS), `Cannot read ${path}: its first line`],
           [() => repair.run([path], new FakeIo()), `Cannot repair ${path}: no line`],
         ] as const
       ) {
@@ -145,6 +146,17 @@ test("errors name the file that was given, whatever it is called in its store", 
       await verify.run([path], io);
       assert.ok(io.out.includes(`Cannot read ${meta}: it is not JSON`), io.out);
     }
+  }));
+
+test("what is no tape but a query, or stdin, is told so", () =>
+  inScratch(async (folder) => {
+    await putTape(folder, "demo", new Session("demo").plainText());
+    const why = (word: string) => findTape(word, folder, NO_KEYS).then(() => "found", (error: Error) => error.message);
+    for (const word of ["status:error", "-tool:search", "params.name:x"]) {
+      assert.match(await why(word), /a query is one argument, in quotes, in front of the tape or behind --where$/);
+    }
+    assert.match(await why("../x"), /"tapeline list" shows what there is$/);
+    assert.match(await why("-"), /^Cannot read a tape from stdin: a tape is read more than once; "tapeline concat -o/);
   }));
 
 test.run();

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { thisRuntime } from "../../helpers/child.ts";
+import { command, quoted } from "../../helpers/mcp/stdio-client.ts";
 import { inScratch } from "../../helpers/scratch.ts";
 import { within } from "../../helpers/within.ts";
 import { tapeline } from "../run-command.ts";
@@ -56,9 +56,7 @@ test("convert makes tapes that every command takes", () =>
 
 test("convert takes stdin and writes stdout, and says on stderr what it does not know", () =>
   withSamples(async (cwd) => {
-    const [program, ...before] = thisRuntime().command;
-    const main = fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url));
-    const line = [program, ...before, main].map((word) => `'${word}'`).join(" ");
+    const line = quoted(command());
     const { stdout, stderr } = await promisify(execFile)("/bin/sh", [
       "-c",
       `cat jsonrpc.log | ${line} convert - > out.jsonl`,
@@ -141,9 +139,8 @@ test("convert makes tapes of all recordings in a folder, and tells what is none"
 
 test("convert leaves a whole tape when it is interrupted", () =>
   inScratch(async (cwd) => {
-    const [program, ...before] = thisRuntime().command;
-    const main = fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url));
-    const child = spawn(program, [...before, main, "convert", "-o", "out.jsonl", "-"], { cwd });
+    const [program, ...words] = command("convert", "-o", "out.jsonl", "-");
+    const child = spawn(program, words, { cwd });
     let stderr = "";
     child.stderr.setEncoding("utf8").on("data", (text) => stderr += text);
     const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
@@ -165,6 +162,25 @@ test("convert leaves a whole tape when it is interrupted", () =>
     const { code: verified, stdout } = await tapeline(["verify", "out.jsonl"], { cwd });
     assert.is(verified, 0, stdout);
     assert.match(stdout, /frames; sealed to its end/);
+  }));
+
+test("convert is interrupted at once where it waits for a pipe with a name", () =>
+  inScratch(async (cwd) => {
+    await promisify(execFile)("mkfifo", [join(cwd, "messages")]);
+    const writer = spawn("sh", ["-c", "exec 3> messages; echo open; exec sleep 100"], { cwd });
+    const [program, ...words] = command("convert", "--from", "jsonrpc", "-o", "out.jsonl", "messages");
+    const child = spawn(program, words, { cwd, stdio: "ignore" });
+    try {
+      const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
+      // The shell goes on as soon as somebody reads.
+      await within(new Promise((resolve) => writer.stdout.once("data", resolve)), "a reader of the pipe", 60_000);
+      process.kill(child.pid!, "SIGINT");
+      assert.is(await within(ended, "the end of tapeline", 60_000), 130);
+      assert.equal(await readdir(cwd), ["messages"]);
+    } finally {
+      child.kill("SIGKILL");
+      writer.kill("SIGKILL");
+    }
   }));
 
 test.run();

@@ -1,12 +1,13 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { link, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fileStore } from "../../../src/stores/file.ts";
 import { buildIndex } from "../../../src/tape/index/build-index.ts";
+import { Child } from "../../helpers/child.ts";
 import { numbersFrom } from "../../helpers/random.ts";
 import { inScratch } from "../../helpers/scratch.ts";
-import { writtenTape } from "../../helpers/strange-tapes.ts";
+import { writtenTape } from "../../helpers/strange/strange-tapes.ts";
 import { putTape } from "../sample-tape.ts";
 import { tapeline } from "../run-command.ts";
 
@@ -49,6 +50,41 @@ test("index -o writes the index elsewhere, and replaces nothing that it was not 
     assert.equal(new Uint8Array(await readFile(piped)), new Uint8Array(apart));
     await tapeline(["index", path]);
     assert.equal(new Uint8Array(await readFile(join(folder, "demo.index"))), new Uint8Array(apart));
+  }));
+
+test("index -o never takes the tape away that it reads, by any name of it", () =>
+  inScratch(async (folder) => {
+    const path = await putTape(folder, "demo", whole);
+    await link(path, join(folder, "same.bin"));
+    await symlink(path, join(folder, "other.bin"));
+    for (const out of [path, join(folder, "same.bin"), join(folder, ".", "other.bin"), `${folder}/./demo.jsonl`]) {
+      const { code, stderr } = await tapeline(["index", "-o", out, "--force", path]);
+      assert.is(code, 2, out);
+      assert.match(stderr, /it is the tape that is read|it is not a regular file/);
+      assert.equal(new Uint8Array(await readFile(path)), new Uint8Array(whole));
+    }
+  }));
+
+test("index takes over what a killed process has locked, whether it had begun an index or not", () =>
+  inScratch(async (folder) => {
+    await using child = new Child("sink-child.ts", []);
+    await child.line();
+    await putTape(folder, "demo", whole);
+    const out = join(folder, "demo.index");
+    await writeFile(out, "");
+    child.tell(`open ${out} append`);
+    assert.is(await child.line(), "open");
+    await child.kill();
+    const lock = await readFile(`${out}.lock`);
+    for (const begun of [undefined, "", "half an index"]) {
+      await writeFile(`${out}.lock`, lock);
+      if (begun === undefined) await rm(out);
+      else await writeFile(out, begun);
+      const { code, stderr } = await tapeline(["index", "--dir", folder, "demo"]);
+      assert.equal([code, stderr], [0, ""]);
+      assert.equal((await readdir(folder)).sort(), ["demo.index", "demo.jsonl"]);
+      assert.is((await tapeline(["verify", "--dir", folder, "demo"])).code, 0);
+    }
   }));
 
 test("index says what it cannot do", () =>

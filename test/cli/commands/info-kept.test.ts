@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { cacheFolder } from "../../../src/cli/cache-folder.ts";
 import { info } from "../../../src/cli/commands/info.ts";
 import { fileStore } from "../../../src/file.ts";
-import { crc32 } from "../../../src/lines/crc32.ts";
+import { crc32 } from "../../../src/bytes/crc32.ts";
 import { StreamingTapeWriter } from "../../../src/mod.ts";
 import { VERSION } from "../../../src/version.ts";
 import { utf8 } from "../../helpers/bytes.ts";

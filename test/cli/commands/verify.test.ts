@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { styleFor } from "../../../src/cli/terminal/text.ts";
 import { findingLine } from "../../../src/cli/commands/verify.ts";
 import { latin1Text, utf8 } from "../../helpers/bytes.ts";
-import { sealedTape, splice } from "../../helpers/damage.ts";
+import { sealedTape, splice } from "../../helpers/strange/damage.ts";
 import { inScratch } from "../../helpers/scratch.ts";
 import { frameLine, initLine } from "../../helpers/tapes.ts";
 import { tapeline } from "../run-command.ts";

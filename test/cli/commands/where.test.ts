@@ -114,6 +114,8 @@ test("what the index of a tape rules out is not read, and the answers are the sa
       ["replay", "--at-once", "--where"],
       ["info", "--json", "--where"],
       ["grep", "-c"],
+      ["grep"],
+      ["cat", "--where"],
     ];
     const plain = await outcomes(...selective);
     assert.is((await tapeline(["index", path])).code, 0);
@@ -123,10 +125,45 @@ test("what the index of a tape rules out is not read, and the answers are the sa
     const line = content.indexOf('\n{"type":"frame","seq":2500,') + 1;
     await writeFile(path, `${content.slice(0, line)}#${content.slice(line + 1)}`);
     const codes = (found: { code: number | null }[]) => found.map(({ code }) => code);
-    assert.equal(codes(await outcomes(...selective)), [0, 0, 0, 0]);
-    assert.equal(codes(await outcomes(["cat", "--where"])), [3]);
+    assert.equal(codes(await outcomes(...selective)), [0, 0, 0, 0, 0, 0]);
     await rm(path.replace(/jsonl$/, "index"));
-    assert.equal(codes(await outcomes(["cat", "--json", "--where"])), [3]);
+    assert.equal(codes(await outcomes(["cat", "--where"], ["cat", "--json", "--where"])), [3, 3]);
+  }));
+
+test("answers are told with requests that stand in blocks that are not read, and where the tape does not say which they are", () =>
+  inScratch(async (folder) => {
+    const session = new Session("demo");
+    const pad = "x".repeat(300);
+    for (let id = 0; id < 900; id++) {
+      session.client(id * 10, { jsonrpc: "2.0", id, method: "tools/call", params: { name: `tool${id}`, pad } });
+      // Each answer stands some 150 KiB behind its request, and some ids come again.
+      if (id >= 200) session.server(id * 10 + 5, { jsonrpc: "2.0", id: id - 200, result: { content: [], pad } });
+      if (id === 500) session.server(id * 10 + 6, { jsonrpc: "2.0", id: 301, error: { code: -1, message: "no" } });
+      if (id === 700) session.client(id * 10 + 7, { jsonrpc: "2.0", id: 5, method: "ping" });
+    }
+    const own = await session.text();
+    for (const content of [own, own.replaceAll(/"correlation_id":"[^"]*",/g, "")]) {
+      const path = await putTape(folder, "demo", content);
+      const all = async () => {
+        const said = [];
+        for (
+          const command of [
+            ["cat", "--where", "seq:1200..1204"],
+            ["cat", "--from", "server", "--where", "id:5 OR status:error"],
+            ["grep", "kind:correlation,log OR id:5"],
+          ]
+        ) {
+          const { code, stdout, stderr } = await tapeline([...command, path]);
+          said.push({ command, code, stdout, stderr });
+        }
+        return said;
+      };
+      const plain = await all();
+      assert.match(plain[0]!.stdout, /tools\/call tool\d+ #/);
+      assert.is((await tapeline(["index", path])).code, 0);
+      assert.equal(await all(), plain);
+      await rm(path.replace(/jsonl$/, "index"));
+    }
   }));
 
 test("a query that is wrong is shown with carets under it, and the exit code is 2", () =>

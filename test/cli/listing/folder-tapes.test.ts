@@ -42,7 +42,7 @@ async function putMany(folder: string): Promise<void> {
 
 /** As a list does it, a minute later: what was changed just now is not kept, as the next change might not show. */
 async function look(folder: string, cache: string | undefined = join(folder, "cache", "lists")): Promise<FolderTapes> {
-  const tapes = await FolderTapes.in(folder, cache, signal, Date.now() + 60_000);
+  const tapes = await FolderTapes.in(folder, cache, signal, { readAtMs: Date.now() + 60_000 });
   await tapes.keep();
   return tapes;
 }

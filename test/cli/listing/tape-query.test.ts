@@ -9,6 +9,7 @@ const row: TapeRow = {
   tapeId: "01JDCAAA",
   state: "finalized",
   fault: "",
+  isLocked: false,
   name: "Web Search",
   tags: ["nightly", "ci:linux"],
   started: "2026-11-24T10:00:00Z",
@@ -108,6 +109,19 @@ test("a query that a list cannot be asked is refused, with the place and what wo
   assert.match(refusal("constructor:x"), /there is no term "constructor:"/);
   assert.match(refusal("started:7d"), /started: takes a date, such as 2026-11-24/);
   assert.match(refusal("started:14:05"), /started: takes a date/);
+  for (const query of ["age:>7", "age:7", "age:1d..7", "age:0", "age:..7"]) {
+    assert.match(
+      refusal(query),
+      /age: takes a time with its unit, such as 12h or 7d; a range.*\n {2}age:.*\n {6}\^+$/,
+      query,
+    );
+  }
+  assert.match(refusal("age:7d..12h"), /this range ends before it begins/);
+  assert.match(
+    refusal("age:>7 d"),
+    /no space stands between a number and its unit: ">7d" would do\n {2}age:>7 d\n {6}\^{4}$/,
+  );
+  assert.is(fits("dur:>200"), true, "milliseconds, as everywhere");
   assert.match(refusal("size:big"), /size: takes bytes/);
   assert.match(refusal("frames:-1"), /frames: takes a whole number/);
 });

@@ -57,6 +57,12 @@ test("describeRecord() spells ids and parameters as the tape does", async () => 
   assert.match((await describeAll(tape)).at(-1)!, /\{"b":1\.0,"a":9007199254740993\}$/);
 });
 
+test("describeRecord() shows no time where nobody knows when a frame came", async () => {
+  const tape = new Session("demo").plainText() +
+    '{"type":"frame","seq":0,"ts":40,"dir":"client_to_server","flags":{"is_untimed":true},"env":{"message":{"method":"m"}}}\n';
+  assert.is((await describeAll(tape)).at(-1)!.trimEnd(), "        ?      0 →  m");
+});
+
 test("describeRecord() shows records that are no frames", async () => {
   const start = () => new Session("demo").client(1, { id: 7, method: "m" });
   const lost = { type: "correlation", id: "corr-0-none", request_seq: 0, response_seq: null, status: "timeout" };

@@ -16,7 +16,16 @@ import {
   StreamingTapeWriter,
 } from "../../../src/mod.ts";
 import { utf8 } from "../../helpers/bytes.ts";
-import { drops, flips, movedLines, sealedTape, spansOf, splice, swappedBlocks, zeroed } from "../../helpers/damage.ts";
+import {
+  drops,
+  flips,
+  movedLines,
+  sealedTape,
+  spansOf,
+  splice,
+  swappedBlocks,
+  zeroed,
+} from "../../helpers/strange/damage.ts";
 import { numbersFrom } from "../../helpers/random.ts";
 import { sampleSession } from "../sample-tape.ts";
 

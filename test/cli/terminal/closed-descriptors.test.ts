@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { inScratch } from "../../helpers/scratch.ts";
-import { command, quoted, shell, talkWith } from "../../helpers/stdio-client.ts";
+import { command, quoted, shell, talkWith } from "../../helpers/mcp/stdio-client.ts";
 import { putTape, Session } from "../sample-tape.ts";
 
 test("commands work with descriptors that were closed before, and write nothing into a tape", async () => {

@@ -1,7 +1,7 @@
 import { parseOptions } from "../../arguments/options.ts";
 import { type Command, type CommandIo, UsageError } from "../../command.ts";
 import { type Program, programOf } from "../../program.ts";
-import { EXIT_HELP, makeTape, openTapes, OUTPUT_HELP, OUTPUT_OPTIONS } from "./derived-tape.ts";
+import { EXIT_HELP, makeTape, MAKING_HELP, MAKING_OPTIONS, withTapes } from "./derived-tape.ts";
 
 const HELP = `Puts tapes one behind the other, in the order in which they are named.
 
@@ -16,7 +16,7 @@ moved behind that one, and stderr says so; "tapeline merge" takes such tapes
 by time.
 
 Options:
-${OUTPUT_HELP}
+${MAKING_HELP}
 ${EXIT_HELP}
 Examples:
   tapeline concat -o all.jsonl latest-1 latest
@@ -24,9 +24,9 @@ Examples:
 `;
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
-  const { values, positionals } = parseOptions("concat", args, OUTPUT_OPTIONS);
+  const { values, positionals } = parseOptions("concat", args, MAKING_OPTIONS);
   if (positionals.length === 0) throw new UsageError('concat needs tapes; see "tapeline concat --help"');
-  return await makeTape({ by: "concat", values, tapes: await openTapes(positionals, values, io) }, io);
+  return await withTapes(positionals, values, io, (tapes) => makeTape({ by: "concat", values, tapes }, io));
 }
 
 /** `tapeline concat` */

@@ -1,11 +1,17 @@
 import { parseQuery } from "../../../query/query.ts";
-import { lineLimitOf } from "../../../stores/line-limit.ts";
 import { framesInside, linesBetween, setupFrames } from "../../../tape/derive/choice/choices.ts";
-import { testOfTape } from "../../../tape/derive/choice/line-test.ts";
 import { optionalArgument, parseOptions } from "../../arguments/options.ts";
 import { type Command, type CommandIo, UsageError } from "../../command.ts";
 import { type Program, programOf } from "../../program.ts";
-import { CONTEXT_HELP, EXIT_HELP, makeTape, openTapes, OUTPUT_HELP, OUTPUT_OPTIONS } from "./derived-tape.ts";
+import {
+  CONTEXT_HELP,
+  EXIT_HELP,
+  makeTape,
+  MAKING_HELP,
+  MAKING_OPTIONS,
+  selectedOf,
+  withTapes,
+} from "./derived-tape.ts";
 import { seqTest, timeTest } from "./query-tests.ts";
 
 const HELP = `Makes a tape of a part of another one.
@@ -28,7 +34,7 @@ Options:
   --from QUERY      from the first frame that fits, which is part of it
   --to QUERY        up to the first frame that fits, which is part of it, from
                     there on
-${CONTEXT_HELP}${OUTPUT_HELP}
+${CONTEXT_HELP}${MAKING_HELP}
 ${EXIT_HELP}
 Examples:
   tapeline cut --seq 2..5 -o part.jsonl latest
@@ -43,7 +49,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     from: { type: "string" },
     to: { type: "string" },
     "with-context": { type: "boolean" },
-    ...OUTPUT_OPTIONS,
+    ...MAKING_OPTIONS,
   });
   const { seq, at } = values;
   const [from, to] = [values.from, values.to].map((text) => text === undefined ? undefined : parseQuery(text));
@@ -55,18 +61,17 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   ].filter((part) => part !== "");
   if (asked.length === 0) throw new UsageError('cut needs --seq, --at, --from or --to; see "tapeline cut --help"');
   const isSeqInside = seq === undefined ? undefined : seqTest("--seq", seq);
-  const tapes = await openTapes([optionalArgument("cut", positionals) ?? "latest"], values, io);
-  const isTsInside = at === undefined ? undefined : timeTest("--at", at, tapes[0]!.init);
-  const [tape] = tapes;
-  const { store, key, init } = tape!;
-  const range = { store, key, init, size: await store.size(key) ?? 0, maxLineBytes: lineLimitOf(init) };
-  const [starts, ends] = [from && await testOfTape(from, range), to && await testOfTape(to, range)];
-  const partOf = () => ({
-    choice: seq === undefined && at === undefined ? undefined : framesInside({ seq: isSeqInside, ts: isTsInside }),
-    lines: starts ?? ends ? linesBetween(starts, ends) : undefined,
-    keeps: values["with-context"] === true ? setupFrames() : undefined,
+  return await withTapes([optionalArgument("cut", positionals) ?? "latest"], values, io, async (tapes) => {
+    const isTsInside = at === undefined ? undefined : timeTest("--at", at, tapes[0]!.init);
+    const starts = from && await selectedOf(tapes[0]!, from, io);
+    const ends = to && await selectedOf(tapes[0]!, to, io);
+    const partOf = () => ({
+      choice: seq === undefined && at === undefined ? undefined : framesInside({ seq: isSeqInside, ts: isTsInside }),
+      lines: starts ?? ends ? linesBetween(starts, ends) : undefined,
+      keeps: values["with-context"] === true ? setupFrames() : undefined,
+    });
+    return await makeTape({ by: "cut", values, tapes, query: asked.join(", "), partOf }, io);
   });
-  return await makeTape({ by: "cut", values, tapes, query: asked.join(", "), partOf }, io);
 }
 
 /** `tapeline cut` */

@@ -1,21 +1,26 @@
-import type { TapeError } from "../../../errors.ts";
 import type { TapeMetadata } from "../../../records/metadata.ts";
 import { newTapeId } from "../../../records/tape-id.ts";
+import type { Query } from "../../../query/query.ts";
 import { lineLimitOf } from "../../../stores/line-limit.ts";
+import { type LineTest, testOfTape } from "../../../tape/derive/choice/line-test.ts";
 import { derive, type Derived, type DerivedSource } from "../../../tape/derive/derive.ts";
-import { derivedMetadata } from "../../../tape/derive/derived-metadata.ts";
+import { derivedMetadata, keptMetadata } from "../../../tape/derive/derived-metadata.ts";
+import type { CodingOptions } from "../../../tape/derive/output/derived-coding.ts";
 import type { SourceOrder } from "../../../tape/derive/derived-init.ts";
 import { readTapeEnd } from "../../../tape/read/tape-end.ts";
+import { CODING_HELP, CODING_OPTIONS, codingOf, type CodingValues } from "../../arguments/keys/coding-options.ts";
+import { KEY_HELP, KEY_OPTIONS, keysOf, type KeyValues } from "../../arguments/keys/key-options.ts";
+import { type StdinTape, stdinTape } from "../../arguments/stdin-tape.ts";
 import { naming, type OpenedTape, openTape, tapeFolder } from "../../arguments/tape-argument.ts";
 import { type CommandIo, UsageError } from "../../command.ts";
+import { DamageReports } from "../../terminal/damage-reports.ts";
 import { Interrupted } from "../../terminal/process-io.ts";
 import { Progress } from "../../terminal/progress.ts";
 import { asciiJson, escapeControls } from "../../terminal/text.ts";
 import { formatBytes, plural } from "../../terminal/units.ts";
 import { openOutput, type TapeOutput } from "./output.ts";
 
-/** The options that all commands have which make a tape. */
-export const OUTPUT_OPTIONS = {
+const OWN_OPTIONS = {
   output: { type: "string", short: "o" },
   force: { type: "boolean" },
   name: { type: "string" },
@@ -23,8 +28,14 @@ export const OUTPUT_OPTIONS = {
   dir: { type: "string" },
 } as const;
 
+/** The options that all commands have which make a tape. */
+export const OUTPUT_OPTIONS: typeof OWN_OPTIONS & typeof KEY_OPTIONS = { ...OWN_OPTIONS, ...KEY_OPTIONS };
+
+/** Those of the commands that leave it to the user how it is coded. */
+export const MAKING_OPTIONS: typeof OUTPUT_OPTIONS & typeof CODING_OPTIONS = { ...OUTPUT_OPTIONS, ...CODING_OPTIONS };
+
 /** Their values. */
-export interface OutputValues {
+export interface OutputValues extends KeyValues, CodingValues {
   readonly output?: string | undefined;
   readonly force?: boolean | undefined;
   readonly name?: string | undefined;
@@ -32,14 +43,20 @@ export interface OutputValues {
   readonly dir?: string | undefined;
 }
 
-/** How their help explains them. */
-export const OUTPUT_HELP = `  -o, --output OUT  the file of the new tape, or a folder for it; by default, or
+const OWN_HELP = `  -o, --output OUT  the file of the new tape, or a folder for it; by default, or
                     with -, it goes to stdout, without metadata
   --force           replaces OUT if it is there; never a tape that is read
   --name NAME       a name for the new tape
   --json            what was done, as one JSON object on one line; with -o
   --dir DIR         where tapes are kept; by default $TAPELINE_DIR or ./tapes
 `;
+const STDIN_HELP = "TAPE is - for a tape on stdin.\n";
+
+/** How their help explains them. */
+export const OUTPUT_HELP: string = `${OWN_HELP}\n${KEY_HELP}\n${STDIN_HELP}`;
+
+/** How their help explains them. */
+export const MAKING_HELP: string = `${OWN_HELP}\n${CODING_HELP}\n${KEY_HELP}\n${STDIN_HELP}`;
 
 /** How that of those explains it which leave frames out. */
 export const CONTEXT_HELP = `  --with-context    takes what has set the session up as well: the handshake and
@@ -70,19 +87,27 @@ export interface Making {
   readonly query?: string | undefined;
 }
 
-/** So many of what is damaged are told one by one; of more there is a count. */
-const MAX_REPORTS = 20;
+/**
+ * Whether the new tape goes to stdout.
+ *
+ * @throws {UsageError} what was done is to go there too
+ */
+export function isPiped({ output, json }: OutputValues): boolean {
+  const isPiped = output === undefined || output === "-";
+  if (json === true && isPiped) throw new UsageError("--json needs -o FILE: stdout is the tape");
+  return isPiped;
+}
 
 /** Makes a tape, says what has become of it, and gives the exit code. */
 export async function makeTape(making: Making, io: CommandIo): Promise<number> {
   const { by, values, tapes } = making;
-  const isPiped = values.output === undefined || values.output === "-";
-  if (values.json === true && isPiped) throw new UsageError("--json needs -o FILE: stdout is the tape");
+  isPiped(values);
+  const coding = await codingOf(values, io);
   const tapeId = newTapeId();
   const output = await openOutput({ to: values.output, force: values.force === true }, tapeId, tapes, by, io);
   let isDone = false;
   try {
-    const made = await new TapeMaking(making, tapeId, io).run(output);
+    const made = await new TapeMaking(making, coding, tapeId, io).run(output);
     await output.finish(made.metadata);
     isDone = true;
     await made.tell(output.path);
@@ -93,16 +118,42 @@ export async function makeTape(making: Making, io: CommandIo): Promise<number> {
   }
 }
 
-/** Opens the tapes that are named; without a name, the latest. */
-export async function openTapes(
+/**
+ * Does something with the tapes that are named; one of them may be `-`, for stdin.
+ *
+ * @throws {UsageError} several are
+ */
+export async function withTapes(
   names: readonly string[],
   values: OutputValues,
   io: CommandIo,
-): Promise<readonly OpenedTape[]> {
+  act: (tapes: readonly OpenedTape[]) => Promise<number>,
+): Promise<number> {
   const folder = tapeFolder(values.dir, io.env);
+  if (names.filter((name) => name === "-").length > 1) {
+    throw new UsageError("Cannot read several tapes from stdin: only one of them can be -");
+  }
+  const keys = await keysOf(values, io);
   const tapes: OpenedTape[] = [];
-  for (const name of names) tapes.push(await openTape(name, folder));
-  return tapes;
+  let stdin: StdinTape | undefined;
+  try {
+    for (const name of names) {
+      if (name === "-") stdin = await stdinTape(io, keys);
+      tapes.push(name === "-" ? stdin!.tape : await openTape(name, folder, keys));
+    }
+    return await act(tapes);
+  } finally {
+    await stdin?.close();
+  }
+}
+
+/** What of the lines of a tape a query selects. A long tape that has to be read before says how far that has come. */
+export async function selectedOf({ store, key, init }: OpenedTape, query: Query, io: CommandIo): Promise<LineTest> {
+  const size = await store.size(key) ?? 0;
+  const progress = new Progress(size, io);
+  const tape = { store, key, size, init, maxLineBytes: lineLimitOf(init) };
+  return await testOfTape(query, tape, { signal: io.signal, onProgress: (bytes) => progress.at(bytes) })
+    .finally(() => progress.clear());
 }
 
 /** What was made. */
@@ -116,16 +167,19 @@ interface Made {
 /** One tape, while it is made. */
 class TapeMaking {
   readonly #making: Making;
+  readonly #coding: CodingOptions;
   readonly #tapeId: string;
   readonly #io: CommandIo;
-  #damaged = 0;
+  readonly #damage: DamageReports;
   readonly #notes: string[] = [];
   readonly #losses: string[] = [];
 
-  constructor(making: Making, tapeId: string, io: CommandIo) {
+  constructor(making: Making, coding: CodingOptions, tapeId: string, io: CommandIo) {
     this.#making = making;
+    this.#coding = coding;
     this.#tapeId = tapeId;
     this.#io = io;
+    this.#damage = new DamageReports(io);
   }
 
   async run(output: TapeOutput): Promise<Made> {
@@ -140,13 +194,15 @@ class TapeMaking {
       target: output,
       tapeId: this.#tapeId,
       by,
+      coding: this.#coding,
       signal: this.#io.signal,
-      onError: (error, source) => this.#report(error, sources.get(source)!),
+      onError: (error, source) => this.#damage.report(error, tapes.length > 1 ? sources.get(source)!.path : undefined),
       onProgress: (bytes) => progress.at(bytes),
     }).finally(() => progress.clear());
     await this.#note(derived, sources, partOf === undefined);
+    const known = tapes.length === 1 ? tapes[0]!.metadata : undefined;
     return {
-      metadata: derivedMetadata(derived, tapes.length === 1 ? tapes[0]!.metadata : undefined, this.#making.values.name),
+      metadata: keptMetadata(derivedMetadata(derived, known, this.#making.values.name), derived.encoder),
       exitCode: this.#losses.length > 0 ? 3 : 0,
       tell: (path) => this.#tell(path, derived, size),
     };
@@ -170,18 +226,11 @@ class TapeMaking {
     };
   }
 
-  /** Says at once what is damaged, as reading may take long. */
-  #report(error: TapeError, { path }: OpenedTape): void {
-    if (++this.#damaged > MAX_REPORTS) return;
-    const where = this.#making.tapes.length > 1 ? `${escapeControls(path)}: ` : "";
-    void this.#io.stderr.write(`tapeline: ${where}${escapeControls(error.message)}\n`);
-  }
-
   async #note(derived: Derived, sources: ReadonlyMap<DerivedSource, OpenedTape>, isAll: boolean): Promise<void> {
     const { stats, missingFrames, retimedFrames, leftCorrelations, wrongCorrelations, moved, unfinished } = derived;
     const losses = this.#losses;
     const notes = this.#notes;
-    if (this.#damaged > 0) losses.push(`${plural(this.#damaged, "damaged line")} left out`);
+    if (this.#damage.count > 0) losses.push(`${plural(this.#damage.count, "damaged line")} left out`);
     const told = (stats.lost_frame_count ?? 0) - missingFrames;
     if (told > 0) losses.push(`${plural(told, "frame")} could not be recorded, as gap records say`);
     if (missingFrames > 0) {
@@ -202,6 +251,7 @@ class TapeMaking {
         notes.push(`${name} is being written: what came since is not in it`);
       } else losses.push(`the last line of ${name}, at byte ${error.offset}, is torn`);
     }
+    if (!isAll && stats.frame_count === 0 && !derived.isInterrupted) notes.push("no frame fits");
     if (retimedFrames > 0) {
       notes.push(`${plural(retimedFrames, "frame")} had times that go back; "origin" in them tells what they were`);
     }
@@ -239,7 +289,7 @@ class TapeMaking {
       path,
       derived_from: derived.init.derived_from,
       stats: derived.stats,
-      damaged_line_count: this.#damaged,
+      damaged_line_count: this.#damage.count,
       missing_frame_count: derived.missingFrames,
       retimed_frame_count: derived.retimedFrames,
       left_correlation_count: derived.leftCorrelations,

@@ -1,10 +1,18 @@
 import { parseQuery } from "../../../query/query.ts";
 import { setupFrames } from "../../../tape/derive/choice/choices.ts";
-import { lineTest } from "../../../tape/derive/choice/line-test.ts";
-import { optionalArgument, parseOptions } from "../../arguments/options.ts";
+import { optionalArgument } from "../../arguments/options.ts";
+import { parseQueryOptions } from "../../arguments/query-options.ts";
 import { type Command, type CommandIo, UsageError } from "../../command.ts";
 import { type Program, programOf } from "../../program.ts";
-import { CONTEXT_HELP, EXIT_HELP, makeTape, openTapes, OUTPUT_HELP, OUTPUT_OPTIONS } from "./derived-tape.ts";
+import {
+  CONTEXT_HELP,
+  EXIT_HELP,
+  makeTape,
+  MAKING_HELP,
+  MAKING_OPTIONS,
+  selectedOf,
+  withTapes,
+} from "./derived-tape.ts";
 
 const HELP = `Makes a tape of what a query selects from another one.
 
@@ -20,7 +28,7 @@ selects whole operations. "tapeline help query" explains queries, "tapeline cat
 --where QUERY" prints what one selects.
 
 Options:
-${CONTEXT_HELP}${OUTPUT_HELP}
+${CONTEXT_HELP}${MAKING_HELP}
 ${EXIT_HELP}
 Examples:
   tapeline filter method:tools/call latest > calls.jsonl
@@ -29,17 +37,19 @@ Examples:
 `;
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
-  const { values, positionals } = parseOptions("filter", args, {
+  const { values, positionals } = parseQueryOptions("filter", args, {
     "with-context": { type: "boolean" },
-    ...OUTPUT_OPTIONS,
+    ...MAKING_OPTIONS,
   });
   const [text, ...rest] = positionals;
   if (text === undefined) throw new UsageError('filter needs a query; see "tapeline filter --help"');
   const query = parseQuery(text);
-  const tapes = await openTapes([optionalArgument("filter", rest) ?? "latest"], values, io);
-  const keeps = values["with-context"] === true ? setupFrames() : undefined;
-  const partOf = () => ({ lines: { accepts: lineTest(query) }, keeps });
-  return await makeTape({ by: "filter", values, tapes, query: String(query), partOf }, io);
+  return await withTapes([optionalArgument("filter", rest) ?? "latest"], values, io, async (tapes) => {
+    const keeps = values["with-context"] === true ? setupFrames() : undefined;
+    const accepts = await selectedOf(tapes[0]!, query, io);
+    const partOf = () => ({ lines: { accepts }, keeps });
+    return await makeTape({ by: "filter", values, tapes, query: String(query), partOf }, io);
+  });
 }
 
 /** `tapeline filter` */

@@ -1,7 +1,7 @@
 import { parseOptions } from "../../arguments/options.ts";
 import { type Command, type CommandIo, UsageError } from "../../command.ts";
 import { type Program, programOf } from "../../program.ts";
-import { EXIT_HELP, makeTape, openTapes, OUTPUT_HELP, OUTPUT_OPTIONS } from "./derived-tape.ts";
+import { EXIT_HELP, makeTape, MAKING_HELP, MAKING_OPTIONS, withTapes } from "./derived-tape.ts";
 
 const HELP = `Makes one tape of several by time: what was said at the same time on each of
 them stands together.
@@ -16,7 +16,7 @@ the earliest of the others did. Requests and answers belong together as on
 their own tapes, though all of these use the same ids.
 
 Options:
-${OUTPUT_HELP}
+${MAKING_HELP}
 ${EXIT_HELP}
 Examples:
   tapeline merge -o both.jsonl latest-1 latest
@@ -24,9 +24,14 @@ Examples:
 `;
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
-  const { values, positionals } = parseOptions("merge", args, OUTPUT_OPTIONS);
+  const { values, positionals } = parseOptions("merge", args, MAKING_OPTIONS);
   if (positionals.length === 0) throw new UsageError('merge needs tapes; see "tapeline merge --help"');
-  return await makeTape({ by: "merge", values, tapes: await openTapes(positionals, values, io), order: "time" }, io);
+  return await withTapes(
+    positionals,
+    values,
+    io,
+    (tapes) => makeTape({ by: "merge", values, tapes, order: "time" }, io),
+  );
 }
 
 /** `tapeline merge` */

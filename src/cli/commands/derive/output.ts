@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import * as fs from "node:fs/promises";
 import { join } from "node:path";
 import { TapeError } from "../../../errors.ts";
@@ -5,12 +6,15 @@ import { ioError } from "../../../sinks/file/file-error.ts";
 import { writerOf } from "../../../sinks/file/file-lock.ts";
 import { fileSink } from "../../../sinks/file/file.ts";
 import type { TapeMetadata } from "../../../records/metadata.ts";
-import type { LineTarget } from "../../../tape/derive/derived-output.ts";
+import type { LineTarget } from "../../../tape/derive/output/line-output.ts";
 import { homePath } from "../../arguments/home-path.ts";
-import { pathInStore, pathStore } from "../../arguments/path-store.ts";
+import { isPackedPath, pathInStore, pathStore } from "../../arguments/path-store.ts";
 import type { OpenedTape } from "../../arguments/tape-argument.ts";
 import { type CommandIo, UsageError } from "../../command.ts";
 import { escapeControls } from "../../terminal/text.ts";
+
+/** Names of what lies beside tapes. */
+const OF_A_TAPE = /\.(meta\.json|index|torn|dropped|lock|unproven|jsonl\.(bak|draft))$/;
 
 /** Where a tape goes that is being made. */
 export interface TapeOutput extends LineTarget {
@@ -92,10 +96,40 @@ export async function outputFile(
   tapeId: string,
   inputs: readonly { readonly path: string }[],
 ): Promise<OutputFile> {
+  if (isPackedPath(given)) {
+    throw new UsageError(
+      `Cannot write ${
+        escapeControls(given)
+      }: such a name is that of a packed tape; "tapeline compress --blocks" makes one`,
+    );
+  }
   const found = await stat(given);
   const path = found?.isDirectory() || /[/\\]$/.test(given) ? join(given, `${tapeId}.jsonl`) : given;
   const existing = path === given ? found : await stat(path);
-  if (existing === undefined) return { path, written: path };
+  if (OF_A_TAPE.test(path)) {
+    throw new UsageError(
+      `Cannot write ${escapeControls(path)}: what belongs to a tape is called so; choose another name`,
+    );
+  }
+  const isInTheWay = await checkBelongings(path, existing !== undefined, force);
+  if (existing === undefined && !isInTheWay) return { path, written: path };
+  if (existing !== undefined) await checkReplaceable(path, existing, force, inputs);
+  // Until the new one is whole, the old one stays.
+  const draft = `${path}.draft`;
+  if (await writerOf(draft) === "alive") {
+    throw new TapeError("locked", `Cannot replace ${escapeControls(path)}: somebody else does`);
+  }
+  await fs.rm(draft, { force: true });
+  return { path, written: draft };
+}
+
+/** Looks at the file that is to be replaced. */
+async function checkReplaceable(
+  path: string,
+  existing: Stats,
+  force: boolean,
+  inputs: readonly { readonly path: string }[],
+): Promise<void> {
   const name = escapeControls(path);
   for (const input of inputs) {
     const other = await stat(input.path);
@@ -106,11 +140,29 @@ export async function outputFile(
   if (!existing.isFile()) throw new UsageError(`Cannot write ${name}: it is not a regular file; stdout can be piped`);
   if (!force) throw new UsageError(`Cannot write ${name}: it is there already; --force replaces it`);
   if (await writerOf(path) === "alive") throw new TapeError("locked", `Cannot replace ${name}: it is being written`);
-  // Until the new one is whole, the old one stays.
-  const draft = `${path}.draft`;
-  if (await writerOf(draft) === "alive") throw new TapeError("locked", `Cannot replace ${name}: somebody else does`);
-  await fs.rm(draft, { force: true });
-  return { path, written: draft };
+}
+
+/**
+ * Whether something lies where the metadata and the index of a new tape would be. Those of a tape that is replaced are its own.
+ *
+ * @throws {UsageError} they are not to be replaced, or belong to another tape
+ */
+async function checkBelongings(path: string, isThere: boolean, force: boolean): Promise<boolean> {
+  const other = path.endsWith(".jsonl") ? isThere ? undefined : path.slice(0, -".jsonl".length) : `${path}.jsonl`;
+  const isOthers = other !== undefined && (await stat(other))?.isFile() === true;
+  if (isThere && !isOthers) return false;
+  const pathOf = pathInStore(path, "tape");
+  for (const [key, what] of [["tape.meta.json", "metadata"], ["tape.index", "index"]] as const) {
+    if (await stat(pathOf(key)) === undefined) continue;
+    if (force && !isOthers) return true;
+    const hint = isOthers ? `it is that of ${escapeControls(other)}` : "--force replaces it";
+    throw new UsageError(
+      `Cannot write ${escapeControls(path)}: ${
+        escapeControls(pathOf(key))
+      }, where its ${what} would be, is there already; ${hint}`,
+    );
+  }
+  return false;
 }
 
 /** Gives a tape that is whole the place of another one, of which nothing stays. */
@@ -145,7 +197,7 @@ async function fileOutput(path: string, written: string): Promise<TapeOutput> {
   };
 }
 
-async function stat(path: string): Promise<Awaited<ReturnType<typeof fs.stat>> | undefined> {
+async function stat(path: string): Promise<Stats | undefined> {
   try {
     return await fs.stat(path);
   } catch {

@@ -3,9 +3,12 @@ import { join } from "node:path";
 import type { TapeError } from "../../../errors.ts";
 import { readDuration, readSize } from "../../../query/syntax/amounts.ts";
 import { lineLimitOf } from "../../../stores/line-limit.ts";
-import { derivedMetadata } from "../../../tape/derive/derived-metadata.ts";
+import { derivedMetadata, keptMetadata } from "../../../tape/derive/derived-metadata.ts";
+import type { CodingOptions } from "../../../tape/derive/output/derived-coding.ts";
 import { type Part, type SplitBy, splitTape } from "../../../tape/derive/split.ts";
 import { homePath } from "../../arguments/home-path.ts";
+import { CODING_HELP, CODING_OPTIONS, codingOf } from "../../arguments/keys/coding-options.ts";
+import { KEY_HELP, KEY_OPTIONS } from "../../arguments/keys/key-options.ts";
 import { optionalArgument, parseOptions } from "../../arguments/options.ts";
 import type { OpenedTape } from "../../arguments/tape-argument.ts";
 import { type Command, type CommandIo, UsageError } from "../../command.ts";
@@ -14,14 +17,15 @@ import { Interrupted } from "../../terminal/process-io.ts";
 import { Progress } from "../../terminal/progress.ts";
 import { asciiJson, escapeControls } from "../../terminal/text.ts";
 import { formatBytes, plural } from "../../terminal/units.ts";
-import { openTapes } from "./derived-tape.ts";
+import { withTapes } from "./derived-tape.ts";
 import { openOutput, type TapeOutput } from "./output.ts";
 
 const HELP = `Splits a tape into several, each in a file of its own.
 
 Usage:
-  tapeline split (--size BYTES | --time DURATION | --session) -o FOLDER [--json]
-                 [--dir DIR] [TAPE]
+  tapeline split (--size BYTES | --time DURATION) [--with-context] -o FOLDER
+                 [--json] [--dir DIR] [TAPE]
+  tapeline split --session -o FOLDER [--json] [--dir DIR] [TAPE]
 
 The parts are put into FOLDER, which is made if need be, each under its own id;
 these sort in the order of the tape. Frames are numbered anew in each part and
@@ -30,15 +34,23 @@ they were. A correlation whose request and answer come into two parts is left
 out, and stderr says how many these are.
 
 Options:
-  --size BYTES      no part is larger, unless one frame is: 500k, 10m, 1g
+  --size BYTES      no part is larger, unless one frame is, with its context:
+                    500k, 10m, 1g
   --time DURATION   each part has what was said within so much time, counted
                     from the start of the tape: 30s, 10m, 1h
   --session         each session is a part: one begins with its initialize
                     request, and those of a merged tape are parted again
+  --with-context    each part begins with what had set the session up by then:
+                    the handshake and the list of tools; with --session each
+                    has its own
   -o, --output FOLDER
                     where the parts go
   --json            each part as one JSON object a line
   --dir DIR         where tapes are kept; by default $TAPELINE_DIR or ./tapes
+
+${CODING_HELP}
+${KEY_HELP}
+TAPE is - for a tape on stdin.
 
 Exit codes:
   0  done; correlations between two parts are not counted as lost
@@ -49,6 +61,7 @@ Exit codes:
 Examples:
   tapeline split --size 10m -o parts latest
   tapeline split --time 1h -o hours session.jsonl
+  tapeline split --size 1m --with-context -o parts session.jsonl
   tapeline split --session -o sessions latest
 `;
 
@@ -57,19 +70,26 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     size: { type: "string" },
     time: { type: "string" },
     session: { type: "boolean" },
+    "with-context": { type: "boolean" },
     output: { type: "string", short: "o" },
     json: { type: "boolean" },
     dir: { type: "string" },
+    ...CODING_OPTIONS,
+    ...KEY_OPTIONS,
   });
   const by = splitBy(values.size, values.time, values.session);
+  const withContext = values["with-context"] === true;
+  if (withContext && values.session === true) throw new UsageError("--session and --with-context exclude each other");
   const { output } = values;
   if (output === undefined || output === "") {
     throw new UsageError('split needs a folder, with -o; see "tapeline split --help"');
   }
   const folder = homePath(output, io.env.HOME);
-  const [tape] = await openTapes([optionalArgument("split", positionals) ?? "latest"], values, io);
-  await fs.mkdir(folder, { recursive: true, mode: 0o700 });
-  return await new Splitter(tape!, folder, io, values.json === true).run(by);
+  const coding = await codingOf(values, io);
+  return await withTapes([optionalArgument("split", positionals) ?? "latest"], values, io, async ([tape]) => {
+    await fs.mkdir(folder, { recursive: true, mode: 0o700 });
+    return await new Splitter(tape!, folder, coding, io, values.json === true).run(by, withContext);
+  });
 }
 
 function splitBy(size: string | undefined, time: string | undefined, session: boolean | undefined): SplitBy {
@@ -82,8 +102,11 @@ function splitBy(size: string | undefined, time: string | undefined, session: bo
     return { bytes };
   }
   if (time !== undefined) {
-    const ms = Math.floor((readDuration(time)?.at ?? 0) / 1000);
-    if (ms < 1) throw new UsageError(`--time must be a time such as 30s or 1h, not "${escapeControls(time)}"`);
+    // A number alone would be milliseconds.
+    const ms = /\d$/.test(time) ? 0 : Math.floor((readDuration(time)?.at ?? 0) / 1000);
+    if (ms < 1) {
+      throw new UsageError(`--time must be a time with its unit, such as 30s or 1h, not "${escapeControls(time)}"`);
+    }
     return { ms };
   }
   return { sessions: true };
@@ -96,6 +119,7 @@ const MAX_REPORTS = 20;
 class Splitter {
   readonly #tape: OpenedTape;
   readonly #folder: string;
+  readonly #coding: CodingOptions;
   readonly #io: CommandIo;
   readonly #isJson: boolean;
   readonly #open = new Map<string, TapeOutput>();
@@ -104,14 +128,15 @@ class Splitter {
   #lost = 0;
   #damaged = 0;
 
-  constructor(tape: OpenedTape, folder: string, io: CommandIo, isJson: boolean) {
+  constructor(tape: OpenedTape, folder: string, coding: CodingOptions, io: CommandIo, isJson: boolean) {
     this.#tape = tape;
     this.#folder = folder;
+    this.#coding = coding;
     this.#io = io;
     this.#isJson = isJson;
   }
 
-  async run(by: SplitBy): Promise<number> {
+  async run(by: SplitBy, withContext: boolean): Promise<number> {
     const { store, key, init } = this.#tape;
     const size = await store.size(key) ?? 0;
     const progress = new Progress(size, this.#io);
@@ -121,6 +146,8 @@ class Splitter {
       const { missingFrames, unfinished, isInterrupted } = await splitTape({
         source: { store, key, size, init, maxLineBytes: lineLimitOf(init), name: init.tape_id, query },
         by,
+        withContext,
+        coding: this.#coding,
         open: async (tapeId) => {
           const path = join(this.#folder, `${tapeId}.jsonl`);
           const output = await openOutput({ to: path, force: false }, tapeId, [this.#tape], "split", this.#io);
@@ -142,11 +169,11 @@ class Splitter {
   }
 
   async #close(part: Part): Promise<void> {
-    const { init, output: { stats, size, sessionEnd }, all } = part;
+    const { init, encoder, output: { stats, size, sessionEnd }, all } = part;
     const output = this.#open.get(init.tape_id)!;
     const counted = stats.snapshot(size);
     const derived = { init, stats: counted, performance: stats.performance(), end: sessionEnd };
-    await output.finish(derivedMetadata(derived, this.#tape.metadata, undefined));
+    await output.finish(keptMetadata(derivedMetadata(derived, this.#tape.metadata, undefined), encoder));
     this.#open.delete(init.tape_id);
     this.#parts++;
     this.#left += all.leftCorrelations;

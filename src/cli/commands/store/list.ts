@@ -1,4 +1,6 @@
 import { choiceOption, noArguments, numberOption, parseOptions, styleOption } from "../../arguments/options.ts";
+import { KEY_HELP, KEY_OPTIONS, keysOf } from "../../arguments/keys/key-options.ts";
+import { OPENERS } from "../../arguments/keys/tape-keys.ts";
 import { noTapes } from "../../arguments/tape-names.ts";
 import { checkFolder, tapeFolder } from "../../arguments/tape-argument.ts";
 import { cacheFolder } from "../../cache-folder.ts";
@@ -57,6 +59,7 @@ Options:
                 NO_COLOR and FORCE_COLOR
   --dir DIR     where tapes are kept; by default $TAPELINE_DIR or ./tapes
 
+${KEY_HELP}
 ${WHERE_HELP}
 Examples:
   tapeline list
@@ -79,6 +82,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     "no-cache": { type: "boolean" },
     color: { type: "string" },
     dir: { type: "string" },
+    ...KEY_OPTIONS,
   });
   noArguments("list", positionals);
   const style = styleOption(values.color, io);
@@ -89,11 +93,9 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const folder = tapeFolder(values.dir, io.env);
   if (values.dir !== undefined) await checkFolder("list", folder);
 
-  const tapes = await FolderTapes.in(
-    folder,
-    values["no-cache"] === true ? undefined : cacheFolder("lists", io.env),
-    io.signal,
-  );
+  const keys = await keysOf(values, io, "show");
+  const cache = values["no-cache"] === true ? undefined : cacheFolder("lists", io.env);
+  const tapes = await FolderTapes.in(folder, cache, io.signal, { keys });
   const wanted = tapes.rows.filter(filterOf(values.name, values.tag)).filter(fits);
   const rows = sortRows(wanted, key, values.reverse).slice(0, count);
   if (values.json === true) {
@@ -133,6 +135,12 @@ function* notesOn(
     const id = interrupted.length === 1 ? interrupted[0]!.tapeId : "TAPE";
     const many = plural(interrupted.length, "recording");
     yield `${many} interrupted; "tapeline repair ${id}" ends ${id === "TAPE" ? "one" : "it"}`;
+  }
+  const locked = shown.filter(({ isLocked }) => isLocked).length;
+  if (locked > 0) {
+    yield `${plural(locked, "tape")} ${locked === 1 ? "is" : "are"} encrypted; ${OPENERS} shows what is in ${
+      locked === 1 ? "it" : "them"
+    }`;
   }
   if (odd.length > 0) {
     const [what, they] = odd.length === 1 ? ["1 file is", "it is a link, or its name is"] : [

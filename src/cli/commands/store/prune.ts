@@ -1,3 +1,4 @@
+import * as fs from "node:fs/promises";
 import { join } from "node:path";
 import { TapeError } from "../../../errors.ts";
 import { readDuration, readSize } from "../../../query/syntax/amounts.ts";
@@ -5,6 +6,7 @@ import { fileStore } from "../../../stores/file.ts";
 import type { TapeStore } from "../../../stores/store.ts";
 import { TapeManager } from "../../../tape/manager.ts";
 import { noArguments, numberOption, parseOptions, styleOption } from "../../arguments/options.ts";
+import { KEY_HELP, KEY_OPTIONS, keysOf } from "../../arguments/keys/key-options.ts";
 import { checkFolder, tapeFolder } from "../../arguments/tape-argument.ts";
 import { type Command, type CommandIo, UsageError } from "../../command.ts";
 import { chooseTapes, isTape, mayBeWritten, type PruneRules } from "../../listing/choose-tapes.ts";
@@ -45,6 +47,7 @@ Options:
                     NO_COLOR and FORCE_COLOR
   --dir DIR         where tapes are kept; by default $TAPELINE_DIR or ./tapes
 
+${KEY_HELP}
 Exit codes:
   0  done, also where there was nothing to delete
   1  a tape that should be gone is still there, or the answer was no
@@ -69,6 +72,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     json: { type: "boolean" },
     color: { type: "string" },
     dir: { type: "string" },
+    ...KEY_OPTIONS,
   });
   noArguments("prune", positionals);
   const style = styleOption(values.color, io);
@@ -82,9 +86,10 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
 
   const store = fileStore(folder);
   const nowMs = Date.now();
+  const keys = await keysOf(values, io, "show");
   const fits = where === undefined ? () => true : parseTapeQuery(where, nowMs);
-  const tapes = await FolderTapes.in(folder, undefined, io.signal);
-  const bytes = await bytesById(store);
+  const tapes = await FolderTapes.in(folder, undefined, io.signal, { keys });
+  const bytes = await bytesById(folder);
   const bytesOf = ({ tapeId }: TapeRow) => bytes.get(tapeId) ?? 0;
   const chosen = chooseTapes(tapes.rows.filter(fits), bytesOf, rules, nowMs);
   const doomed: Doomed[] = chosen.map((row) => ({
@@ -124,12 +129,17 @@ function rulesOf(
   };
 }
 
-/** How many bytes all takes that belongs to each tape. */
-async function bytesById(store: TapeStore): Promise<Map<string, number>> {
+/** What belongs to a tape, but for marks and locks. */
+const BELONGS = /^([A-Za-z0-9_-]{1,128})(?:\.[a-z]+){1,2}(?<!\.lock|\.unproven)$/;
+
+/** How many bytes on the disk all takes that belongs to each tape. */
+async function bytesById(folder: string): Promise<Map<string, number>> {
   const bytes = new Map<string, number>();
-  for await (const { key, size } of store.list()) {
-    const id = key.slice(0, key.indexOf("."));
-    bytes.set(id, (bytes.get(id) ?? 0) + size);
+  for (const name of await fs.readdir(folder).catch(() => [])) {
+    const [, id] = BELONGS.exec(name) ?? [];
+    const stat = id === undefined ? undefined : await fs.lstat(join(folder, name)).catch(() => undefined);
+    if (id === undefined || stat?.isFile() !== true) continue;
+    bytes.set(id, (bytes.get(id) ?? 0) + stat.size);
   }
   return bytes;
 }

@@ -1,4 +1,7 @@
+import * as fs from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
 import { isTapeError, printable, TapeError } from "../../../errors.ts";
+import { codeOf } from "../../../sinks/file/file-error.ts";
 import type { TapeStore } from "../../../stores/store.ts";
 import { withEach } from "../../../tape/listed-tape.ts";
 import { TapeManager } from "../../../tape/manager.ts";
@@ -36,6 +39,9 @@ export interface RemoveOptions {
 const MAX_SHOWN = 20;
 /** So many are deleted together. */
 const AT_ONCE = 8;
+/** So long somebody else may take to delete a tape, and so often is looked. */
+const PATIENCE_MS = 1000;
+const POLL_MS = 20;
 
 /**
  * Deletes tapes: after a question, or where `--yes` answers it. Tells of each one, and ends with the exit code.
@@ -52,7 +58,7 @@ export async function removeTapes(doomed: readonly Doomed[], options: RemoveOpti
   await withEach(doomed, AT_ONCE, async (tape) => {
     if (io.signal.aborted) return;
     let error: unknown = tape.refusal;
-    if (error === undefined && !isDryRun) await tape.remove().catch((thrown) => error = thrown);
+    if (error === undefined && !isDryRun) await removed(tape, io.signal).catch((thrown) => error = thrown);
     if (error === undefined) freed += tape.bytes;
     else failed++;
     if (json) await io.stdout.write(`${asciiJson(objectOf(tape, isDryRun, error))}\n`);
@@ -69,6 +75,27 @@ export async function removeTapes(doomed: readonly Doomed[], options: RemoveOpti
     );
   }
   return failed > 0 ? 1 : 0;
+}
+
+/**
+ * Deletes a tape. Where somebody else deletes it as well, it is theirs for a moment, and then it is gone, which is what was
+ * wanted.
+ */
+async function removed({ path, remove }: Doomed, signal: AbortSignal): Promise<void> {
+  try {
+    await remove();
+  } catch (error) {
+    if (isTapeError(error, "tape_not_found")) return;
+    if (!isTapeError(error, "locked")) throw error;
+    for (let waitedMs = 0; await isThere(path); waitedMs += POLL_MS) {
+      if (waitedMs >= PATIENCE_MS || signal.aborted) throw error;
+      await setTimeout(POLL_MS, undefined, { signal }).catch(() => {});
+    }
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await fs.lstat(path).then(() => true, (error) => codeOf(error) !== "ENOENT");
 }
 
 async function isAgreed(
@@ -99,7 +126,7 @@ async function isAgreed(
 export function leftover(store: TapeStore, tapeId: string, path: string, bytes: number): Doomed {
   const entry = { tapeId, tape: { key: `${tapeId}.jsonl`, size: 0, modifiedMs: 0 }, meta: undefined };
   const listed = { metadata: { tape_id: tapeId }, state: "gone", isLive: false, metadataFault: undefined };
-  return { row: rowOf(entry, listed), path, bytes, remove: () => new TapeManager(store).delete(tapeId) };
+  return { row: rowOf(entry, listed), path, bytes, remove: () => new TapeManager(store).deleteLeftovers(tapeId) };
 }
 
 /** Says that a tape cannot be deleted now. */

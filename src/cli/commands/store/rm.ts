@@ -6,6 +6,9 @@ import type { TapeStore } from "../../../stores/store.ts";
 import { listedTape } from "../../../tape/listed-tape.ts";
 import { TapeManager } from "../../../tape/manager.ts";
 import { parseOptions, styleOption } from "../../arguments/options.ts";
+import { isPackedPath } from "../../arguments/path-store.ts";
+import { KEY_HELP, KEY_OPTIONS, keysOf } from "../../arguments/keys/key-options.ts";
+import type { TapeKeys } from "../../arguments/keys/tape-keys.ts";
 import { findTape, inPaths, naming, type TapeFile, tapeFolder } from "../../arguments/tape-argument.ts";
 import { NoSuchTapeError } from "../../arguments/tape-names.ts";
 import { type Command, type CommandIo, UsageError } from "../../command.ts";
@@ -34,6 +37,7 @@ Options:
                 NO_COLOR and FORCE_COLOR
   --dir DIR     where tapes are kept; by default $TAPELINE_DIR or ./tapes
 
+${KEY_HELP}
 Exit codes:
   0  the tapes are gone
   1  one is still there, or the answer was no
@@ -53,30 +57,33 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     json: { type: "boolean" },
     color: { type: "string" },
     dir: { type: "string" },
+    ...KEY_OPTIONS,
   });
   const style = styleOption(values.color, io);
   if (positionals.length === 0) throw new UsageError('rm needs the TAPE to delete; see "tapeline rm --help"');
   const folder = tapeFolder(values.dir, io.env);
+  const keys = await keysOf(values, io, "show");
   const doomed = new Map<string, Doomed>();
   for (const argument of positionals) {
-    const tape = await doomedTape(argument, folder);
+    const tape = await doomedTape(argument, folder, keys);
     doomed.set(tape.path, tape);
   }
   return await removeTapes([...doomed.values()], { ...values, command: "rm", style }, io);
 }
 
 /** The tape that an argument names, or what is left of it. */
-async function doomedTape(argument: string, folder: string): Promise<Doomed> {
+async function doomedTape(argument: string, folder: string, keys: TapeKeys): Promise<Doomed> {
   let file: TapeFile;
   try {
-    file = await findTape(argument, folder);
+    file = await findTape(argument, folder, keys);
   } catch (error) {
     const left = error instanceof NoSuchTapeError ? await leftOf(argument, folder) : undefined;
     if (left === undefined) throw error;
     return left;
   }
-  const { store, tapeId, path, key } = inItsFolder(file);
-  const { size, mtimeMs } = await fs.stat(path);
+  const { store, tapeId, path, key } = inItsFolder(file, keys);
+  const { size: fileSize, mtimeMs } = await fs.stat(path);
+  const size = await sizeOf(store, key) ?? fileSize;
   const meta = `${tapeId}.meta.json`;
   const entry = {
     tapeId,
@@ -91,15 +98,16 @@ async function doomedTape(argument: string, folder: string): Promise<Doomed> {
   return {
     row,
     path,
-    bytes: sum(await sizesOf(store, tapeId)),
+    bytes: isPackedPath(path) ? fileSize : sum(await sizesOf(store, tapeId)),
     refusal: mayBeWritten(row, Date.now()) ? beingWritten(path, row) : undefined,
     remove: () => naming(file, () => new TapeManager(store).delete(tapeId)),
   };
 }
 
 /** The same with the store of its folder, where the tape can be a key of it: that one cleans up behind writers that were killed. */
-function inItsFolder(file: TapeFile): TapeFile {
-  return basename(file.path) === file.key ? { ...file, store: fileStore(dirname(file.path)) } : file;
+function inItsFolder(file: TapeFile, keys: TapeKeys): TapeFile {
+  if (basename(file.path) !== file.key) return file;
+  return { ...file, store: keys.unlock(fileStore(dirname(file.path)), file.path) };
 }
 
 /** What is left of a tape that was deleted. */
@@ -108,6 +116,15 @@ async function leftOf(tapeId: string, folder: string): Promise<Doomed | undefine
   const store = fileStore(folder);
   const sizes = await sizesOf(store, tapeId);
   return sizes.length === 0 ? undefined : leftover(store, tapeId, join(folder, `${tapeId}.jsonl`), sum(sizes));
+}
+
+/** The size of a tape; undefined where that of a packed one cannot be told, which listing says. */
+async function sizeOf(store: TapeStore, key: string): Promise<number | undefined> {
+  try {
+    return await store.size(key);
+  } catch {
+    return undefined;
+  }
 }
 
 /** How many bytes each thing has that belongs to a tape. */

@@ -5,7 +5,7 @@ import { pipe } from "../../../streams/pipe.ts";
 import { type Stage, stage } from "../../../streams/stage.ts";
 import type { OpenedTape } from "../../arguments/tape-argument.ts";
 import { TapeReading } from "../../arguments/tape-reading.ts";
-import { isAskedFor, startOf, type Where } from "../../arguments/where.ts";
+import { startOf, type Where } from "../../arguments/where.ts";
 import { readMetadata } from "../../arguments/tape-names.ts";
 import type { CommandIo } from "../../command.ts";
 import { Calls } from "../../summary/calls.ts";
@@ -44,11 +44,11 @@ export async function followTape(tape: OpenedTape, options: TailOptions, io: Com
 
   const size = await tape.store.size(tape.key) ?? 0;
   // What comes with what is selected is printed, and not counted.
-  const isCounted = isJson
-    ? where.query === undefined ? () => true : isAskedFor
-    : where.query === undefined
-    ? isNoteworthyLine
-    : (line: TapeLine) => isNoteworthyLine(line) && isAskedFor(line);
+  const isCounted = where.query !== undefined
+    ? (line: TapeLine) => where.isAskedFor(line)
+    : isJson
+    ? () => true
+    : isNoteworthyLine;
   const linesBetween = (start: number, end: number) => reading.linesBetween(start, end);
   const test = await where.test(tape, reading);
   const start = count === Infinity
@@ -79,8 +79,8 @@ export async function followTape(tape: OpenedTape, options: TailOptions, io: Com
     } else if (isJson) await io.stdout.write(`${dress(io.isTty ? harmlessJson(line.text()) : line.text())}\n`);
     else {
       const text = describeRecord(line, record, calls, style, width());
-      const isTold = where.query === undefined || isAskedFor(line) || record.type === "gap";
-      if (isTold && isNoteworthy(record)) await io.stdout.write(`${dress(text)}\n`);
+      const isTold = where.query === undefined ? isNoteworthy(record) : record.type === "gap" || where.isAskedFor(line);
+      if (isTold) await io.stdout.write(`${dress(text)}\n`);
     }
     if (!follow || record.type !== "checkpoint" || record.final !== true) return;
     // A tape that was gone on with has more behind its final checkpoint.

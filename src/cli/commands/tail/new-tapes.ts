@@ -5,6 +5,7 @@ import { printable } from "../../../errors.ts";
 import { codeOf, ioError } from "../../../sinks/file/file-error.ts";
 import { pipe } from "../../../streams/pipe.ts";
 import { lineSplit } from "../../../transforms/line-split.ts";
+import type { TapeKeys } from "../../arguments/keys/tape-keys.ts";
 import { findTape, type OpenedTape, openTape, type TapeFile } from "../../arguments/tape-argument.ts";
 import { NoSuchTapeError, tapesIn } from "../../arguments/tape-names.ts";
 import type { CommandIo } from "../../command.ts";
@@ -24,12 +25,13 @@ const METADATA_LOOKS = 4;
 export async function waitForTape(
   argument: string | undefined,
   folder: string,
+  keys: TapeKeys,
   io: CommandIo,
 ): Promise<OpenedTape | undefined> {
   for (let isFirst = true; !io.signal.aborted; isFirst = false) {
     const startMs = performance.now();
-    const file = await findIfThere(argument, folder);
-    if (file !== undefined && await hasLine(file)) return await openTape(file.path, folder);
+    const file = await findIfThere(argument, folder, keys);
+    if (file !== undefined && await hasLine(file)) return await openTape(file.path, folder, keys);
     if (isFirst) await sayWaiting(argument === undefined ? "a first tape" : `tape "${argument}"`, folder, io);
     // A folder may hold so many tapes that looking at all their names takes a while.
     await pause(io.signal, 4 * (performance.now() - startMs));
@@ -66,21 +68,30 @@ export async function* newTapes(folder: string, known: Iterable<string>, signal:
  *
  * @throws {TapeError} code `invalid_tape`, `io`
  */
-export async function openNewTape(id: string, folder: string, signal: AbortSignal): Promise<OpenedTape | undefined> {
+export async function openNewTape(
+  id: string,
+  folder: string,
+  keys: TapeKeys,
+  signal: AbortSignal,
+): Promise<OpenedTape | undefined> {
   const path = join(folder, `${id}.jsonl`);
   for (let looks = 0; !signal.aborted;) {
-    const file = await findIfThere(path, folder);
+    const file = await findIfThere(path, folder, keys);
     if (file === undefined) return undefined;
-    const tape = await hasLine(file) ? await openTape(path, folder) : undefined;
+    const tape = await hasLine(file) ? await openTape(path, folder, keys) : undefined;
     if (tape?.metadata !== undefined || (tape !== undefined && ++looks === METADATA_LOOKS)) return tape;
     await pause(signal);
   }
   return undefined;
 }
 
-async function findIfThere(argument: string | undefined, folder: string): Promise<TapeFile | undefined> {
+async function findIfThere(
+  argument: string | undefined,
+  folder: string,
+  keys: TapeKeys,
+): Promise<TapeFile | undefined> {
   try {
-    return await findTape(argument, folder);
+    return await findTape(argument, folder, keys);
   } catch (error) {
     if (error instanceof NoSuchTapeError) return undefined;
     throw error;

@@ -1,4 +1,5 @@
 import { fileStore } from "../../../stores/file.ts";
+import type { TapeKeys } from "../../arguments/keys/tape-keys.ts";
 import { type OpenedTape, openTape } from "../../arguments/tape-argument.ts";
 import { briefIds, readMetadata, tapesIn } from "../../arguments/tape-names.ts";
 import type { CommandIo } from "../../command.ts";
@@ -14,12 +15,18 @@ const MAX_LABEL = 24;
  * Follows the tapes of a folder that are being written, or else the latest one, and every tape that is put there later,
  * until somebody stops it; gives the exit code. Each line says which tape it is from.
  */
-export async function tailAll(folder: string, options: TailOptions, io: CommandIo): Promise<number> {
-  return await new TailAll(folder, options, io).run();
+export async function tailAll(
+  folder: string,
+  keys: TapeKeys,
+  options: TailOptions,
+  io: CommandIo,
+): Promise<number> {
+  return await new TailAll(folder, keys, options, io).run();
 }
 
 class TailAll {
   readonly #folder: string;
+  readonly #keys: TapeKeys;
   readonly #options: TailOptions;
   readonly #io: CommandIo;
   /** The labels of the tapes that are followed right now. */
@@ -28,8 +35,9 @@ class TailAll {
   #labelWidth = 0;
   #code = 0;
 
-  constructor(folder: string, options: TailOptions, io: CommandIo) {
+  constructor(folder: string, keys: TapeKeys, options: TailOptions, io: CommandIo) {
     this.#folder = folder;
+    this.#keys = keys;
     this.#options = options;
     this.#io = io;
   }
@@ -42,9 +50,9 @@ class TailAll {
     const first = written.length > 0 ? written.reverse() : all.slice(0, 1).map(({ id }) => id);
     if (first.length === 0) await sayWaiting("a first tape", this.#folder, this.#io);
 
-    const running = first.map((id) => this.#follow(() => openTape(id, this.#folder), this.#options.count));
+    const running = first.map((id) => this.#follow(() => openTape(id, this.#folder, this.#keys), this.#options.count));
     for await (const id of newTapes(this.#folder, all.map(({ id }) => id), signal)) {
-      running.push(this.#follow(() => openNewTape(id, this.#folder, signal), Infinity));
+      running.push(this.#follow(() => openNewTape(id, this.#folder, this.#keys, signal), Infinity));
     }
     await Promise.all(running);
     return this.#code;

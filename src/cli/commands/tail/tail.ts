@@ -2,6 +2,7 @@ import { type Command, type CommandIo, UsageError } from "../../command.ts";
 import { type Program, programOf } from "../../program.ts";
 import { lineWidth } from "../../report/describe-record.ts";
 import { numberOption, optionalArgument, parseOptions, styleOption } from "../../arguments/options.ts";
+import { KEY_HELP, KEY_OPTIONS, keysOf } from "../../arguments/keys/key-options.ts";
 import { openTape, tapeFolder } from "../../arguments/tape-argument.ts";
 import { followTape, type TailOptions } from "./follow-tape.ts";
 import { tailAll } from "./tail-all.ts";
@@ -46,6 +47,7 @@ Options:
                      terminal, NO_COLOR and FORCE_COLOR
   --dir DIR          where tapes are kept; by default $TAPELINE_DIR or ./tapes
 
+${KEY_HELP}
 Examples:
   tapeline tail
   tapeline tail --all --dir ~/tapes
@@ -66,6 +68,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     wide: { type: "boolean" },
     color: { type: "string" },
     dir: { type: "string" },
+    ...KEY_OPTIONS,
   });
   const folder = tapeFolder(values.dir, io.env);
   const argument = optionalArgument("tail", positionals);
@@ -81,9 +84,12 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   if (values.all === true) {
     if (argument !== undefined) throw new UsageError("--all and a TAPE exclude each other");
     if (!options.follow) throw new UsageError("--all and --no-follow exclude each other");
-    return await tailAll(folder, options, io);
+    return await tailAll(folder, await keysOf(values, io, "show"), options, io);
   }
-  const tape = values.wait === true ? await waitForTape(argument, folder, io) : await openTape(argument, folder);
+  const keys = await keysOf(values, io, "tell");
+  const tape = values.wait === true
+    ? await waitForTape(argument, folder, keys, io)
+    : await openTape(argument, folder, keys);
   return tape === undefined ? 0 : await followTape(tape, options, io);
 }
 

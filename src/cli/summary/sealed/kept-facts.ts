@@ -1,6 +1,6 @@
 import * as fs from "node:fs/promises";
 import { join } from "node:path";
-import { crc32 } from "../../../lines/crc32.ts";
+import { crc32 } from "../../../bytes/crc32.ts";
 import { failureOf } from "../../../records/failure.ts";
 import { StreamingTapeReader } from "../../../tape/read/reader.ts";
 import { VERSION } from "../../../version.ts";

@@ -1,4 +1,4 @@
-import type { BlockSearch } from "../../../lines/block-search.ts";
+import type { BlockSearch } from "../../../bytes/block-search.ts";
 import type { Peers } from "../../../records/messages/peers.ts";
 
 /** The ends of the names under which peers introduce themselves, from a letter on that is rare and so quick to find. */

@@ -1,3 +1,4 @@
+import { decoderOf } from "../../../stores/decoding.ts";
 import { lineLimitOf } from "../../../stores/line-limit.ts";
 import { decodeUtf8 } from "../../../utf8.ts";
 import type { OpenedTape } from "../../arguments/tape-argument.ts";
@@ -33,6 +34,8 @@ export async function sealedFacts(
   { top, cache, signal }: SealedOptions,
   progress: Progress,
 ): Promise<TapeFacts | undefined> {
+  // Lines that are coded are told of by their records.
+  if (decoderOf(tape.store) !== undefined) return undefined;
   const seal = await finalLine(tape, sizeBytes, signal);
   if (seal === undefined) return undefined;
   const kept = cache === undefined ? undefined : await KeptFacts.of(tape, cache, seal);

@@ -1,5 +1,5 @@
-import { blockSearch } from "../../../lines/block-search.ts";
-import { crc32 } from "../../../lines/crc32.ts";
+import { blockSearch } from "../../../bytes/block-search.ts";
+import { crc32 } from "../../../bytes/crc32.ts";
 import { TapeLine } from "../../../lines/line.ts";
 import { parseLine } from "../../../lines/parse-line.ts";
 import { PlainCorrelation } from "../../../lines/plain/plain-correlation.ts";

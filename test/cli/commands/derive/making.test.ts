@@ -3,19 +3,23 @@ import { once } from "node:events";
 import { link, mkdir, readdir, readFile, watch, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { cat } from "../../../../src/cli/commands/cat.ts";
+import { NO_KEYS } from "../../../../src/cli/arguments/keys/tape-keys.ts";
+import { openTape } from "../../../../src/cli/arguments/tape-argument.ts";
+import { convert } from "../../../../src/cli/commands/convert.ts";
 import { concat } from "../../../../src/cli/commands/derive/concat.ts";
 import { head } from "../../../../src/cli/commands/derive/head.ts";
 import { merge } from "../../../../src/cli/commands/derive/merge.ts";
+import { index } from "../../../../src/cli/commands/index.ts";
 import { info } from "../../../../src/cli/commands/info.ts";
 import { list } from "../../../../src/cli/commands/store/list.ts";
 import { replay } from "../../../../src/cli/commands/replay.ts";
 import { tail } from "../../../../src/cli/commands/tail/tail.ts";
 import { verify } from "../../../../src/cli/commands/verify.ts";
-import { Child, thisRuntime } from "../../../helpers/child.ts";
+import { Child } from "../../../helpers/child.ts";
+import { command, quoted } from "../../../helpers/mcp/stdio-client.ts";
 import { inScratch } from "../../../helpers/scratch.ts";
 import { frameLine, initLine } from "../../../helpers/tapes.ts";
 import { within } from "../../../helpers/within.ts";
@@ -72,7 +76,7 @@ test("a tape that was made to a file is one that every command takes", () =>
 
 test("without -o, and with -, the tape goes to stdout, and nothing stands beside it", () =>
   withTapes(async (folder) => {
-    const before = await readdir(folder);
+    const before = (await readdir(folder)).sort();
     for (const options of [[], ["-o", "-"]]) {
       const { code, stdout, stderr } = await runIn(head, ["-n", "3", ...options, "--dir", folder, "first"]);
       assert.equal([code, stderr], [0, ""]);
@@ -83,11 +87,64 @@ test("without -o, and with -, the tape goes to stdout, and nothing stands beside
       await writeFile(join(folder, "piped.jsonl"), stdout);
       assert.is((await runIn(verify, [join(folder, "piped.jsonl")])).code, 0);
     }
-    assert.equal((await readdir(folder)).filter((name) => name !== "piped.jsonl"), before);
+    assert.equal((await readdir(folder)).filter((name) => name !== "piped.jsonl").sort(), before);
     const wrong = await runIn(head, ["--json", "--dir", folder, "first"]);
     assert.is(wrong.error, "--json needs -o FILE: stdout is the tape");
     const terminal = await runIn(head, ["--dir", folder, "first"], new FakeIo({ isTty: true }));
     assert.match(terminal.error!, /^Cannot write a tape to a terminal: say where with -o FILE, or pipe it; /);
+  }));
+
+test("a tape comes on stdin where - stands for it, and nothing is left of it in between", () =>
+  withTapes(async (folder) => {
+    const made = async (line: string) => {
+      const temporary = join(folder, "tmp");
+      await mkdir(temporary, { recursive: true });
+      const tapeline = quoted(command());
+      const env = { ...process.env, TMPDIR: temporary };
+      const child = spawn("/bin/sh", ["-c", line.replaceAll("tapeline", () => tapeline)], { cwd: folder, env });
+      let stderr = "";
+      child.stderr.setEncoding("utf8").on("data", (text) => stderr += text);
+      const [code] = await within(once(child, "close"), line, 60_000);
+      assert.equal(await readdir(temporary), [], line);
+      return { code: code as number, stderr };
+    };
+    const ids = async (name: string) =>
+      parse(await readFile(join(folder, name), "utf8")).filter(({ type }) => type === "frame")
+        .map(({ env: { message } }) => JSON.stringify(message));
+    await runIn(head, ["-n", "4", "-o", join(folder, "four.jsonl"), join(folder, "first.jsonl")]);
+
+    const piped = await made("tapeline head -n 4 first.jsonl | tapeline head -n 9 -o - - > piped.jsonl");
+    assert.equal(piped, { code: 0, stderr: "" });
+    assert.equal(await ids("piped.jsonl"), await ids("four.jsonl"));
+    assert.is((await runIn(verify, [join(folder, "piped.jsonl")])).code, 0);
+    for (
+      const line of [
+        "tapeline filter 'kind:frame' -o filtered.jsonl - < four.jsonl",
+        "tapeline cut --seq 0..3 -o cut.jsonl - < four.jsonl",
+        "tapeline concat -o concat.jsonl - < four.jsonl",
+        "tapeline merge -o merge.jsonl - < four.jsonl",
+      ]
+    ) {
+      assert.equal(await made(line), { code: 0, stderr: "" }, line);
+      assert.equal(await ids(/-o (\S+)/.exec(line)![1]!), await ids("four.jsonl"), line);
+    }
+    assert.is((await made("tapeline concat -o both.jsonl four.jsonl - < four.jsonl")).code, 0);
+    assert.is((await ids("both.jsonl")).length, 8);
+    assert.is((await made("tapeline split --session -o parts - < four.jsonl")).code, 0);
+
+    const torn = await made("head -c 700 first.jsonl | tapeline concat -o torn.jsonl -");
+    assert.match(torn.stderr, /the last line of stdin, at byte \d+, is torn/);
+    for (
+      const [line, why] of [
+        ["tapeline concat -o no.jsonl - - < four.jsonl", /Cannot read several tapes from stdin/],
+        ["echo nothing | tapeline head -o no.jsonl -", /Cannot read stdin: its first line/],
+        ["tapeline head -o no.jsonl - < /dev/null", /Cannot read stdin: /],
+      ] as const
+    ) {
+      const { code, stderr } = await made(line);
+      assert.ok(code !== 0, line);
+      assert.match(stderr, why);
+    }
   }));
 
 test("a folder gets the tape under its id", () =>
@@ -123,6 +180,68 @@ test("a file that is there is replaced with --force only, and a tape that is rea
     assert.is((await runIn(head, ["--force", "-o", out, first])).code, 0);
     assert.is((await runIn(verify, [out])).code, 0);
     assert.equal((await readdir(folder)).filter((name) => /draft|lock|tmp/.test(name)), []);
+  }));
+
+test("what belongs to a tape stays its own, however the file of another one is called", () =>
+  inScratch(async (folder) => {
+    const text = await sampleSession("bad").text();
+    const source = await putTape(folder, "source", text);
+    const log = join(folder, "messages.log");
+    await writeFile(log, '{"jsonrpc":"2.0","method":"ping","id":1}\n');
+    await putTape(folder, "bad", text, { name: "of bad.jsonl", status: "finalized" });
+    await runIn(index, ["--dir", folder, "bad"]);
+    const own = ["bad.jsonl", "bad.meta.json", "bad.index"];
+    const bytes = () => Promise.all(own.map((name) => readFile(join(folder, name), "latin1")));
+    const before = await bytes();
+    const make = (out: string) =>
+      [[head, "-o", out, source], [head, "--force", "-o", out, source], [convert, "-o", out, log]] as const;
+
+    const plain = join(folder, "bad");
+    const why = `${plain}.meta.json, where its metadata would be, is there already`;
+    for (const [command, ...args] of make(plain)) {
+      const { error } = await runIn(command, args);
+      assert.is(error, `Cannot write ${plain}: ${why}; it is that of ${plain}.jsonl`);
+    }
+    for (const name of ["bad.meta.json", "bad.index", "bad.torn", "bad.dropped", "bad.jsonl.bak", "bad.jsonl.draft"]) {
+      for (const [command, ...args] of make(join(folder, name))) {
+        const { error } = await runIn(command, args);
+        assert.is(
+          error,
+          `Cannot write ${join(folder, name)}: what belongs to a tape is called so; choose another name`,
+        );
+      }
+    }
+    assert.equal(await bytes(), before);
+
+    // One that is there already is read without what belongs to the other, and gets nothing.
+    await writeFile(plain, text);
+    assert.is((await openTape(plain, folder, NO_KEYS)).metadata, undefined);
+    assert.match((await runIn(index, [plain])).error!, /: .*bad\.index is that of .*bad\.jsonl$/);
+    assert.equal(await bytes(), before);
+
+    // The other way round, what is there belongs to the tape without an ending.
+    const [lone, other] = [join(folder, "lone"), join(folder, "lone.jsonl")];
+    assert.is((await runIn(head, ["-n", "3", "-o", lone, source])).code, 0);
+    const ofLone = await readFile(`${lone}.meta.json`, "utf8");
+    for (const [command, ...args] of make(other)) {
+      assert.match(
+        (await runIn(command, args)).error!,
+        /lone\.meta\.json, where its metadata would be, is there already/,
+      );
+    }
+    assert.is(await readFile(`${lone}.meta.json`, "utf8"), ofLone);
+    assert.equal((await readdir(folder)).filter((name) => /lone\.jsonl|draft|tmp/.test(name)), []);
+  }));
+
+test("--force replaces metadata and an index that belong to no tape any more", () =>
+  inScratch(async (folder) => {
+    const source = await putTape(folder, "source", await sampleSession("source").text());
+    const out = join(folder, "gone.jsonl");
+    for (const name of ["gone.meta.json", "gone.index"]) await writeFile(join(folder, name), "left behind");
+    assert.match((await runIn(head, ["-n", "3", "-o", out, source])).error!, /is there already; --force replaces it$/);
+    assert.is((await runIn(head, ["-n", "3", "--force", "-o", out, source])).code, 0);
+    assert.equal((await readdir(folder)).filter((name) => name.startsWith("gone")), ["gone.jsonl", "gone.meta.json"]);
+    assert.is(JSON.parse(await readFile(join(folder, "gone.meta.json"), "utf8")).status, "finalized");
   }));
 
 test("a tape that is being written is not replaced, and is read as far as it is written", () =>
@@ -216,9 +335,8 @@ test("Ctrl-C leaves a whole tape, in a file", () =>
 test("Ctrl-C leaves a whole tape, in a pipe that was full", () =>
   inScratch(async (folder) => {
     const path = await longTape(folder);
-    const [program, ...before] = thisRuntime().command;
-    const main = fileURLToPath(new URL("../../../../src/cli/main.ts", import.meta.url));
-    const child = spawn(program, [...before, main, "concat", path], { stdio: ["ignore", "pipe", "pipe"] });
+    const [program, ...words] = command("concat", path);
+    const child = spawn(program, words, { stdio: ["ignore", "pipe", "pipe"] });
     let stderr = "";
     child.stderr.setEncoding("utf8").on("data", (text) => stderr += text);
     try {

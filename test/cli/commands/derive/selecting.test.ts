@@ -85,6 +85,18 @@ test("filter takes what a query selects, an answer by what was asked", () =>
     assert.match(wrong.error!, /dur:>fast\n/);
   }));
 
+test("filter knows what becomes of requests later on", () =>
+  withTape(async (_, folder) => {
+    const open = session("open").client(70_002, ask(5, "tools/call", { name: "echo" }));
+    const path = await putTape(folder, "open", await open.text());
+    const selected = async (query: string) => (await piped(filter, [query, path], folder)).seqs;
+    assert.equal(await selected("op:status:error"), [7, 8]);
+    assert.equal(await selected("status:pending"), [11]);
+    assert.equal(await selected("op:dur:>200ms"), [7, 8]);
+    assert.equal(await selected("status:pending OR op:id:3"), [7, 8, 11]);
+    assert.equal(await selected("NOT status:pending kind:request"), [0, 3, 5, 7, 9]);
+  }));
+
 test("--with-context takes the handshake and the list of tools as well, with their answers", () =>
   withTape(async (path, folder) => {
     const { seqs, types } = await piped(filter, ["--with-context", "status:error", path], folder);
@@ -206,6 +218,38 @@ test("grep -C prints the whole operation around what fits: request, progress, an
     const lines = (await runIn(grep, ["-C", "result.text:one", path])).stdout.trimEnd().split("\n");
     assert.is(lines.length, 3);
     assert.is((await runIn(grep, ["-c", "-C", "x", path])).error, "-c and -C exclude each other");
+  }));
+
+test("a query that begins with a dash is one, and no option", () =>
+  withTape(async (path, folder) => {
+    assert.equal((await piped(filter, ["-op:(tool:echo)", path], folder)).seqs, [0, 1, 2, 5, 6, 7, 8]);
+    assert.equal((await piped(filter, ["--name", "x", "-dir:c2s", path], folder)).seqs, [1, 4, 6, 8, 10]);
+    assert.equal((await piped(filter, ["--", "-dir:c2s", path], folder)).seqs, [1, 4, 6, 8, 10]);
+    for (
+      const query of ["-op:status:error", "-(tool:echo OR tool:search)", "-/echo/", '-"echo"', "-params.name:echo"]
+    ) {
+      const counts = [query, `NOT ${query.slice(1)}`].map((text) => runIn(grep, ["-c", text, path]));
+      const [dash, word] = await Promise.all(counts);
+      assert.equal([dash!.stdout, dash!.error], [word!.stdout, undefined], query);
+    }
+    const behind = await runIn(filter, ["-o", join(folder, "out.jsonl"), "needle", "-tool:echo"]);
+    assert.match(behind.error!, /Cannot use "-tool:echo" as a tape: a query is one argument/);
+    assert.match((await runIn(filter, ["-o", "-tool:echo", path])).error!, /-o needs a value/);
+    assert.match((await runIn(grep, ["-needle", path])).error!, /no option -n; a query that begins .* behind --/);
+    assert.match((await runIn(grep, ["--needle", path])).error!, /no option --needle; see/);
+  }));
+
+test("where nothing fits, it is said", () =>
+  withTape(async (path, folder) => {
+    assert.is((await piped(filter, ["tool:nosuch", path], folder)).stderr, "tapeline: no frame fits\n");
+    assert.is((await piped(cut, ["--from", "id:33", path], folder)).stderr, "tapeline: no frame fits\n");
+    assert.is((await piped(filter, ["tool:echo", path], folder)).stderr, "");
+  }));
+
+test("split --time wants a unit: a number alone would be milliseconds", () =>
+  withTape(async (path, folder) => {
+    const { error } = await runIn(split, ["--time", "5", "-o", join(folder, "parts"), path]);
+    assert.is(error, '--time must be a time with its unit, such as 30s or 1h, not "5"');
   }));
 
 test.run();

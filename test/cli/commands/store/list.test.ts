@@ -1,11 +1,14 @@
-import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { StreamingTapeWriter } from "../../../../src/mod.ts";
 import { fileStore } from "../../../../src/file.ts";
+import { NO_KEYS } from "../../../../src/cli/arguments/keys/tape-keys.ts";
 import { findTape } from "../../../../src/cli/arguments/tape-argument.ts";
 import { list } from "../../../../src/cli/commands/store/list.ts";
+import { FolderTapes } from "../../../../src/cli/listing/folder-tapes.ts";
 import { widthOf } from "../../../../src/cli/terminal/text.ts";
 import { inScratch } from "../../../helpers/scratch.ts";
 import { FakeIo } from "../../fake-io.ts";
@@ -149,7 +152,7 @@ test("list keeps errors and size on a narrow terminal, and shortens ids so far t
     const narrow = await at(80);
     assert.equal(narrow.titles.filter((title) => ["NAME", "STATUS", "ERRORS", "SIZE"].includes(title)).length, 4);
     assert.ok(narrow.rows.every((row) => row.includes("3") && row.includes("KiB")));
-    for (const [brief] of narrow.rows) assert.ok(ids.includes((await findTape(brief, folder)).tapeId));
+    for (const [brief] of narrow.rows) assert.ok(ids.includes((await findTape(brief, folder, NO_KEYS)).tapeId));
     const piped = new FakeIo({ columns: 80 });
     await list.run(["--dir", folder], piped);
     assert.equal(piped.out.split("\n")[0]!.split(/ +/), wide.titles);
@@ -233,6 +236,31 @@ test("list tells of what is no tape of the folder, and of what is left of tapes 
       stderr,
       /^tapeline: there are files of 1 tape that is gone; "tapeline prune --leftovers" deletes them$/m,
     );
+  }));
+
+test("list takes no metadata that nest without end, or are too long to be metadata, and says so", () =>
+  inScratch(async (folder) => {
+    const text = `${JSON.stringify(init("x", { created_at: "2026-11-01T00:00:00.000Z" }))}\n`;
+    for (const id of ["deep", "long", "fine"]) await putTape(folder, id, text, { status: "finalized", name: id });
+    const deep = `${"[".repeat(20_000)}${"]".repeat(20_000)}`;
+    await writeFile(join(folder, "deep.meta.json"), `{"tape_id":"deep","x":${deep}}`);
+    // A file of zeros takes no room on the disk.
+    await truncate(join(folder, "long.meta.json"), 300 * 1024 * 1024);
+    assert.equal((await states(folder)).sort(), [["deep", "unknown"], ["fine", "finalized"], ["long", "unknown"]]);
+    const before = process.memoryUsage().rss;
+    const { rows } = await FolderTapes.in(folder, undefined, new AbortController().signal);
+    assert.ok(process.memoryUsage().rss - before < 100e6);
+    const fault = (id: string) => rows.find(({ tapeId }) => tapeId === id)!.fault;
+    assert.match(fault("deep"), /nests deeper than 200 levels/);
+    assert.match(fault("long"), /^Cannot read long\.meta\.json: it has 314572800 bytes, more than 16777216$/);
+    assert.is(fault("fine"), "");
+    for (const id of ["deep", "long"]) {
+      const path = join(folder, `${id}.jsonl`);
+      for (const args of [["cat", path], ["verify", path], ["head", "-o", join(folder, "out"), "--force", path]]) {
+        const { code, stderr } = await tapeline(args);
+        assert.ok(code === 0 || code === 3, `${args}: ${stderr}`);
+      }
+    }
   }));
 
 test("list says on stderr that there is nothing yet", () =>

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { prune } from "../../../../src/cli/commands/store/prune.ts";
+import { rm } from "../../../../src/cli/commands/store/rm.ts";
 import { UsageError } from "../../../../src/cli/command.ts";
 import { fileStore } from "../../../../src/file.ts";
 import { StreamingTapeWriter } from "../../../../src/mod.ts";
@@ -99,6 +100,25 @@ test("prune --leftovers deletes what is left of tapes that are gone, and nothing
       "making.meta.json",
       "notes.txt",
     ]);
+  }));
+
+test("two that prune the same folder, or remove the same tapes, do not get in each other's way", () =>
+  inScratch(async (folder) => {
+    const ids = Array.from({ length: 30 }, (_, at) => `t${at}`);
+    const fill = async () => {
+      for (const [at, id] of ids.entries()) await putOld(folder, id, 1 + at);
+    };
+    await fill();
+    await Promise.all([run(folder, "--keep", "2"), run(folder, "--keep", "2"), run(folder, "--older-than", "50h")]);
+    assert.equal((await readdir(folder)).sort(), ["t0.jsonl", "t0.meta.json", "t1.jsonl", "t1.meta.json"]);
+    await fill();
+    const ios = [new FakeIo(), new FakeIo()];
+    const codes = await Promise.all(ios.map((io) => rm.run(["--yes", "--dir", folder, ...ids], io)));
+    assert.equal(codes, [0, 0], ios.map(({ err }) => err).join(""));
+    assert.equal(await readdir(folder), []);
+    for (const id of ids) await writeFile(join(folder, `${id}.index`), "left");
+    await Promise.all([run(folder, "--leftovers"), run(folder, "--leftovers")]);
+    assert.equal(await readdir(folder), []);
   }));
 
 test("prune --dry-run deletes nothing; --json tells of each tape", () =>

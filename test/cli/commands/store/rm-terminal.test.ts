@@ -4,7 +4,7 @@ import process from "node:process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { inScratch } from "../../../helpers/scratch.ts";
-import { command, type CommandLine, quoted, talkWith } from "../../../helpers/stdio-client.ts";
+import { command, type CommandLine, quoted, talkWith } from "../../../helpers/mcp/stdio-client.ts";
 import { init, putTape } from "../../sample-tape.ts";
 
 /** Runs a command line in a terminal of its own, whose keyboard is the client's output. */

@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { readdir, readFile, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { rm } from "../../../../src/cli/commands/store/rm.ts";
@@ -45,6 +47,16 @@ test("rm deletes tapes and all that belongs to them, and nothing else", () =>
     ]);
     assert.equal((await readdir(folder)).filter((name) => !name.startsWith("three.")), ["one.txt"]);
     assert.is((await readdir(folder)).length, 9);
+  }));
+
+test("rm does not wait for a pipe that stands in the place of metadata", () =>
+  inScratch(async (folder) => {
+    await putTape(folder, "one", text);
+    await promisify(execFile)("mkfifo", [join(folder, "one.meta.json")]);
+    for (const tape of ["one", "latest"]) {
+      const { code, stdout } = await tapeline(["rm", "--dry-run", "--dir", folder, tape]);
+      assert.is(code, stdout === "" ? 1 : 0);
+    }
   }));
 
 test("rm asks before it deletes, and needs --yes where nobody can be asked", () =>
