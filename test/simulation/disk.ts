@@ -1,4 +1,4 @@
-import type { Bytes } from "../../src/lines/bytes.ts";
+import type { Bytes } from "../../src/bytes/bytes.ts";
 
 /** A change of a file's content that the disk itself may not have yet. */
 type Change = { readonly at: number; readonly bytes: Bytes } | { readonly length: number };

@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import type { Bytes } from "../../src/lines/bytes.ts";
+import type { Bytes } from "../../src/bytes/bytes.ts";
 import type { FileSystem } from "../../src/sinks/file/file-system.ts";
 import type { FileHandle, FileStat } from "../../src/sinks/file/file-handle.ts";
 import { fileSourceIn } from "../../src/sources/file/file.ts";

@@ -47,6 +47,7 @@ export class Life {
       if (error instanceof TapeError) return error;
       throw error;
     }
+    await this.#model.prepare();
     const records = this.#model.check();
     if (records.length === 0) throw new Violation("a writer was opened, and there is no tape");
     this.#options.onOpen?.();
@@ -63,7 +64,7 @@ export class Life {
     const { random } = this.#world;
     const options = {
       durability,
-      checksums: false,
+      ...this.#model.coding.options,
       checkpointEveryFrames: 2 + random(10),
       metadataEveryMs: 20 + random(200),
       maxPendingBytes: random(3) === 0 ? 300 : undefined,
@@ -73,8 +74,8 @@ export class Life {
       },
     };
     return this.#options.isNew
-      ? StreamingTapeWriter.create(store, { ...options, tapeId, sessionId: "simulated" })
-      : StreamingTapeWriter.resume(store, tapeId, options);
+      ? this.#model.coding.create(store, { ...options, tapeId, sessionId: "simulated" })
+      : StreamingTapeWriter.resume(this.#model.coding.open(store), tapeId, options);
   }
 
   async #act(writer: StreamingTapeWriter, numbers: () => number): Promise<void> {

@@ -1,16 +1,20 @@
 import { Buffer } from "node:buffer";
-import type { Bytes } from "../../src/lines/bytes.ts";
-import type { TapeRecord } from "../../src/records/record.ts";
+import type { Bytes } from "../../src/bytes/bytes.ts";
+import type { LineDecoder } from "../../src/lines/coded-line.ts";
+import type { InitRecord, TapeRecord } from "../../src/records/record.ts";
+import type { SimulatedCoding } from "./coding.ts";
 import { MARK } from "./files.ts";
 import type { World } from "./world.ts";
 
 const LF = 0x0a;
 const decoder = new TextDecoder();
+const encoder = new TextEncoder();
 
 /** What must be true of one tape, whatever happens to it: what was promised, and what is on the disk. */
 export class Model {
   readonly world: World;
   readonly path: string;
+  readonly coding: SimulatedCoding;
   /** What must be there after a power loss: the beginning of the tape, as it was when that was promised. */
   #synced: Bytes = new Uint8Array(0);
   readonly #records = new Map<string, TapeRecord>();
@@ -20,14 +24,21 @@ export class Model {
   /** Numbers of messages whose loss was reported. */
   readonly #lost = new Set<number>();
 
-  constructor(world: World, path: string) {
+  /** What decodes the lines of the tape as it is now, and what it is for. */
+  #decoding: { readonly init: string; readonly decoder: LineDecoder | undefined } | undefined;
+  readonly #plain = new Map<string, string>();
+  readonly #sealed = new SealedNumbers();
+
+  constructor(world: World, path: string, coding: SimulatedCoding) {
     this.world = world;
     this.path = path;
+    this.coding = coding;
     world.disk.onChange = (changed, before, after) => {
       if (changed !== path) return;
       if (!startsWith(after, before.subarray(0, before.lastIndexOf(LF) + 1))) {
         world.violation ??= new Violation("a whole line was taken back or changed, and may have been read");
       }
+      if (coding.isSealed) world.violation ??= this.#sealed.see(after, before.lastIndexOf(LF) + 1);
     };
   }
 
@@ -36,11 +47,38 @@ export class Model {
     return this.world.disk.node(this.path)?.content ?? new Uint8Array(0);
   }
 
-  /** Its whole lines, without their ends. */
+  /** Gets ready to decode the lines of the tape as it is now. */
+  async prepare(): Promise<void> {
+    const { content } = this;
+    const init = decoder.decode(content.subarray(0, content.indexOf(LF) + 1));
+    if (init === "" || init === this.#decoding?.init) return;
+    const record = JSON.parse(init) as InitRecord;
+    const isCoded = record.compression != null || record.encryption != null;
+    this.#decoding = { init, decoder: isCoded ? await this.coding.decoderOf(record) : undefined };
+    this.#plain.clear();
+    this.#split = undefined;
+  }
+
+  /** Its whole lines, without their ends, as they were before they were coded. */
   get lines(): readonly string[] {
     const { content } = this;
-    if (this.#split?.content !== content) this.#split = { content, lines: wholeLines(content) };
+    if (this.#split?.content !== content) {
+      this.#split = { content, lines: wholeLines(content).map((line) => this.#decoded(line)) };
+    }
     return this.#split.lines;
+  }
+
+  #decoded(line: string): string {
+    const decoding = this.#decoding?.decoder;
+    if (decoding === undefined || !/^\{"type":"(?:zstd|sealed|dictionary)"/.test(line)) return line;
+    let plain = this.#plain.get(line);
+    if (plain === undefined) {
+      const stored = encoder.encode(line);
+      if (/^\{"type":(?:"dictionary"|"sealed","kind":"dictionary")/.test(line)) decoding.learn!(stored);
+      plain = line.startsWith('{"type":"dictionary"') ? line : decoder.decode(decoding.decode(stored));
+      this.#plain.set(line, plain);
+    }
+    return plain;
   }
 
   /** Tells a tape that was deleted and made anew from the one before. */
@@ -86,13 +124,13 @@ export class Model {
   ended(wasKilled: boolean): void {
     const { content } = this;
     // A line that could neither be written to its end nor cut off may be whole but for its line ending: it is kept then.
-    const tail = bufferOf(content.subarray(content.lastIndexOf(LF) + 1));
+    const tail = this.#tail(content.subarray(content.lastIndexOf(LF) + 1));
     const { disk } = this.world;
     if (disk.inDoubt.has(this.path) && disk.node(this.path + MARK) === undefined) {
       if (!wasKilled && !disk.marked.has(this.path)) throw new Violation("a failed sync has left no mark");
       throw new Damage();
     }
-    for (const n of this.#lost) if (tail.includes(`"n":${n},`)) this.#lost.delete(n);
+    for (const n of this.#lost) if (tail.includes(`"n":${n},"text"`)) this.#lost.delete(n);
   }
 
   /** The power was lost and is back. */
@@ -174,6 +212,15 @@ export class Model {
     if (answers !== correlations) throw new Violation(`${answers} answers have ${correlations} correlations`);
   }
 
+  #tail(torn: Bytes): string {
+    const text = decoder.decode(torn);
+    try {
+      return this.#decoded(text);
+    } catch {
+      return text;
+    }
+  }
+
   #promise(length: number): void {
     if (length > this.#synced.length) this.#synced = this.content.slice(0, length);
   }
@@ -181,9 +228,11 @@ export class Model {
   /** Where the line with message `n` ends. */
   #endOf(n: number): number | undefined {
     const { content } = this;
-    const at = bufferOf(content).indexOf(`"n":${n},`);
-    const end = at < 0 ? -1 : content.indexOf(LF, at);
-    return end < 0 ? undefined : end + 1;
+    const at = this.lines.findIndex((line) => line.includes(`"n":${n},"text"`));
+    if (at < 0) return undefined;
+    let end = 0;
+    for (let line = 0; line <= at; line++) end = content.indexOf(LF, end) + 1;
+    return end;
   }
 }
 
@@ -198,6 +247,24 @@ export class Damage extends Error {
 /** Something that must never be so. */
 export class Violation extends Error {
   override readonly name = "Violation";
+}
+
+const SEALED = /"epoch":"([\w-]+)","n":(\d+)(?:,"codec":"[^"]*")?,"data":"([^"]*)/g;
+
+/** What stood under which number of which epoch, ever: two things sealed under one number would give each other away. */
+class SealedNumbers {
+  readonly #data = new Map<string, string>();
+
+  /** Looks at what was written behind `from`, whole or not. */
+  see(content: Bytes, from: number): Violation | undefined {
+    for (const [, epoch, n, data = ""] of decoder.decode(content.subarray(from)).matchAll(SEALED)) {
+      const known = this.#data.get(`${epoch} ${n}`) ?? "";
+      const [short, long] = known.length < data.length ? [known, data] : [data, known];
+      if (!long.startsWith(short)) return new Violation(`two things were sealed under number ${n} of epoch ${epoch}`);
+      this.#data.set(`${epoch} ${n}`, long);
+    }
+    return undefined;
+  }
 }
 
 /** The number of a frame's message. */

@@ -42,12 +42,13 @@ export class Observer {
 
   /** Undefined where there is no tape yet. */
   async #open(): Promise<StreamingTapeReader | undefined> {
-    const store = simulatedStore(this.#model.world, this.process, false);
+    const store = this.#model.coding.open(simulatedStore(this.#model.world, this.process, false));
     const options = { onError: (error: TapeError) => this.#report(error) };
     for (;;) {
       try {
         const reader = await StreamingTapeReader.open(store, this.#tapeId, options);
         this.#identity = this.#model.identity;
+        await this.#model.prepare();
         return reader;
       } catch (error) {
         const isEmpty = isTapeError(error, "tape_not_found") || isTapeError(error, "invalid_tape");

@@ -1,5 +1,8 @@
 import { isTapeError } from "../../src/errors.ts";
 import type { Durability } from "../../src/tape/write/commit/group-commit.ts";
+import type { Finding } from "../../src/tape/verify/verify-finding.ts";
+import { verifyTape } from "../../src/tape/verify/verify.ts";
+import { SimulatedCoding } from "./coding.ts";
 import { withTimeOf } from "./fake-time.ts";
 import { FOLDER, simulatedStore } from "./files.ts";
 import { Life } from "./life.ts";
@@ -22,7 +25,7 @@ export class Schedule {
 
   constructor(seed: number) {
     this.world = new World(seed);
-    this.#model = new Model(this.world, `${FOLDER}/${TAPE_ID}.jsonl`);
+    this.#model = new Model(this.world, `${FOLDER}/${TAPE_ID}.jsonl`, new SimulatedCoding(this.world, seed));
     this.#writer = this.world.startProcess();
   }
 
@@ -93,6 +96,7 @@ export class Schedule {
       const life = new Life(this.#model, { tapeId: TAPE_ID, isNew: this.#isNew, durability, end, onOpen });
       this.#writer = life.process;
       const error = await this.#untilKilled(life.live(() => ++this.#numbers));
+      await this.world.run(this.#model.prepare());
       const wasKilled = !life.process.isAlive;
       this.world.kill(life.process);
       this.#model.ended(wasKilled);
@@ -151,10 +155,21 @@ export class Schedule {
     if (!wasFinal && last !== undefined && last.lineCount !== lineCount) {
       throw new Violation(`a follower ended with ${last.lineCount} of ${lineCount} lines`);
     }
+    await this.#verify();
     if (this.world.random(3) === 0) await this.world.run(new Observer(this.#model, TAPE_ID, "reader").done);
     if (this.world.violation !== undefined) throw this.world.violation;
     const { content } = this.#model;
     this.#losePower();
     if (this.#model.content.length !== content.length) throw new Violation("a finalized tape was cut by a power loss");
+  }
+
+  /** Whoever checks the tape finds no damage, as there is none. */
+  async #verify(): Promise<void> {
+    const { coding } = this.#model;
+    const store = coding.open(simulatedStore(this.world, this.world.startProcess(), false));
+    const onFinding = ({ severity, line, message }: Finding) => {
+      if (severity === "damage") this.world.violation ??= new Violation(`line ${line} is called damaged: ${message}`);
+    };
+    await this.world.run(verifyTape(store, TAPE_ID, { onFinding, ...coding.checks }));
   }
 }

@@ -35,6 +35,8 @@ interface Timer {
   at: number;
 }
 
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
 /** So many turns of its microtasks the program gets before something happens outside. */
 const TICKS = 6;
 const MOST_STEPS = 20_000;
@@ -60,6 +62,7 @@ export class World {
   readonly #plans: { readonly step: number; readonly happen: () => void }[] = [];
   #calls: Call[] = [];
   #timers: Timer[] = [];
+  #outside = 0;
   readonly #processes: Process[] = [];
 
   constructor(seed: number) {
@@ -128,6 +131,18 @@ export class World {
     });
   }
 
+  /** Something that is not of this world, such as work of a thread: until it is done nothing happens here, so that schedules stay the same. */
+  async outside<T>(work: Promise<T>): Promise<T> {
+    this.#outside++;
+    try {
+      return await work;
+    } finally {
+      // Also what was done at once takes a turn, so that it is the same each time.
+      await nextTurn();
+      this.#outside--;
+    }
+  }
+
   /** Lets other things happen meanwhile. */
   pause(process: Process): Promise<void> {
     return this.call(process, () => {});
@@ -162,12 +177,22 @@ export class World {
       for (let tick = 0; tick < TICKS; tick++) await undefined;
       if (this.violation !== undefined) throw this.violation;
       if (isSettled) break;
+      if (this.#outside > 0) {
+        await this.#comeBack();
+        continue;
+      }
       if (++this.steps > MOST_STEPS) throw new Error(`nothing came to an end in ${MOST_STEPS} steps`);
       this.#carryOutPlans();
       if (this.#calls.length > 0) this.#step();
       else await this.#idle(() => isSettled);
     }
     return await promise;
+  }
+
+  /** Waits for what is outside, and until whoever asked for it has come as far as he can. */
+  async #comeBack(): Promise<void> {
+    while (this.#outside > 0) await nextTurn();
+    await nextTurn();
   }
 
   #carryOutPlans(): void {
@@ -194,9 +219,9 @@ export class World {
   async #idle(isOver: () => boolean): Promise<void> {
     for (let turn = 0; turn < 3; turn++) {
       for (let tick = 0; tick < 30; tick++) await undefined;
-      if (this.#calls.length > 0 || isOver()) return;
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      if (this.#calls.length > 0 || isOver()) return;
+      if (this.#calls.length + this.#outside > 0 || isOver()) return;
+      await nextTurn();
+      if (this.#calls.length + this.#outside > 0 || isOver()) return;
     }
     const next = this.#timers.reduce((first, timer) => Math.min(first, timer.at), Infinity);
     if (next === Infinity) {
