@@ -8,7 +8,15 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
 
-const entries = ["src/mod.ts", "src/file.ts", "src/mcp.ts", "src/testing.ts"];
+const entries = [
+  "src/mod.ts",
+  "src/file.ts",
+  "src/mcp.ts",
+  "src/crypto.ts",
+  "src/zstd.ts",
+  "src/redact.ts",
+  "src/testing.ts",
+];
 const documented = ["README.md", "docs", "src"].filter((path) => existsSync(path));
 /** Where the examples of the documentation run, because they write tapes. */
 const scratch = mkdtempSync(join(tmpdir(), "tapeline-check-"));

@@ -6,7 +6,7 @@
  * @module
  */
 
-export type { Bytes } from "./lines/bytes.ts";
+export type { Bytes } from "./bytes/bytes.ts";
 export { isTapeError, TapeError, type TapeErrorCode, type TapeErrorOptions } from "./errors.ts";
 export { JsonBytes, jsonBytes } from "./json/json-bytes.ts";
 export { JsonText, jsonText } from "./json/json-text.ts";
@@ -28,7 +28,9 @@ export {
 } from "./records/messages/is-message.ts";
 export * from "./records/messages/methods.ts";
 export { messageBytes, messageText, wireBytes } from "./records/recorded-text.ts";
-export { type LineHeader, type LinePosition, TapeLine } from "./lines/line.ts";
+export type { CodedHead, LineDecoder, LineEncoder, OrderCheck, OrderFinding, SealedLines } from "./lines/coded-line.ts";
+export type { LineHeader } from "./lines/line-header.ts";
+export { type LinePosition, TapeLine } from "./lines/line.ts";
 export { positionOf, type RecordPosition } from "./lines/record-position.ts";
 export * from "./records/record.ts";
 export * from "./records/record-schema.ts";
@@ -54,6 +56,7 @@ export {
   type TapeTransport,
 } from "./records/metadata.ts";
 export { type CountedRecord, emptyStats, RunningStats } from "./records/running-stats.ts";
+export type { Signer, Verifier } from "./signing/signer.ts";
 export { checkTapeId, newTapeId, type TapeKeys, tapeKeys } from "./records/tape-id.ts";
 export { type Stage, stage, type Transform } from "./streams/stage.ts";
 export type { Emit, StageSpec } from "./streams/stage-spec.ts";
@@ -92,6 +95,8 @@ export { type FollowTapeOptions, TapeManager } from "./tape/manager.ts";
 export type { FollowOptions } from "./tape/read/following.ts";
 export type { RangeOptions } from "./tape/range/range.ts";
 export { type ReaderOptions, StreamingTapeReader } from "./tape/read/reader.ts";
+export type { CodingOptions } from "./tape/derive/output/derived-coding.ts";
+export { recodeTape, type RecodeTapeOptions, type RecodeTapeResult } from "./tape/recode/recode-tape.ts";
 export { deriveTape, type DeriveTapeOptions, type DeriveTapeResult } from "./tape/derive/derive-tape.ts";
 export { renumber, type RenumberOptions } from "./tape/derive/renumber.ts";
 export type { CopyResult } from "./tape/repair/repair-report.ts";

@@ -1,5 +1,5 @@
-import type { Bytes } from "../lines/bytes.ts";
-import { crc32 } from "../lines/crc32.ts";
+import type { Bytes } from "../bytes/bytes.ts";
+import { crc32 } from "../bytes/crc32.ts";
 import { FIELDS, type IndexEntry, MAX_48, NONE_32, UNKNOWN_16, UNKNOWN_32, writeUint48 } from "./index-entry.ts";
 import { OTHER_ID, UNORDERED } from "./kinds.ts";
 import { CHECKSUM_AT } from "./layout.ts";
@@ -7,8 +7,8 @@ import type { NameBits } from "./names.ts";
 
 /** A block has so many bytes, and then goes on to the next frame. */
 const BLOCK_BYTES = 64 * 1024;
-/** So many are enough if it lasts a second. */
-const SECOND_BYTES = BLOCK_BYTES / 2;
+/** So many are enough if it lasts a second: with fewer, an index would be more than 0.2 % of its tape. */
+const SECOND_BYTES = 48 * 1024;
 const SECOND_MS = 1000;
 /** So many lines are the most that an entry can count; so many bytes are enough where no frame comes. */
 const MAX_LINES = 0xffff;

@@ -1,4 +1,4 @@
-import { crc32 } from "../lines/crc32.ts";
+import { crc32 } from "../bytes/crc32.ts";
 import type { Direction } from "../records/record.ts";
 import type { MessageKind } from "../records/jsonrpc.ts";
 import * as kinds from "./kinds.ts";
@@ -94,7 +94,9 @@ export class IndexEntry {
 
   /** The sequence number of the first frame in the block; undefined where there is none, or that is not known. */
   get firstSeq(): number | undefined {
-    return this.frames === 0 || (this.kinds & kinds.UNORDERED) !== 0 ? undefined : this.minSeq;
+    if (this.frames === 0 || (this.kinds & kinds.UNORDERED) !== 0) return undefined;
+    // So far below the greatest one nobody has noted it.
+    return this.minSeq === 0 && this.maxSeq >= UNKNOWN_32 ? undefined : this.minSeq;
   }
 
   /** Whether something in the block is no record, or hard to tell apart. */

@@ -1,5 +1,5 @@
 import { checkOptions, type OptionNames, wrongChunk } from "../arguments.ts";
-import { type Bytes, isBytes } from "../lines/bytes.ts";
+import { type Bytes, isBytes } from "../bytes/bytes.ts";
 import { checkTapeId } from "../records/tape-id.ts";
 import { type Stage, stage } from "../streams/stage.ts";
 import type { Emit, StageSpec, StageTraits } from "../streams/stage-spec.ts";

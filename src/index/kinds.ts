@@ -24,3 +24,5 @@ export const UNORDERED: number = 1 << 13;
 export const DAMAGED: number = 1 << 14;
 /** Ids that are no integers from 0 to 4294967293. */
 export const OTHER_ID: number = 1 << 15;
+/** All of the above that a block may hold without being damaged: it is not known what stands in it. */
+export const ANYTHING: number = 0xffff & ~UNORDERED & ~DAMAGED;

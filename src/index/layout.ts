@@ -1,5 +1,5 @@
-import type { Bytes } from "../lines/bytes.ts";
-import { crc32 } from "../lines/crc32.ts";
+import type { Bytes } from "../bytes/bytes.ts";
+import { crc32 } from "../bytes/crc32.ts";
 
 /** The header of an index, and each of its entries, in bytes. */
 export const ENTRY_BYTES = 64;

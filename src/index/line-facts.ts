@@ -1,4 +1,4 @@
-import { type BlockSearch, blockSearch } from "../lines/block-search.ts";
+import { type BlockSearch, blockSearch } from "../bytes/block-search.ts";
 import { TapeLine } from "../lines/line.ts";
 import { mayHoldMore, readParts } from "../lines/line-parts.ts";
 import { PlainCorrelation } from "../lines/plain/plain-correlation.ts";

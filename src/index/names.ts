@@ -1,4 +1,4 @@
-import { crc32 } from "../lines/crc32.ts";
+import { crc32 } from "../bytes/crc32.ts";
 
 /** The bits of a filter of names: 80, in two numbers of 32 and one of 16. */
 export const NAME_BITS = 80;

@@ -2,6 +2,7 @@ import { batchMessages, isNamedCall, isToolError, type MessageHeader, messageHea
 import { VerbatimJson } from "../json/verbatim-json.ts";
 import type { FrameRecord, GapRecord, TapeRecord } from "../records/record.ts";
 import { exactMessage } from "../records/recorded-text.ts";
+import { CODED_TYPES } from "../lines/coded-line.ts";
 import type { BlockFacts } from "./block-facts.ts";
 import * as kinds from "./kinds.ts";
 import { methodHash, nameBits, nameHash } from "./names.ts";
@@ -23,9 +24,20 @@ export function addRecord(block: BlockFacts, record: TapeRecord): void {
     case "checkpoint":
       return;
     default:
+      if (CODED_TYPES.has(record.type)) return addCoded(block, record);
       block.addKinds(kinds.OTHER_RECORD);
       addTime(block, record);
   }
+}
+
+/** Of a line that is compressed or encrypted the index tells no more than the line does in plain: anything may be in it. */
+function addCoded(block: BlockFacts, record: TapeRecord): void {
+  const { kind, seq, ts } = record as Readonly<Record<string, unknown>>;
+  block.addKinds(kinds.ANYTHING);
+  if (kind === undefined && isCount(seq) && isCount(ts)) {
+    block.addFrame(seq, ts);
+    block.addAnswer(0);
+  } else addTime(block, record);
 }
 
 function addFrame(block: BlockFacts, frame: FrameRecord): void {
@@ -84,5 +96,9 @@ function calledName(message: unknown): string | undefined {
 
 function addTime(block: BlockFacts, record: TapeRecord): void {
   const { ts } = record as { readonly ts?: unknown };
-  if (Number.isSafeInteger(ts) && ts as number >= 0) block.addTime(ts as number);
+  if (isCount(ts)) block.addTime(ts);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && value as number >= 0;
 }

@@ -1,5 +1,5 @@
-import { type Bytes, concat } from "../lines/bytes.ts";
-import { indexOfNewline } from "../lines/newline.ts";
+import { type Bytes, concat } from "../bytes/bytes.ts";
+import { indexOfNewline } from "../bytes/newline.ts";
 import { BlockFacts, type BlockStart, FIRST_BLOCK } from "./block-facts.ts";
 import { CHECKSUM_AT, encodeHeader, ENTRY_BYTES, MAX_START_BYTES } from "./layout.ts";
 import { LineFacts } from "./line-facts.ts";

@@ -1,4 +1,4 @@
-import type { Bytes } from "../lines/bytes.ts";
+import type { Bytes } from "../bytes/bytes.ts";
 import type { TapeStore } from "../stores/store.ts";
 import type { OpenSourceOptions } from "../streams/source.ts";
 import { KEY } from "./store-check.ts";

@@ -1,4 +1,4 @@
-import { type Bytes, concat } from "../lines/bytes.ts";
+import { type Bytes, concat } from "../bytes/bytes.ts";
 import type { StoreEntry, TapeStore } from "../stores/store.ts";
 import type { TapeSink } from "../streams/sink.ts";
 import type { OpenSourceOptions } from "../streams/source.ts";

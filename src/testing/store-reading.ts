@@ -1,5 +1,5 @@
 import * as assert from "./assert.ts";
-import { concat } from "../lines/bytes.ts";
+import { concat } from "../bytes/bytes.ts";
 import type { OpenSourceOptions } from "../streams/source.ts";
 import { bytes, check, chunksOf, KEY, patternOf, same, type StoreCheck, text, write } from "./store-check.ts";
 import { eventually, reasonOf, rejection, within } from "./within.ts";
