@@ -15,12 +15,19 @@ if (!("command" in runtime)) throw new Error(runtime.missing);
 
 /** What each example must print, as a sign that it did what it says. */
 const EXPECTED: Record<string, RegExp> = {
+  "compress.ts": /^\d\d % of its size\n500 frames\n$/,
   "custom-filter.ts": /"name":"login","arguments":"\(hidden\)"/,
+  "encrypt.ts":
+    /^encrypted\n(\{[^]*"the password is swordfish"\}\n\{[^]*"ready"\}\n)\{[^]*swordfish"\}\nline 4: 1 line is missing/,
   "follow-live.ts": /("result":\{\}[^]*answered after[^]*){3}/,
   "own-store.ts": /keeps all \d\d promises of a store/,
   "query-a-tape.ts":
     /^frame 3 tells that something went wrong\nframe 1 belongs[^]*\nframe 3 belongs to what went wrong\n$/,
   "record-and-read.ts": /"id":12345678901234567890,"method":"tools\/list"[^]*1 request was answered/,
+  "redact.ts":
+    /"customer":"(\[REDACTED:customer:[0-9a-f]{12}\])","password":"\[REDACTED:named-secret:[0-9a-f]{12}\]","progressToken":7[^]*"customer":"\1"[^]*$/,
+  "sign.ts":
+    /^as it was signed, up to line 4\n[^]*signature_wrong: lines 1 to 4 are not as ed25519:\S+ has signed them$/m,
   "slow-calls.ts": /^1536 ms tapes -> 3 tapes$/m,
   "std-streams.ts": /bytes, gzipped[^]*(text: "ready"|text: 'ready'|skip: )/,
   "swap-store.ts": /(2000 frames,[^]*id: 617[^]*){2}/,

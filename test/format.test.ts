@@ -3,7 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { lineSplit } from "../src/transforms/line-split.ts";
 import { memorySource } from "../src/sources/memory.ts";
-import { crc32 } from "../src/lines/crc32.ts";
+import { crc32 } from "../src/bytes/crc32.ts";
 import { memoryStore } from "../src/stores/memory.ts";
 import { verifyTape } from "../src/tape/verify/verify.ts";
 import type { Finding } from "../src/tape/verify/verify-finding.ts";

@@ -3,7 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fileStore } from "../src/stores/file.ts";
 import { Child } from "./helpers/child.ts";
-import { messageAt, MessageDigest } from "./helpers/matrix-messages.ts";
+import { messageAt, MessageDigest } from "./helpers/programs/matrix-messages.ts";
 import { currentRuntime, type Runtime, runtimeNames, runtimes } from "./helpers/runtime.ts";
 import { inScratch } from "./helpers/scratch.ts";
 import { metadataOf } from "./helpers/tapes.ts";

@@ -9,7 +9,7 @@
  * counted no tests, and ends with a line that a machine can read: `N passed, N failed`, and `, N skipped` if some were.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs, stripVTControlCharacters } from "node:util";
@@ -62,6 +62,18 @@ function installNode24(): void {
   spawnSync("npm", ["ci", "--include=optional", "--prefix", node24Folder], { stdio: "inherit" });
 }
 
+/** Bundles the command from its source, for the tests that start it; below `node_modules/`, as it looks for packages from there. */
+function bundleCommand(): string {
+  const folder = `${testFolder}../node_modules/.cache/tapeline-test-${process.pid}`;
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const { status } = spawnSync(process.execPath, [...process.execArgv, "scripts/bundle.ts", folder], {
+    cwd: `${testFolder}..`,
+    stdio: "inherit",
+  });
+  if (status !== 0) throw new Error("Cannot bundle the command");
+  return `${folder}/main.js`;
+}
+
 /** Runs one file as the leader of a process group, of which nothing is left behind. */
 function start({ runtime, file }: Job): Promise<Pick<Result, "output" | "fault">> {
   const { FORCE_COLOR: _, ...env } = process.env;
@@ -72,6 +84,7 @@ function start({ runtime, file }: Job): Promise<Pick<Result, "output" | "fault">
       NO_COLOR: "1",
       TAPELINE_TEST_RUNTIME: runtime.name,
       TAPELINE_TEST_RUNTIMES: names.join(","),
+      TAPELINE_TEST_COMMAND: command,
     },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
@@ -150,6 +163,7 @@ const probes = names.map(findRuntime);
 const found = probes.filter((probe) => "command" in probe);
 const missing = probes.filter((probe) => "missing" in probe);
 
+const command = bundleCommand();
 const results: Result[] = [];
 // Faults of the machine are made on one Node: they take long, and Node 24 does its files as Node 20 does.
 const isMadeOn = ({ name }: Runtime, file: string) =>

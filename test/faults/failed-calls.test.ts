@@ -17,7 +17,7 @@ async function eachCallFails(calls: keyof typeof CALLS, errors: readonly string[
   let total = 0;
   let rounds = 0;
   await inScratch(async (scratch) => {
-    await using child = new Child("../faults/rounds-child.ts", [], oneThread());
+    await using child = new Child("../../faults/rounds-child.ts", [], oneThread());
     assert.is(await child.line(), "ready");
     for (const error of errors) {
       for (let n = 1, injected = 1; injected > 0; n++) {

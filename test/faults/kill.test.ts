@@ -24,7 +24,7 @@ test("what was acknowledged survives kill -9, of one writer after the other on t
   const random = numbersFrom(seed);
   await inScratch(async (folder) => {
     const kills = 10;
-    const start = (mode: string) => new Child("../faults/acks-child.ts", [folder, mode, "flushed", "1000000"]);
+    const start = (mode: string) => new Child("../../faults/acks-child.ts", [folder, mode, "flushed", "1000000"]);
     const children = [start("create")];
     try {
       const acknowledged: number[] = [];
@@ -58,7 +58,7 @@ async function killAtEach(calls: keyof typeof CALLS): Promise<number> {
   for (let n = 1;; n++) {
     assert.ok(n < 50, "there is no end of it");
     const isOver = await inScratch(async (folder) => {
-      await using child = new Child("../faults/acks-child.ts", [folder, "create", "flushed", "4"], oneThread());
+      await using child = new Child("../../faults/acks-child.ts", [folder, "create", "flushed", "4"], oneThread());
       assert.is(await child.line(), "ready");
       const acknowledged: number[] = [];
       const write = async (): Promise<boolean> => {

@@ -32,7 +32,7 @@ test("a process without room for another open file is told, and leaves a tape to
   if (missing !== undefined) return console.log(`skip: no prlimit here (${missing})`);
   if ("Deno" in globalThis) return console.log("skip: Deno itself may panic where no file is to be had");
   await inScratch(async (scratch) => {
-    await using child = new Child("../faults/rounds-child.ts", []);
+    await using child = new Child("../../faults/rounds-child.ts", []);
     assert.is(await child.line(), "ready");
     // What a runtime opens for its own use it opens now.
     await round(child, "create", join(scratch, "first"), "flushed");
@@ -57,7 +57,7 @@ test("a process without room for another open file is told, and leaves a tape to
 
 test("a file system without room for another file is told, and leaves a tape to go on with", async () => {
   await inScratch(async (folder) => {
-    await using child = new Child("../faults/rounds-child.ts", []);
+    await using child = new Child("../../faults/rounds-child.ts", []);
     assert.is(await child.line(), "ready");
     let failed = 0;
     for (let inodes = 1; inodes < 8; inodes++) {

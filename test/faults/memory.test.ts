@@ -12,7 +12,7 @@ import { framesOf } from "../helpers/tapes.ts";
 const MEGABYTE = 1024 * 1024;
 
 async function peakOf(what: string, amount: number): Promise<number> {
-  await using child = new Child("../faults/memory-child.ts", [what, `${amount}`]);
+  await using child = new Child("../../faults/memory-child.ts", [what, `${amount}`]);
   const peak = Number(await child.line()) / MEGABYTE;
   await child.ended();
   return peak;

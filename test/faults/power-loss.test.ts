@@ -20,7 +20,7 @@ async function powerLoss(
   await onDisk(kind, async (disk) => {
     const acknowledged: number[] = [];
     {
-      await using child = new Child("../faults/acks-child.ts", [disk.folder, "create", durability, "100000"]);
+      await using child = new Child("../../faults/acks-child.ts", [disk.folder, "create", durability, "100000"]);
       assert.is(await child.line(), "ready");
       child.tell("go");
       assert.is(await child.line(), "open");

@@ -22,7 +22,7 @@ test("a write that is cut short at any byte leaves no part of a line, and what f
     const runtime = thisRuntime();
     // Whoever writes beyond the limit gets a short count, then EFBIG, and a signal that would end the process.
     const command = ["sh", "-c", `trap '' XFSZ; exec "$@"`, "sh", ...runtime.command] as const;
-    await using child = new Child("../faults/rounds-child.ts", [], { ...runtime, command });
+    await using child = new Child("../../faults/rounds-child.ts", [], { ...runtime, command });
     assert.is(await child.line(), "ready");
     const whole = join(scratch, "whole");
     await round(child, "create", whole, "flushed");

@@ -10,7 +10,7 @@ export interface Ending {
   readonly signal: string | null;
 }
 
-/** A script of this folder, running in a process of its own. End it with {@linkcode Child.end}, whatever happens. */
+/** A script of `programs/`, running in a process of its own. End it with {@linkcode Child.end}, whatever happens. */
 export class Child {
   readonly #process: ChildProcess;
   readonly #lines: AsyncIterator<string>;
@@ -20,7 +20,7 @@ export class Child {
 
   constructor(script: string, args: readonly string[], runtime: Runtime = thisRuntime()) {
     const [program, ...before] = runtime.command;
-    const path = fileURLToPath(new URL(script, import.meta.url));
+    const path = fileURLToPath(new URL(`programs/${script}`, import.meta.url));
     const child = spawn(program, [...before, path, ...args], { stdio: ["pipe", "pipe", "pipe"] });
     this.#process = child;
     this.#lines = linesOf(child.stdout);

@@ -7,7 +7,7 @@ import * as kinds from "../../src/index/kinds.ts";
 import { decodeHeader, ENTRY_BYTES } from "../../src/index/layout.ts";
 import { methodHash, nameHash } from "../../src/index/names.ts";
 import { JsonText } from "../../src/json/json-text.ts";
-import { concat } from "../../src/lines/bytes.ts";
+import { concat } from "../../src/bytes/bytes.ts";
 import { readParts } from "../../src/lines/line-parts.ts";
 import { batchMessages, isToolError, messageHeader } from "../../src/records/jsonrpc.ts";
 import type { FrameRecord, TapeRecord } from "../../src/records/record.ts";
@@ -17,7 +17,7 @@ import { lineSplit } from "../../src/transforms/line-split.ts";
 import { utf8 } from "../helpers/bytes.ts";
 import { numbersFrom } from "../helpers/random.ts";
 import { collect } from "../helpers/streams.ts";
-import { damagedTape, writtenTape } from "../helpers/strange-tapes.ts";
+import { damagedTape, writtenTape } from "../helpers/strange/strange-tapes.ts";
 import { frameLine, initLine } from "../helpers/tapes.ts";
 
 /** The index of a tape that comes in these chunks. */

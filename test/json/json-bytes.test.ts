@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { JsonBytes, jsonBytes } from "../../src/json/json-bytes.ts";
 import { type JsonText, jsonText } from "../../src/json/json-text.ts";
 import { isTapeError } from "../../src/errors.ts";
-import { concat } from "../../src/lines/bytes.ts";
+import { concat } from "../../src/bytes/bytes.ts";
 
 const utf8 = new TextEncoder();
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

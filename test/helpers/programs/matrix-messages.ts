@@ -1,6 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
-import { jsonText } from "../../src/json/json-text.ts";
-import type { MessageEnvelope } from "../../src/records/record.ts";
+import { jsonText } from "../../../src/json/json-text.ts";
+import type { MessageEnvelope } from "../../../src/records/record.ts";
 
 /** Every so many frames a message is one of these, the same on each runtime: [what is recorded, what is read back]. */
 const ODD: readonly (readonly [message: unknown, text: string])[] = [

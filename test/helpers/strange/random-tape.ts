@@ -1,13 +1,13 @@
 import fc from "fast-check";
-import { jsonText } from "../../src/json/json-text.ts";
-import type { MessageEnvelope, TapeRecord } from "../../src/records/record.ts";
-import { Fused } from "../../src/streams/fuse.ts";
-import { specOf } from "../../src/streams/stage.ts";
-import { checkpointInjector } from "../../src/transforms/checkpoint-injector.ts";
-import { correlator } from "../../src/transforms/correlator.ts";
-import { recordLine } from "../../src/transforms/encode-record.ts";
-import { stampFrames } from "../../src/transforms/stamp-frames.ts";
-import { initLine } from "./tapes.ts";
+import { jsonText } from "../../../src/json/json-text.ts";
+import type { MessageEnvelope, TapeRecord } from "../../../src/records/record.ts";
+import { Fused } from "../../../src/streams/fuse.ts";
+import { specOf } from "../../../src/streams/stage.ts";
+import { checkpointInjector } from "../../../src/transforms/checkpoint-injector.ts";
+import { correlator } from "../../../src/transforms/correlator.ts";
+import { recordLine } from "../../../src/transforms/encode-record.ts";
+import { stampFrames } from "../../../src/transforms/stamp-frames.ts";
+import { initLine } from "../tapes.ts";
 
 /** What happens next in a random session. */
 export interface Step {

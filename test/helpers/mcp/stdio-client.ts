@@ -1,12 +1,13 @@
 import { Buffer } from "node:buffer";
 import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { deferred } from "../../src/deferred.ts";
-import { thisRuntime } from "./child.ts";
-import { within } from "./within.ts";
+import { deferred } from "../../../src/deferred.ts";
+import { thisRuntime } from "../child.ts";
+import { within } from "../within.ts";
 
-const CLI = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const source = fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url));
 
 /** A command line: a program and its arguments. */
 export type CommandLine = readonly [program: string, ...args: string[]];
@@ -21,10 +22,16 @@ export function quoted(line: CommandLine): string {
   return line.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(" ");
 }
 
-/** `tapeline` on this runtime. */
+/**
+ * `tapeline` on this runtime: as `npm test` has bundled it from its source, which starts several times as fast; the source itself
+ * for who runs a file alone, or counts what of it is covered.
+ */
 export function command(...args: readonly string[]): CommandLine {
-  const [program, ...before] = thisRuntime().command;
-  return [program, ...before, CLI, ...args];
+  const { name, command: [program, ...before] } = thisRuntime();
+  const bundle = process.env.TAPELINE_TEST_COMMAND;
+  if (bundle === undefined || process.env.NODE_V8_COVERAGE !== undefined) return [program, ...before, source, ...args];
+  // Node needs no loader for JavaScript.
+  return name === "node" ? [program, bundle, ...args] : [program, ...before, bundle, ...args];
 }
 
 /** `tapeline record` in front of a server. */

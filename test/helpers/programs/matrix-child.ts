@@ -3,10 +3,10 @@
 //   write FOLDER ID COUNT
 //   read FOLDER ID...
 import process from "node:process";
-import { messageText } from "../../src/records/recorded-text.ts";
-import { fileStore } from "../../src/stores/file.ts";
-import { StreamingTapeReader } from "../../src/tape/read/reader.ts";
-import { StreamingTapeWriter } from "../../src/tape/write/writer.ts";
+import { messageText } from "../../../src/records/recorded-text.ts";
+import { fileStore } from "../../../src/stores/file.ts";
+import { StreamingTapeReader } from "../../../src/tape/read/reader.ts";
+import { StreamingTapeWriter } from "../../../src/tape/write/writer.ts";
 import { messageAt, MessageDigest } from "./matrix-messages.ts";
 
 const [mode, folder, ...rest] = process.argv.slice(2);

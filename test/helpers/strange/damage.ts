@@ -1,15 +1,15 @@
-import { concat } from "../../src/lines/bytes.ts";
-import { Fused } from "../../src/streams/fuse.ts";
-import type { MessageEnvelope, TapeRecord } from "../../src/records/record.ts";
-import { RunningStats } from "../../src/records/running-stats.ts";
-import { specOf } from "../../src/streams/stage.ts";
-import { Sealer, UNSEALED } from "../../src/tape/write/commit/seal.ts";
-import { checkpointInjector } from "../../src/transforms/checkpoint-injector.ts";
-import { correlator } from "../../src/transforms/correlator.ts";
-import { recordLine } from "../../src/transforms/encode-record.ts";
-import { stampFrames } from "../../src/transforms/stamp-frames.ts";
-import { utf8 } from "./bytes.ts";
-import { answer, initLine, request } from "./tapes.ts";
+import { concat } from "../../../src/bytes/bytes.ts";
+import { Fused } from "../../../src/streams/fuse.ts";
+import type { MessageEnvelope, TapeRecord } from "../../../src/records/record.ts";
+import { RunningStats } from "../../../src/records/running-stats.ts";
+import { specOf } from "../../../src/streams/stage.ts";
+import { Sealer, UNSEALED } from "../../../src/tape/write/commit/seal.ts";
+import { checkpointInjector } from "../../../src/transforms/checkpoint-injector.ts";
+import { correlator } from "../../../src/transforms/correlator.ts";
+import { recordLine } from "../../../src/transforms/encode-record.ts";
+import { stampFrames } from "../../../src/transforms/stamp-frames.ts";
+import { utf8 } from "../bytes.ts";
+import { answer, initLine, request } from "../tapes.ts";
 
 /** A tape with something of everything, finalized and sealed in three ranges, as a writer writes it: the same each time. */
 export function sealedTape(): { readonly bytes: Uint8Array; readonly metadata: Uint8Array } {
@@ -21,7 +21,7 @@ export function sealedTape(): { readonly bytes: Uint8Array; readonly metadata: U
   const write = (record: TapeRecord) => {
     const sealed = record.type === "checkpoint" ? { ...record, crc32: UNSEALED } : record;
     const line = utf8(recordLine(sealed)).slice();
-    sealer.written(sealer.fill([line]));
+    sealer.fill([line])();
     tape = splice(tape, tape.length, tape.length, line);
   };
   const records = new Fused<MessageEnvelope | TapeRecord, never>([

@@ -1,8 +1,8 @@
 import { Buffer } from "node:buffer";
-import { fileStore } from "../../src/file.ts";
-import { messageBytes, type TapeMetadata, type TapeRecord, wireBytes } from "../../src/mod.ts";
-import { StreamingTapeReader } from "../../src/tape/read/reader.ts";
-import type { Direction, FrameRecord } from "../../src/records/record.ts";
+import { fileStore } from "../../../src/file.ts";
+import { messageBytes, type TapeMetadata, type TapeRecord, wireBytes } from "../../../src/mod.ts";
+import { StreamingTapeReader } from "../../../src/tape/read/reader.ts";
+import type { Direction, FrameRecord } from "../../../src/records/record.ts";
 
 /** What stands on a tape. */
 export interface RecordedTape {

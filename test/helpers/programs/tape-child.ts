@@ -6,10 +6,10 @@
 //   forever           requests without end; prints the sequence number of each that is acknowledged
 //   finalize, close
 import process from "node:process";
-import { fileStore } from "../../src/stores/file.ts";
-import { StreamingTapeWriter } from "../../src/tape/write/writer.ts";
-import { linesOf } from "./child.ts";
-import { request } from "./tapes.ts";
+import { fileStore } from "../../../src/stores/file.ts";
+import { StreamingTapeWriter } from "../../../src/tape/write/writer.ts";
+import { linesOf } from "../child.ts";
+import { request } from "../tapes.ts";
 
 let writer: StreamingTapeWriter | undefined;
 

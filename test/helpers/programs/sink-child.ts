@@ -4,10 +4,10 @@
 //   write TEXT            writes a line
 //   close, abort          lets go; each of these prints `done`
 import process from "node:process";
-import { TapeError } from "../../src/errors.ts";
-import { fileSink } from "../../src/sinks/file/file.ts";
-import type { TapeSink } from "../../src/streams/sink.ts";
-import { linesOf } from "./child.ts";
+import { TapeError } from "../../../src/errors.ts";
+import { fileSink } from "../../../src/sinks/file/file.ts";
+import type { TapeSink } from "../../../src/streams/sink.ts";
+import { linesOf } from "../child.ts";
 
 let sink: TapeSink | undefined;
 

@@ -1,10 +1,10 @@
-import { jsonText } from "../../src/json/json-text.ts";
-import { memoryStore } from "../../src/stores/memory.ts";
-import { StreamingTapeWriter } from "../../src/tape/write/writer.ts";
-import type { MessageEnvelope } from "../../src/records/record.ts";
+import { jsonText } from "../../../src/json/json-text.ts";
+import { memoryStore } from "../../../src/stores/memory.ts";
+import { StreamingTapeWriter } from "../../../src/tape/write/writer.ts";
+import type { MessageEnvelope } from "../../../src/records/record.ts";
 
 import { spansOf, splice } from "./damage.ts";
-import { utf8 } from "./bytes.ts";
+import { utf8 } from "../bytes.ts";
 
 type Random = (below: number) => number;
 

@@ -1,8 +1,8 @@
-import { type Deferred, deferred } from "../../src/deferred.ts";
-import { TapeSink } from "../../src/streams/sink.ts";
-import { memoryStore } from "../../src/stores/memory.ts";
-import type { TapeStore } from "../../src/stores/store.ts";
-import type { OpenSinkOptions } from "../../src/streams/sink.ts";
+import { type Deferred, deferred } from "../../../src/deferred.ts";
+import { TapeSink } from "../../../src/streams/sink.ts";
+import { memoryStore } from "../../../src/stores/memory.ts";
+import type { TapeStore } from "../../../src/stores/store.ts";
+import type { OpenSinkOptions } from "../../../src/streams/sink.ts";
 
 /** What a test may do to the calls of a store: wait, count, or throw in their place. */
 export interface Faults {
