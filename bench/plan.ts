@@ -15,6 +15,11 @@ export const groupNames = [
   "query",
   "seek",
   "index",
+  "sign",
+  "packed",
+  "zstd",
+  "crypto",
+  "redact",
 ] as const;
 
 /** One of {@linkcode groupNames}. */
@@ -35,6 +40,11 @@ export const workloads: Readonly<Record<GroupName, readonly string[]>> = {
   query: ["450 B", "2 KB"],
   seek: ["a random frame", "the last frames"],
   index: ["build", "record"],
+  sign: ["record", "verify"],
+  packed: ["450 B"],
+  zstd: ["450 B"],
+  crypto: ["1 KB", "a line of 200 B", "a line of 1000 B", "a line of 2000 B"],
+  redact: ["450 B"],
 };
 
 /**
@@ -55,6 +65,11 @@ export const measuresPrograms: Readonly<Record<GroupName, boolean>> = {
   query: false,
   seek: false,
   index: false,
+  sign: false,
+  packed: false,
+  zstd: false,
+  crypto: false,
+  redact: false,
 };
 
 /** How to start a runtime with a script: the program and what stands before the script's path. */

@@ -15,6 +15,11 @@ export const ratios: Readonly<Record<GroupName, string>> = {
   query: "speed as a multiple of the parse loop's",
   seek: "speed as a multiple of @mcap/core's, or of info's",
   index: "speed as a multiple of the parse loop's, or of that without index",
+  sign: "speed as a multiple of that without signatures",
+  packed: "speed as a multiple of that of the plain tape",
+  zstd: "speed as a multiple of that of the plain tape",
+  crypto: "speed as a multiple of that of the plain tape, or of the first one's",
+  redact: "speed as a multiple of that without redaction, or of the parse loop's",
 };
 
 /** What one runtime reached. */

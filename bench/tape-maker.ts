@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { MessageEnvelope } from "../src/mod.ts";
-import { tapeline, tapelineFile } from "./library.ts";
+import { tapeline, tapelineFile } from "./built.ts";
 
 /** What messages to make. Equal options make equal messages, everywhere. */
 export interface MessageOptions {

@@ -3,19 +3,24 @@ import process from "node:process";
 import type { GroupName, Job, Report } from "./plan.ts";
 
 const groups: Readonly<Record<GroupName, () => Promise<{ measure(job: Job): Promise<Report> }>>> = {
-  read: () => import("./read.ts"),
-  write: () => import("./write.ts"),
-  follow: () => import("./follow.ts"),
-  proxy: () => import("./proxy.ts"),
-  memory: () => import("./memory.ts"),
-  start: () => import("./start.ts"),
-  info: () => import("./info.ts"),
-  list: () => import("./list.ts"),
-  derive: () => import("./derive.ts"),
-  convert: () => import("./convert.ts"),
-  query: () => import("./query.ts"),
-  seek: () => import("./seek.ts"),
-  index: () => import("./index.ts"),
+  read: () => import("./library/read.ts"),
+  write: () => import("./library/write.ts"),
+  follow: () => import("./library/follow.ts"),
+  proxy: () => import("./command/proxy.ts"),
+  memory: () => import("./command/memory.ts"),
+  start: () => import("./command/start.ts"),
+  info: () => import("./command/info.ts"),
+  list: () => import("./command/list.ts"),
+  derive: () => import("./command/derive.ts"),
+  convert: () => import("./command/convert.ts"),
+  query: () => import("./library/query.ts"),
+  seek: () => import("./library/seek.ts"),
+  index: () => import("./library/index.ts"),
+  sign: () => import("./library/sign.ts"),
+  packed: () => import("./library/packed.ts"),
+  zstd: () => import("./library/zstd.ts"),
+  crypto: () => import("./library/crypto.ts"),
+  redact: () => import("./library/redact.ts"),
 };
 
 const job: Job = JSON.parse(process.argv[2]!);

@@ -4,8 +4,8 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { atMost, type Candidate, interleaved, ms } from "./harness.ts";
-import type { Command, Goal, Job, Report, Row } from "./plan.ts";
+import { atMost, type Candidate, interleaved, ms } from "../harness.ts";
+import type { Command, Goal, Job, Report, Row } from "../plan.ts";
 
 const EMPTY = "empty program";
 const FIRST = "tapeline list";
@@ -13,8 +13,8 @@ const AGAIN = "tapeline list, again";
 const FILTERED = "tapeline list --where --sort -n, again";
 const JSON_AGAIN = "tapeline list --json, again";
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-const main = file("../../dist/cli/main.js");
-const empty = file("empty.js");
+const main = file("../../../dist/cli/main.js");
+const empty = file("../programs/empty.js");
 
 export async function measure({ workload, runtime, subject, rounds, quick, folder }: Job): Promise<Report> {
   const tapes = quick ? 200 : 10_000;

@@ -3,12 +3,12 @@ import { spawn } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { TapeRecord } from "../src/mod.ts";
-import { atMost, ms, quantiles } from "./harness.ts";
-import { tapeline, tapelineFile } from "./library.ts";
-import type { Job, Report, Row } from "./plan.ts";
+import type { TapeRecord } from "../../src/mod.ts";
+import { atMost, ms, quantiles } from "../harness.ts";
+import { tapeline, tapelineFile } from "../built.ts";
+import type { Job, Report, Row } from "../plan.ts";
 
-const appender = fileURLToPath(new URL("line-appender.js", import.meta.url));
+const appender = fileURLToPath(new URL("../programs/line-appender.js", import.meta.url));
 const BURST_LINES = 1_000;
 
 /** The time in milliseconds that the median and the slowest hundredth of all lines may take. */

@@ -3,15 +3,15 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { atLeast, atMost, type Candidate, interleaved } from "./harness.ts";
-import type { Command, Goal, Job, Report, Row } from "./plan.ts";
-import { describeTape, makeTape } from "./tape-maker.ts";
+import { atLeast, atMost, type Candidate, interleaved } from "../harness.ts";
+import type { Command, Goal, Job, Report, Row } from "../plan.ts";
+import { describeTape, makeTape } from "../tape-maker.ts";
 
 const LOOP = "hand loop";
 const FIRST = "tapeline info";
 const AGAIN = "tapeline info, again";
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-const main = file("../../dist/cli/main.js");
+const main = file("../../../dist/cli/main.js");
 
 export async function measure(
   { workload, subject, rounds, quick, folder }: Job,
@@ -25,7 +25,7 @@ export async function measure(
     [
       seconds(
         LOOP,
-        [...subject, file("hand-loop-program.js"), tape.path],
+        [...subject, file("../programs/hand-loop-program.js"), tape.path],
         cache,
       ),
       seconds(

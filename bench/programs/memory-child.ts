@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import type { TapeLine } from "../src/mod.ts";
+import type { TapeLine } from "../../src/mod.ts";
 
 type Work = (folder: string, tape: string, count: number) => Promise<number>;
 
@@ -34,7 +34,7 @@ const works: Readonly<Record<string, Work>> = {
 
   async write(folder, tape, count) {
     const { fileStore, pipe, StreamingTapeWriter } = await library();
-    const { messagePool } = await import("./tape-maker.ts");
+    const { messagePool } = await import("../tape-maker.ts");
     const pool = messagePool(1_000, { lineBytes: 450 });
     const store = fileStore(folder);
     const tapeId = `${tape}-written`;
@@ -51,7 +51,7 @@ const works: Readonly<Record<string, Work>> = {
 
 /** Loaded only by what needs it: an empty process has nothing of it. */
 async function library() {
-  const { tapeline, tapelineFile } = await import("./library.ts");
+  const { tapeline, tapelineFile } = await import("../built.ts");
   return { ...tapeline, ...tapelineFile };
 }
 

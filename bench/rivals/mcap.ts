@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
-import type { StreamingTapeReader } from "../src/mod.ts";
-import { tapeline } from "./library.ts";
+import type { StreamingTapeReader } from "../../src/mod.ts";
+import { tapeline } from "../built.ts";
 
 /** What is used of https://github.com/foxglove/mcap, whose package may be missing. */
 interface Mcap {

@@ -5,8 +5,8 @@
 import { Buffer } from "node:buffer";
 import { type FileHandle, open } from "node:fs/promises";
 import { crc32 } from "node:zlib";
-import type { MessageEnvelope } from "../src/mod.ts";
-import { type Clock, perSecond } from "./harness.ts";
+import type { MessageEnvelope } from "../../src/mod.ts";
+import { type Clock, perSecond } from "../harness.ts";
 
 const BLOCK_BYTES = 1024 * 1024;
 const BATCH_LENGTH = 256 * 1024;

@@ -3,15 +3,15 @@ import { appendFileSync, existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { program } from "./derive.ts";
-import { atLeast, atMost, interleaved, median } from "./harness.ts";
-import type { Goal, Job, Report, Row } from "./plan.ts";
-import { messagePool } from "./tape-maker.ts";
+import { atLeast, atMost, interleaved, median } from "../harness.ts";
+import type { Goal, Job, Report, Row } from "../plan.ts";
+import { messagePool } from "../tape-maker.ts";
 
 const LOOP = "hand loop, over the log";
 const CONVERT = "tapeline convert";
 const SHORT = "tapeline convert, of a tenth";
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-const main = file("../../dist/cli/main.js");
+const main = file("../../../dist/cli/main.js");
 /** What a line of the pool takes, about. */
 const LINE_BYTES = 450;
 
@@ -43,7 +43,7 @@ export async function measure(
       out,
       path,
     ], peaks);
-  const loop = [...subject, file("hand-loop-program.js"), long] as const;
+  const loop = [...subject, file("../programs/hand-loop-program.js"), long] as const;
   const measured = await interleaved(
     [
       program(LOOP, statSync(long).size, loop, peaks),

@@ -2,14 +2,14 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { RuntimeName } from "../test/helpers/runtime.ts";
-import { atMost, type Candidate, interleaved, ms } from "./harness.ts";
-import type { Command, Goal, Job, Report, Row } from "./plan.ts";
-import { describeTape, makeTape } from "./tape-maker.ts";
+import type { RuntimeName } from "../../test/helpers/runtime.ts";
+import { atMost, type Candidate, interleaved, ms } from "../harness.ts";
+import type { Command, Goal, Job, Report, Row } from "../plan.ts";
+import { describeTape, makeTape } from "../tape-maker.ts";
 
 const EMPTY = "empty program";
-const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-const empty = fileURLToPath(new URL("empty.js", import.meta.url));
+const main = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
+const empty = fileURLToPath(new URL("../programs/empty.js", import.meta.url));
 
 /** How many times as long as the empty program each may take. */
 const LIMITS: Readonly<Record<string, Partial<Record<RuntimeName, number>>>> = {

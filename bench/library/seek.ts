@@ -3,16 +3,16 @@ import { spawnSync } from "node:child_process";
 import { linkSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { FrameRecord, StreamingTapeReader as Reader, TapeRecord } from "../src/mod.ts";
-import { atLeast, atMost, type Candidate, interleaved, ms, quantiles } from "./harness.ts";
-import { tapeline, tapelineFile } from "./library.ts";
-import { type McapFile, writeMcap } from "./mcap.ts";
-import type { Command, Goal, Job, Report, Row } from "./plan.ts";
-import { describeTape, type MadeTape, makeTape } from "./tape-maker.ts";
+import type { FrameRecord, StreamingTapeReader as Reader, TapeRecord } from "../../src/mod.ts";
+import { atLeast, atMost, type Candidate, interleaved, ms, quantiles } from "../harness.ts";
+import { tapeline, tapelineFile } from "../built.ts";
+import { type McapFile, writeMcap } from "../rivals/mcap.ts";
+import type { Command, Goal, Job, Report, Row } from "../plan.ts";
+import { describeTape, type MadeTape, makeTape } from "../tape-maker.ts";
 
 const { buildIndex, StreamingTapeReader } = tapeline;
 const { fileStore } = tapelineFile;
-const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const main = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
 
 const MCAP = "@mcap/core, indexed reader: by time";
 const BY_SEQ = "reader.seekToFrame(), with index";

@@ -5,11 +5,11 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { atLeast, atMost, median, ms, type Quantile, quantiles } from "./harness.ts";
-import type { Command, Goal, Job, Report, Row } from "./plan.ts";
+import { atLeast, atMost, median, ms, type Quantile, quantiles } from "../harness.ts";
+import type { Command, Goal, Job, Report, Row } from "../plan.ts";
 
-const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-const server = fileURLToPath(new URL("echo-server.js", import.meta.url));
+const main = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
+const server = fileURLToPath(new URL("../programs/echo-server.js", import.meta.url));
 const MESSAGE = `${
   JSON.stringify({
     jsonrpc: "2.0",

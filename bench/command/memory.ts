@@ -4,11 +4,11 @@ import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { atMost, median } from "./harness.ts";
-import type { Job, Report, Row } from "./plan.ts";
-import { makeTape } from "./tape-maker.ts";
+import { atMost, median } from "../harness.ts";
+import type { Job, Report, Row } from "../plan.ts";
+import { makeTape } from "../tape-maker.ts";
 
-const script = fileURLToPath(new URL("memory-child.js", import.meta.url));
+const script = fileURLToPath(new URL("../programs/memory-child.js", import.meta.url));
 const LARGE = 10;
 
 export async function measure({ workload, subject: [program, ...args], rounds, quick, folder }: Job): Promise<Report> {

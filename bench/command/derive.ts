@@ -4,9 +4,9 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { atLeast, atMost, type Candidate, interleaved, median } from "./harness.ts";
-import type { Command, Goal, Job, Report, Row } from "./plan.ts";
-import { describeTape, makeTape } from "./tape-maker.ts";
+import { atLeast, atMost, type Candidate, interleaved, median } from "../harness.ts";
+import type { Command, Goal, Job, Report, Row } from "../plan.ts";
+import { describeTape, makeTape } from "../tape-maker.ts";
 
 const TAPES = 10;
 const LOOP = `hand loop, over ${TAPES} tapes`;
@@ -14,7 +14,7 @@ const MERGE = `tapeline merge, of ${TAPES} tapes`;
 const CONCAT = "tapeline concat, of one";
 const FILTER = "tapeline filter kind:frame, of one";
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-const main = file("../../dist/cli/main.js");
+const main = file("../../../dist/cli/main.js");
 
 export async function measure({ workload, subject, rounds, quick, folder }: Job): Promise<Report> {
   const frames = quick ? 5_000 : 200_000;
@@ -36,7 +36,7 @@ export async function measure({ workload, subject, rounds, quick, folder }: Job)
   const all = TAPES * tape.bytes;
   const measured = await interleaved(
     [
-      program(LOOP, all, [...subject, file("hand-loop-program.js"), ...paths], peaks),
+      program(LOOP, all, [...subject, file("../programs/hand-loop-program.js"), ...paths], peaks),
       make(MERGE, all, "merge", ...paths),
       make(CONCAT, tape.bytes, "concat", paths[0]!),
       make(FILTER, tape.bytes, "filter", "kind:frame", paths[0]!),

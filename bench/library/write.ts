@@ -2,13 +2,13 @@
 import { closeSync, createWriteStream, fdatasyncSync, openSync, rmSync, writeSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import type { Durability, MessageEnvelope, StreamingTapeWriter as Writer } from "../src/mod.ts";
-import { atLeast, atMost, type Candidate, type Clock, clocks, interleaved, perSecond, rate } from "./harness.ts";
-import { tapeline, tapelineFile } from "./library.ts";
-import { type SonicBoom, sonicBoom } from "./peers.ts";
-import type { Goal, Job, Report, Row } from "./plan.ts";
-import { messagePool } from "./tape-maker.ts";
-import { limitLoop } from "./write-limit.ts";
+import type { Durability, MessageEnvelope, StreamingTapeWriter as Writer } from "../../src/mod.ts";
+import { atLeast, atMost, type Candidate, type Clock, clocks, interleaved, perSecond, rate } from "../harness.ts";
+import { tapeline, tapelineFile } from "../built.ts";
+import { type SonicBoom, sonicBoom } from "../rivals/peers.ts";
+import type { Goal, Job, Report, Row } from "../plan.ts";
+import { messagePool } from "../tape-maker.ts";
+import { limitLoop } from "../rivals/write-limit.ts";
 
 const { jsonText, pipe, StreamingTapeWriter } = tapeline;
 

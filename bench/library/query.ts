@@ -1,9 +1,9 @@
 /** Asking a tape: what is selected of it, against a loop that parses every line. */
-import { atLeast, type Candidate, clocks, interleaved, perSecond, rate } from "./harness.ts";
-import { handLoop } from "./hand-loop.ts";
-import { tapeline, tapelineFile } from "./library.ts";
-import type { Goal, Job, Report, Row } from "./plan.ts";
-import { describeTape, makeTape, type MessageOptions } from "./tape-maker.ts";
+import { atLeast, type Candidate, clocks, interleaved, perSecond, rate } from "../harness.ts";
+import { handLoop } from "../rivals/hand-loop.ts";
+import { tapeline, tapelineFile } from "../built.ts";
+import type { Goal, Job, Report, Row } from "../plan.ts";
+import { describeTape, makeTape, type MessageOptions } from "../tape-maker.ts";
 
 const {
   buildIndex,

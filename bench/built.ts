@@ -6,5 +6,17 @@ const load = <T>(file: string): Promise<T> => import(new URL(`../../dist/${file}
 /** `tapeline` */
 export const tapeline: typeof import("../src/mod.ts") = await load("mod.js");
 
+/** `tapeline/crypto` */
+export const tapelineCrypto: typeof import("../src/crypto.ts") = await load("crypto.js");
+
 /** `tapeline/file` */
 export const tapelineFile: typeof import("../src/file.ts") = await load("file.js");
+
+/** `tapeline/zstd` */
+export const tapelineZstd: typeof import("../src/zstd.ts") = await load("zstd.js");
+
+/** `tapeline/redact` */
+export const tapelineRedact: typeof import("../src/redact.ts") = await load("redact.js");
+
+/** What encrypts lines: none of the public faces has it. */
+export const ciphers: typeof import("../src/codecs/crypto/cipher.ts") = await load("codecs/crypto/cipher.js");

@@ -1,12 +1,12 @@
 /** What an index costs: to build it of a tape, and to write it while recording. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import type { MessageEnvelope } from "../src/mod.ts";
-import { atLeast, atMost, type Candidate, type Clock, clocks, interleaved, perSecond, rate } from "./harness.ts";
-import { handLoop } from "./hand-loop.ts";
-import { tapeline, tapelineFile } from "./library.ts";
-import type { Goal, Job, Report, Row } from "./plan.ts";
-import { describeTape, makeTape, messagePool } from "./tape-maker.ts";
+import type { MessageEnvelope } from "../../src/mod.ts";
+import { atLeast, atMost, type Candidate, type Clock, clocks, interleaved, perSecond, rate } from "../harness.ts";
+import { handLoop } from "../rivals/hand-loop.ts";
+import { tapeline, tapelineFile } from "../built.ts";
+import type { Goal, Job, Report, Row } from "../plan.ts";
+import { describeTape, makeTape, messagePool } from "../tape-maker.ts";
 
 const { buildIndex, jsonText, lineSplit, parseRecord, pipe, StreamingTapeWriter } = tapeline;
 const { fileSource, fileStore } = tapelineFile;
