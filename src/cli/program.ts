@@ -1,6 +1,6 @@
 import process from "node:process";
 import { VERSION } from "../version.ts";
-import { type Command, UsageError } from "./command.ts";
+import { type Command, type CommandIo, UsageError } from "./command.ts";
 import { Interrupted, OutputClosed, type ProcessIo, processIo } from "./terminal/process-io.ts";
 import { escapeControls, styleFor } from "./terminal/text.ts";
 
@@ -45,12 +45,17 @@ async function painted(help: string, io: ProcessIo): Promise<string> {
   return paintHelp(help, styleFor(io));
 }
 
-/** Says what went wrong in one line, and gives the exit code. */
+/** Why a command ended early, as its exit code; what the user does not know yet is said. */
 async function explain(error: unknown, io: ProcessIo): Promise<number> {
   const reason = io.signal.aborted ? io.signal.reason : undefined;
   if (reason instanceof OutputClosed) return 0;
   if (reason instanceof Interrupted) return reason.signal === "SIGINT" ? 130 : 143;
   if (reason !== undefined && reason === io.outputFailure) return 1;
+  return await tellError(error, io);
+}
+
+/** Says what went wrong in one line on stderr, and gives the exit code that it means. */
+export async function tellError(error: unknown, io: CommandIo): Promise<1 | 2> {
   const message = error instanceof Error ? error.message : String(error);
   // A query that cannot be read is shown, with what is wrong in it marked on a line of its own.
   const lines = message.startsWith("Cannot read the query: ") ? message.split("\n") : [message];

@@ -8,7 +8,7 @@ import { parseQueryOptions } from "../arguments/query-options.ts";
 import { isTelling, TapeReading } from "../arguments/tape-reading.ts";
 import { Where } from "../arguments/where.ts";
 import { type Command, type CommandIo, UsageError } from "../command.ts";
-import { type Program, programOf } from "../program.ts";
+import { type Program, programOf, tellError } from "../program.ts";
 import { describeRecord, lineWidth } from "../report/describe-record.ts";
 import type { TapeRecord } from "../../records/record.ts";
 import { askedRecords } from "../summary/asked-records.ts";
@@ -41,7 +41,8 @@ ${KEY_HELP}
 Exit codes:
   0  something fits
   1  nothing does, or a tape could not be read
-  2  wrong use, no such tape, or no query
+  2  wrong use, no query, or a TAPE that is not there or that no key opens; of
+     several, the others are searched all the same
   3  a tape is damaged or has gaps; stderr says where
 
 Examples:
@@ -68,17 +69,25 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const folder = tapeFolder(values.dir, io.env);
   const keys = await keysOf(values, io);
   const tapes: OpenedTape[] = [];
-  for (const name of names.length === 0 ? ["latest"] : names) tapes.push(await openTape(name, folder, keys));
-  let [hits, code] = [0, 0];
+  let [hits, code, unopened] = [0, 0, 0];
+  for (const name of names.length === 0 ? ["latest"] : names) {
+    try {
+      tapes.push(await openTape(name, folder, keys));
+    } catch (error) {
+      // One of many that cannot be searched keeps nobody from what the others hold.
+      if (names.length < 2 || io.signal.aborted) throw error;
+      unopened = Math.max(unopened, await tellError(error, io));
+    }
+  }
   for (const tape of tapes) {
-    const search = new Search(tape, query, io, tapes.length > 1);
+    const search = new Search(tape, query, io, names.length > 1);
     const found = values.count === true
       ? await search.count(values.json === true)
       : await search.print(values.json === true, values.context === true, style);
     hits += found.hits;
     code = Math.max(code, found.code);
   }
-  return code !== 0 ? code : hits > 0 ? 0 : 1;
+  return unopened || code || (hits > 0 ? 0 : 1);
 }
 
 interface Found {

@@ -116,6 +116,12 @@ function splitArguments(args: readonly string[]): ReturnType<typeof splitCommand
   return splitCommandLine(withOptionalValue(args, "redact", OPTIONS, (word) => word.endsWith(".json")), OPTIONS);
 }
 
+/** What the server sees of the environment: all but what opens tapes; nothing where that is all of it. */
+function withoutPassphrases(env: CommandIo["env"]): CommandIo["env"] | undefined {
+  const { TAPELINE_PASSPHRASE: passphrase, TAPELINE_NEW_PASSPHRASE: next, ...rest } = env;
+  return passphrase === undefined && next === undefined ? undefined : rest;
+}
+
 async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const { own, commandLine } = splitArguments(args);
   const { values } = parseOptions("record", own, OPTIONS);
@@ -148,7 +154,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
       client,
       command,
       args: commandArgs,
-      env: io.env.TAPELINE_PASSPHRASE === undefined ? undefined : { ...io.env, TAPELINE_PASSPHRASE: undefined },
+      env: withoutPassphrases(io.env),
       sessionId: values.session,
       name: values.name,
       description: values.description,

@@ -37,6 +37,12 @@ Options:
   --dir DIR     where tapes are kept; by default $TAPELINE_DIR or ./tapes
 
 ${KEY_HELP}
+Exit codes:
+  0  found
+  1  failed
+  2  wrong use, no such tape, or no such message on it
+  3  found, but what was read of the tape is damaged; stderr says where
+
 Examples:
   tapeline show 17
   tapeline show --full session.jsonl 17 | less

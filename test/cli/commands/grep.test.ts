@@ -110,4 +110,19 @@ test("grep counts what it prints, and tells of damage either way", () =>
     }
   }));
 
+test("grep tells of a tape of several that it cannot search, and searches the others", () =>
+  inScratch(async (folder) => {
+    const path = await overlapping(folder);
+    const no = `${folder}/no.jsonl`;
+    await writeFile(no, '{"no":"tape"}\n');
+    const { code, stdout, stderr } = await tapeline(["grep", "-c", '"of b"', no, "missing", path, "--dir", folder]);
+    assert.equal([code, stdout], [2, `${path}:1\n`]);
+    const [first, second, ...rest] = stderr.split("\n");
+    assert.match(first!, /^tapeline: Cannot read .*no\.jsonl: /);
+    assert.match(second!, /^tapeline: Cannot find tape "missing": /);
+    assert.equal(rest, [""]);
+    const none = await tapeline(["grep", "-c", '"of b"', no, "--dir", folder]);
+    assert.equal([none.code, none.stdout], [2, ""]);
+  }));
+
 test.run();

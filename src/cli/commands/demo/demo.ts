@@ -26,6 +26,11 @@ Options:
                 NO_COLOR and FORCE_COLOR
   --dir DIR     where the tape is kept; by default $TAPELINE_DIR or ./tapes
 
+Exit codes:
+  0  recorded and shown
+  1  failed, or a package that it needs is not installed
+  2  wrong use
+
 Examples:
   tapeline demo
   npm run demo

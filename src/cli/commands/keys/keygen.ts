@@ -29,10 +29,15 @@ Options:
                      goes to stderr
   --age              makes an identity of age, and prints its recipient
 
+Exit codes:
+  0  done
+  1  failed
+  2  wrong use, or FILE is there already or cannot be written
+
 Examples:
   tapeline keygen -o my-key.pem
   tapeline keygen -o my-key.pem > my-key.pub
-  tapeline keygen --age -o new-identity.txt
+  tapeline keygen --age -o new-identity.txt > new-recipient.txt
   openssl pkey -in signing.pem -pubout
 `;
 

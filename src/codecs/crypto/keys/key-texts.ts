@@ -58,7 +58,9 @@ function identitiesIn(text: string): string[] {
   return keysIn(text, "identities", (line) => {
     if (IDENTITY.test(line)) return undefined;
     if (line.startsWith(BINARY)) return "is the start of a binary age file; it is read where it is armored (age -a)";
-    if (line.includes("PRIVATE KEY")) return "is of an SSH key, which is not taken here; make a key with age-keygen";
+    if (line.includes("PRIVATE KEY")) {
+      return "is of a key to sign with, or of SSH; make one of age with tapeline keygen --age";
+    }
     if (line.startsWith("AGE-PLUGIN-")) return "needs a plugin of age, which cannot be started here";
     if (RECIPIENT.test(line)) return "is a recipient; its identity is the secret key that age-keygen has made with it";
     return "is no identity of age (AGE-SECRET-KEY-1…)";

@@ -84,8 +84,17 @@ test("record --encrypt-to with --compress, --sign and --redact: each does what i
 test("record --passphrase encrypts with that of $TAPELINE_PASSPHRASE, which the server does not get", () =>
   inScratch(async (folder) => {
     const env = { TAPELINE_PASSPHRASE: "correct-horse" };
-    const line = recorded(shell("echo [$TAPELINE_PASSPHRASE] >&2; exec cat"), ["--dir", folder, "--passphrase"]);
-    const { code, stderr } = await talkWith(["env", "TAPELINE_PASSPHRASE=correct-horse", ...line], async (peer) => {
+    const line = recorded(shell("echo [$TAPELINE_PASSPHRASE$TAPELINE_NEW_PASSPHRASE] >&2; exec cat"), [
+      "--dir",
+      folder,
+      "--passphrase",
+    ]);
+    const { code, stderr } = await talkWith([
+      "env",
+      "TAPELINE_PASSPHRASE=correct-horse",
+      "TAPELINE_NEW_PASSPHRASE=next",
+      ...line,
+    ], async (peer) => {
       peer.send(MESSAGE);
       await peer.text("hidden/method");
       peer.end();

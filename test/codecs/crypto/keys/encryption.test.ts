@@ -170,7 +170,7 @@ test("parseRecipients() reads comments and several, and says why a line is none"
 test("parseIdentities() reads comments and several, and says why a line is none", async () => {
   assert.equal(await parseIdentities(`# created\n# public key: ${toAda}\n${ada}\n${bob}\n`), [ada, bob]);
   const tries: [string, RegExp][] = [
-    ["-----BEGIN OPENSSH PRIVATE KEY-----\nx", /is of an SSH key/],
+    ["-----BEGIN OPENSSH PRIVATE KEY-----\nx", /is of a key to sign with, or of SSH/],
     ["AGE-PLUGIN-YUBIKEY-1X", /needs a plugin of age/],
     ["age-encryption.org/v1\n", /binary age file/],
     [toAda, /line 1 is a recipient/],
