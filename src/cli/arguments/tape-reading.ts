@@ -74,6 +74,14 @@ export class TapeReading {
     return pipe(bytes, split, this.#apart());
   }
 
+  /** The line that starts at an offset; undefined where the tape ends there, or the line is too long. */
+  async lineAt(offset: number): Promise<TapeLine | undefined> {
+    for await (const line of this.linesBetween(offset, offset + this.maxLineBytes + 2)) {
+      return line.offset === offset ? line : undefined;
+    }
+    return undefined;
+  }
+
   /**
    * As {@linkcode lines}, without blocks of which the index of the tape tells that they are not wanted. It is asked for each
    * block when the lines before it have been taken.

@@ -22,7 +22,8 @@ type IsWanted = (line: TapeLine) => boolean;
 
 /**
  * The records that a query selects, and `accepts` as well, for people: each answer is told with its request. Where the tape has
- * an index, no more of it is read than that takes, as long as each answer says which request it is for.
+ * an index, no more of it is read than that takes, as long as each answer says which request it is for. That may be more than
+ * who reads all can tell, where an answer is damaged and the next one has the same id.
  */
 export async function* askedRecords(
   tape: OpenedTape,
@@ -43,7 +44,7 @@ export async function* askedRecords(
   let held: AskedRecord | undefined;
   for await (const line of lines) {
     if (held !== undefined) {
-      if (isAmbiguous(held.record, line)) {
+      if (await mayBeAmbiguous(held, line, reading)) {
         done = held.line.offset;
         held = undefined;
         break;
@@ -62,7 +63,8 @@ export async function* askedRecords(
     }
     held = { line, record, calls };
   }
-  if (held !== undefined) yield held;
+  if (held !== undefined && await mayBeAmbiguous(held, undefined, reading)) done = held.line.offset;
+  else if (held !== undefined) yield held;
   if (done === undefined) return;
   // Nobody knows whose answer this is who has not read all that came before it.
   const test = await where.test(tape, reading);
@@ -75,11 +77,20 @@ export async function* askedRecords(
   yield* allRead(reading, done, calls, (line) => test(line) && accepts(line));
 }
 
-/** Whether the line behind an answer says that nobody can tell which request it is for. */
-function isAmbiguous(answer: TapeRecord, behind: TapeLine): boolean {
-  if (answer.type !== "frame" || behind.type !== "correlation") return false;
-  const record = recordOn(behind);
-  return record?.type === "correlation" && record.ambiguous === true && record.response_seq === answer.seq;
+/**
+ * Whether the line behind an answer says that nobody can tell which request it is for, or is damaged and may have said it.
+ *
+ * @param next what was read after the answer; it need not be what stands behind it
+ */
+async function mayBeAmbiguous(answer: AskedRecord, next: TapeLine | undefined, reading: TapeReading): Promise<boolean> {
+  const { record, line } = answer;
+  if (record.type !== "frame" || record.correlation_id == null) return false;
+  if (record.correlation_id === `corr-${record.seq}`) return false;
+  const behind = next?.offset === line.nextOffset ? next : await reading.lineAt(line.nextOffset);
+  if (behind === undefined || (behind.type !== undefined && behind.type !== "correlation")) return false;
+  const said = recordOn(behind);
+  if (said === undefined) return true;
+  return said.type === "correlation" && said.ambiguous === true && said.response_seq === record.seq;
 }
 
 /** The same by reading all of it from `start` on. What is left out is not parsed, unless somebody needs to know it. */
