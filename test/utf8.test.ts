@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "./helpers/properties.ts";
 import { decodeUtf8, putAscii } from "../src/utf8.ts";
 
 test("decodeUtf8() gives what a TextDecoder gives, of any bytes and with a byte order mark", () => {

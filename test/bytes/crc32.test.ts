@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../helpers/properties.ts";
 import { crc32, portableCrc32 } from "../../src/bytes/crc32.ts";
 
 const check = new TextEncoder().encode("123456789");

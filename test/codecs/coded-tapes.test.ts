@@ -1,7 +1,7 @@
 import { generateX25519Identity } from "age-encryption";
-import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../helpers/properties.ts";
 import { unlock } from "../../src/crypto.ts";
 import { isTapeError } from "../../src/errors.ts";
 import type { TapeRecord } from "../../src/records/record.ts";

@@ -8,6 +8,7 @@ import { StreamingTapeWriter } from "../../src/tape/write/writer.ts";
 import { Child } from "../helpers/child.ts";
 import { numbersFrom } from "../helpers/random.ts";
 import { inScratch } from "../helpers/scratch.ts";
+import { SEED } from "../helpers/seed.ts";
 import { pathsOf } from "./rounds.ts";
 import { CALLS, oneThread, whileFailing, whyNoTracing } from "./tracing.ts";
 
@@ -20,8 +21,7 @@ async function sequenceOf(folder: string): Promise<number[]> {
 }
 
 test("what was acknowledged survives kill -9, of one writer after the other on the same tape", async () => {
-  const seed = Math.floor(Math.random() * 2 ** 31);
-  const random = numbersFrom(seed);
+  const random = numbersFrom(SEED);
   await inScratch(async (folder) => {
     const kills = 10;
     const start = (mode: string) => new Child("../../faults/acks-child.ts", [folder, mode, "flushed", "1000000"]);
@@ -41,12 +41,12 @@ test("what was acknowledged survives kill -9, of one writer after the other on t
         }
         await child.kill();
         const there = new Set(await sequenceOf(folder));
-        assert.equal(acknowledged.filter((seq) => !there.has(seq)), [], `seed ${seed}, kill ${n}`);
+        assert.equal(acknowledged.filter((seq) => !there.has(seq)), [], `seed ${SEED}, kill ${n}`);
       }
       const writer = await StreamingTapeWriter.resume(fileStore(folder), "demo");
       await writer.finalize();
       const all = await sequenceOf(folder);
-      assert.equal(all, Array.from(all, (_, at) => at), `seed ${seed}: no number is left out`);
+      assert.equal(all, Array.from(all, (_, at) => at), `seed ${SEED}: no number is left out`);
     } finally {
       for (const child of children) await child.kill();
     }

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../helpers/properties.ts";
 import { JsonBytes, jsonBytes } from "../../src/json/json-bytes.ts";
 import { type JsonText, jsonText } from "../../src/json/json-text.ts";
 import { isTapeError } from "../../src/errors.ts";

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../helpers/properties.ts";
 import { JsonMembers } from "../../src/json/json-members.ts";
 import { scanJson } from "../../src/json/json-scan.ts";
 import type { JsonShape } from "../../src/json/json-shape.ts";

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../helpers/properties.ts";
 import { scanJson } from "../../src/json/json-scan.ts";
 import type { JsonShape, JsonType } from "../../src/json/json-shape.ts";
 import { elementSpans, valueSpan } from "../../src/json/json-span.ts";

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../helpers/properties.ts";
 import { headerOf, type LineHeader } from "../../src/lines/line-header.ts";
 import { placeOf, TapeLine } from "../../src/lines/line.ts";
 import { latin1, utf8 } from "../helpers/bytes.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../helpers/properties.ts";
 import { jsonText } from "../../src/json/json-text.ts";
 import type { TapeStore } from "../../src/stores/store.ts";
 import type { CreateWriterOptions } from "../../src/tape/write/writer-options.ts";

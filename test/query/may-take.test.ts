@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../helpers/properties.ts";
 import { entryAt, type IndexEntry } from "../../src/index/index-entry.ts";
 import { decodeHeader, ENTRY_BYTES } from "../../src/index/layout.ts";
 import { TapeIndexer } from "../../src/index/tape-indexer.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../helpers/properties.ts";
 import { allOf, anyOf, type Expression, notOf, type TermName, type Value } from "../../src/query/syntax/expression.ts";
 
 // Queries at random, as trees that the parser can have made.

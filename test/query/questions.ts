@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../helpers/properties.ts";
 import { asked, durationOf, type Fits, kindOf, type Said, valuesAt } from "./reference.ts";
 import { METHODS, PATHS, TOOLS, WORDS } from "./conversations.ts";
 

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../helpers/properties.ts";
 import { jsonText } from "../../src/json/json-text.ts";
 import {
   batchHeaders,

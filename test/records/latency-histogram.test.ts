@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../helpers/properties.ts";
 import { LatencyHistogram } from "../../src/records/latency-histogram.ts";
 
 function histogramOf(values: number[]): LatencyHistogram {

@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import * as v from "valibot";
+import fc from "../helpers/properties.ts";
 import { explainEnvelope, explainRecord, isMessageEnvelope, isTapeRecord } from "../../src/records/record-guard.ts";
 import type { MessageEnvelope, TapeRecord, UnknownRecordType } from "../../src/records/record.ts";
 import {

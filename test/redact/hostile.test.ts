@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../helpers/properties.ts";
 import { jsonText } from "../../src/mod.ts";
 import { loadPolicy, redaction } from "../../src/redact.ts";
 import { knownSecrets } from "./secrets.ts";

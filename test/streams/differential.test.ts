@@ -4,9 +4,9 @@
 // What happens behind a stage that has ended the pipeline depends on timing, as pipes read ahead: an upstream stage may
 // or may not have seen more chunks, thrown an error of its own, or been flushed. There the tests ask only that nothing
 // happens that could not have happened.
-import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../helpers/properties.ts";
 import { compose, pipe, type PipeSource } from "../../src/streams/pipe.ts";
 import { sink } from "../../src/streams/sink.ts";
 import { source } from "../../src/streams/source.ts";

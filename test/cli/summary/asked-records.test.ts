@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../../helpers/properties.ts";
 import type { OpenedTape } from "../../../src/cli/arguments/tape-argument.ts";
 import { TapeReading } from "../../../src/cli/arguments/tape-reading.ts";
 import { Where } from "../../../src/cli/arguments/where.ts";
@@ -162,8 +162,9 @@ test("askedRecords() tells the same as if all had been read, on any tape", async
     async (steps, idsAgain, isForeign, query, dice) => {
       const session = sessionOf(steps, idsAgain);
       const lines = (isForeign ? session.plainText() : await session.text()).split("\n");
-      // One line is damaged.
-      const at = 1 + dice % (lines.length - 2);
+      // One line is damaged, but no answer that says whose it is: who reads all cannot tell the request of a later one then.
+      let at = 1 + dice % (lines.length - 2);
+      while (/"dir":"server_to_client",.*"correlation_id":/.test(lines[at]!)) at--;
       lines[at] = lines[at]!.slice(0, 60);
       const store = memoryStore();
       await putTape(store, "demo", lines.join("\n"));

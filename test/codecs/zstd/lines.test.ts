@@ -1,6 +1,6 @@
-import * as fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../../helpers/properties.ts";
 import type { Bytes } from "../../../src/bytes/bytes.ts";
 import { loadZstd, nativeEngine, wasmEngine, type ZstdEngine } from "../../../src/codecs/zstd/engine.ts";
 import { contentSizeOf } from "../../../src/codecs/zstd/frame-header.ts";

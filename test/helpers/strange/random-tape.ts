@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../properties.ts";
 import { jsonText } from "../../../src/json/json-text.ts";
 import type { MessageEnvelope, TapeRecord } from "../../../src/records/record.ts";
 import { Fused } from "../../../src/streams/fuse.ts";

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../../helpers/properties.ts";
 import type { JsonDamage } from "../../../src/json/split/json-piece.ts";
 import { JsonSplitter } from "../../../src/json/split/json-splitter.ts";
 import { chunkings, utf8 } from "../../helpers/bytes.ts";

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../../helpers/properties.ts";
 import { LineSearch } from "../../../src/query/match/line-search.ts";
 import { rarePart } from "../../../src/query/match/rare-part.ts";
 import { utf8 } from "../../helpers/bytes.ts";

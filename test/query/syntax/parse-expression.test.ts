@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../../helpers/properties.ts";
 import { TapeError } from "../../../src/errors.ts";
 import { parseQuery } from "../../../src/query/query.ts";
 import type { Expression } from "../../../src/query/syntax/expression.ts";

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../../helpers/properties.ts";
 import { MASK, maskArguments, maskLog, maskSecrets } from "../../../src/records/secrets/mask-secrets.ts";
 import { isSecretName } from "../../../src/records/secrets/secret-name.ts";
 

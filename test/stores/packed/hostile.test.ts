@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../../helpers/properties.ts";
 import { isTapeError, memorySink, memoryStore, StreamingTapeWriter, type TapeStore } from "../../../src/mod.ts";
 import { packTape, unpackTape } from "../../../src/zstd.ts";
 import { loadBlockZstd } from "../../../src/codecs/zstd/engine.ts";

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../../helpers/properties.ts";
 import type { CorrelationRecord, FrameRecord, TapeRecord } from "../../../src/records/record.ts";
 import { memoryStore } from "../../../src/stores/memory.ts";
 import type { TapeStore } from "../../../src/stores/store.ts";

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../../helpers/properties.ts";
 import type { TapeError } from "../../../src/errors.ts";
 import { memoryStore } from "../../../src/stores/memory.ts";
 import { lineReading } from "../../../src/stores/line-limit.ts";

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../../helpers/properties.ts";
 import type { FrameRecord } from "../../../src/records/record.ts";
 import { messageText } from "../../../src/records/recorded-text.ts";
 import { lineReading } from "../../../src/stores/line-limit.ts";

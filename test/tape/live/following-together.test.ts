@@ -22,6 +22,7 @@ import { inScratch } from "../../helpers/scratch.ts";
 import { collect } from "../../helpers/streams.ts";
 import { frameLine, initLine, putTape } from "../../helpers/tapes.ts";
 import { eventually, rejection, within } from "../../helpers/within.ts";
+import { SEED } from "../../helpers/seed.ts";
 
 const KEY = "demo.jsonl";
 const FINAL = '{"type":"checkpoint","checkpoint_at":"x","seq":0,"stats":{},"final":true}\n';
@@ -97,7 +98,7 @@ async function append(store: TapeStore, text: string): Promise<void> {
 
 onEachStore("followers of any speed and start see what each would see alone", async (store, again) => {
   for (let round = 0; round < 3; round++) {
-    const seed = Math.floor(Math.random() * 2 ** 31);
+    const seed = SEED + round;
     const random = numbersFrom(seed);
     try {
       await putTape(store, "demo", initLine("demo"));

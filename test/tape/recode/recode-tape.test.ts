@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../../helpers/properties.ts";
 import { sealLines, unlock } from "../../../src/crypto.ts";
 import { generateSigningKey, signerOf, verifierOf } from "../../../src/signing/keys.ts";
 import { memorySource } from "../../../src/sources/memory.ts";

@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import fc from "fast-check";
+import fc from "../../helpers/properties.ts";
 import {
   type Finding,
   isTapeError,

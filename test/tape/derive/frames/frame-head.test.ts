@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../../../helpers/properties.ts";
 import { TapeLine } from "../../../../src/lines/line.ts";
 import { parseLine } from "../../../../src/lines/parse-line.ts";
 import type { FrameRecord } from "../../../../src/records/record.ts";

@@ -1,7 +1,7 @@
 import { generateX25519Identity, identityToRecipient } from "age-encryption";
-import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import fc from "../../../helpers/properties.ts";
 import { unlock } from "../../../../src/crypto.ts";
 import type { InitRecord } from "../../../../src/records/record.ts";
 import { generateSigningKey, signerOf, verifierOf } from "../../../../src/signing/keys.ts";
