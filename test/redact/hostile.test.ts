@@ -124,6 +124,40 @@ test("redacting twice changes nothing, where a secret stands in what looks like 
   }
 });
 
+test("the word before a key may be anywhere before it in the name", () => {
+  const clean = redaction({}, { key });
+  const redacted = (text: string) => {
+    const { message } = clean.envelope({ message: jsonText(text), direction });
+    return (message as { text: string }).text.includes("[REDACTED:named-secret:");
+  };
+  const ways = (name: string) => {
+    const object = `{${name}:"hunter2"}`;
+    const named = `{"value":"hunter2","name":${name}}`;
+    return [object, named, JSON.stringify({ text: object }), JSON.stringify(JSON.stringify({ text: object }))];
+  };
+  for (
+    const name of [
+      "api:key",
+      "api→keys",
+      "Bearer ?Key",
+      'a"is key',
+      "api\u00a0key",
+      "api,key",
+      "api\n.key",
+      "a: b: key2",
+    ]
+  ) {
+    const escaped = JSON.stringify(name).replace(
+      /[^\x20-\x7e]/g,
+      (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    );
+    for (const text of [...ways(JSON.stringify(name)), ...ways(escaped)]) assert.ok(redacted(text), text);
+  }
+  for (const name of ["key", "?key", "é key", "cache:key"]) {
+    for (const text of ways(JSON.stringify(name))) assert.not(redacted(text), text);
+  }
+});
+
 test("what the quick look finds nothing in, the thorough one finds nothing in", async () => {
   // A rule without a name to look for has every text looked at.
   const thorough = redaction(await loadPolicy({ rules: [{ name: "never", paths: ["/9/9/9/9/9"] }] }), { key });
@@ -169,7 +203,23 @@ test("what the quick look finds nothing in, the thorough one finds nothing in", 
       "%40",
       "%2F",
     ],
-    ...["hunter2", "abc", "Bearer ", "Basic ", "a=b", "\u00e9", "\ud83d\ude00", "value", "name", "xyz123xyz123"],
+    ...[
+      "\u2192",
+      "api",
+      "is ",
+      "cache",
+      "keys",
+      "hunter2",
+      "abc",
+      "Bearer ",
+      "Basic ",
+      "a=b",
+      "\u00e9",
+      "\ud83d\ude00",
+      "value",
+      "name",
+      "xyz123xyz123",
+    ],
   ];
   const text = fc.array(fc.constantFrom(...parts), { maxLength: 9 }).map((all) => all.join(""));
   const json = fc.letrec((tie) => ({

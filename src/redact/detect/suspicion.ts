@@ -26,7 +26,7 @@ export class Suspicion {
   readonly #checks: readonly Check[];
   /** Whether there are rules that could want anything. */
   readonly #isAlways: boolean;
-  readonly #names: { readonly bytes: Uint8Array; readonly isSecret: boolean }[] = [];
+  readonly #names: { readonly bytes: Uint8Array; readonly verdict: Verdict }[] = [];
   readonly #encoder = new TextEncoder();
   readonly #scratch = new Uint8Array(PIECE * 3);
 
@@ -118,30 +118,57 @@ export class Suspicion {
     while (first > start && from - first < MAX_NAME && (isNameByte(bytes[first - 1]!) || bytes[first - 1] === 0x20)) {
       first--;
     }
-    if (this.#isSecret(bytes, from, to) || first < from && this.#isSecret(bytes, first, to)) return true;
+    if (first < from && this.#verdict(bytes, from, to) === IS_NAME || this.#isOrEndsName(bytes, start, first, to)) {
+      return true;
+    }
     // What stands behind a backslash or a percent sign may be no part of it: `\ntoken`, `\u00e9token`, `%3Ftoken`.
     switch (from > start ? bytes[from - 1] : 0) {
       case BACKSLASH:
-        return this.#isSecret(bytes, from + 1, to) || bytes[from] === 0x75 && this.#isSecret(bytes, from + 5, to);
+        return this.#isOrEndsName(bytes, start, from + 1, to) ||
+          bytes[from] === 0x75 && this.#isOrEndsName(bytes, start, from + 5, to);
       case PERCENT:
-        return this.#isSecret(bytes, from + 2, to);
+        return this.#isOrEndsName(bytes, start, from + 2, to);
       default:
         return false;
     }
   }
 
+  /** Whether it is the name of a secret, or may be with what stands before it: `api:key`, `api\u2192key`. */
+  #isOrEndsName(bytes: Uint8Array, start: number, from: number, to: number): boolean {
+    const verdict = this.#verdict(bytes, from, to);
+    return verdict === IS_NAME || verdict === ENDS_NAME && isBehindWord(bytes, start, from);
+  }
+
   /** The names of a session are few: for each the verdict is kept, in a place that its bytes tell. */
-  #isSecret(bytes: Uint8Array, from: number, to: number): boolean {
+  #verdict(bytes: Uint8Array, from: number, to: number): Verdict {
     let hash = 0;
     for (let at = from; at < to; at++) hash = Math.imul(hash, 31) + bytes[at]! | 0;
     const place = hash & NAME_PLACES - 1;
     const known = this.#names[place];
-    if (known !== undefined && isSame(known.bytes, bytes, from, to)) return known.isSecret;
+    if (known !== undefined && isSame(known.bytes, bytes, from, to)) return known.verdict;
     const own = bytes.slice(from, to);
-    const isSecret = isSecretName(String.fromCharCode(...own));
-    this.#names[place] = { bytes: own, isSecret };
-    return isSecret;
+    const name = String.fromCharCode(...own);
+    const verdict = isSecretName(name) ? IS_NAME : isSecretName(`a ${name}`) ? ENDS_NAME : IS_NO_NAME;
+    this.#names[place] = { bytes: own, verdict };
+    return verdict;
   }
+}
+
+const IS_NO_NAME = 0;
+const IS_NAME = 1;
+/** It needs a word before it: a key is one of something. */
+const ENDS_NAME = 2;
+type Verdict = typeof IS_NO_NAME | typeof IS_NAME | typeof ENDS_NAME;
+
+/** Whether there is a letter or digit before it in the same string; a quote that is escaped may belong to that. */
+function isBehindWord(bytes: Uint8Array, start: number, from: number): boolean {
+  const first = Math.max(start, from - MAX_NAME * 4);
+  for (let at = from - 1; at >= first; at--) {
+    const byte = bytes[at]!;
+    if (byte === QUOTE && bytes[at - 1] !== BACKSLASH) return false;
+    if (isNameByte(byte) && !IS_SEPARATOR[byte]) return true;
+  }
+  return false;
 }
 
 function isSame(known: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
