@@ -4,7 +4,7 @@ import type { IndexEntry } from "../../index/index-entry.ts";
 import type { TapeLine } from "../../lines/line.ts";
 import { mayHoldMore, readParts } from "../../lines/line-parts.ts";
 import { pipe } from "../../streams/pipe.ts";
-import type { TapeRecord } from "../../records/record.ts";
+import type { CheckpointRecord, TapeRecord } from "../../records/record.ts";
 import { lineLimitOf } from "../../stores/line-limit.ts";
 import { type Stage, stage } from "../../streams/stage.ts";
 import { lineSplit } from "../../transforms/line-split.ts";
@@ -135,7 +135,16 @@ export class TapeReading {
       return undefined;
     }
     if (record.type === "gap") this.lostCount += record.count;
-    return record;
+    return record.type === "checkpoint" ? this.#opened(record) : record;
+  }
+
+  /** All that a checkpoint says, where it can be opened. That it is not authentic is for `verify` to tell. */
+  #opened(record: CheckpointRecord): CheckpointRecord {
+    try {
+      return decoderOf(this.#tape.store)?.openCheckpoint?.(record) ?? record;
+    } catch {
+      return record;
+    }
   }
 
   /** Says on stderr what is wrong with the tape as far as it was read, and gives the exit code. */

@@ -7,7 +7,9 @@ import type { OpenedTape } from "./tape-argument.ts";
 import type { TapeReading } from "./tape-reading.ts";
 
 /** What a tape cannot do without is selected with everything. */
-const NEEDED: ReadonlySet<string> = new Set(["init", "gap", "end", "correlation", "checkpoint"]);
+const NEEDED: ReadonlySet<string> = new Set([
+  ...["init", "gap", "end", "correlation", "checkpoint", "epoch", "dictionary"],
+]);
 
 /** What `--where` asks for; without it, everything. Made before a tape is opened, as the query may be none. */
 export class Where {

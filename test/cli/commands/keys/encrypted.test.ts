@@ -48,6 +48,31 @@ test("every command that reads a tape says what opens one that is encrypted", ()
   }
 });
 
+test("with its identity an encrypted tape is told as a plain one is, to its end", () =>
+  withTapes(async (folder, ada) => {
+    const args = ["--identity", ada.path];
+    for (
+      const words of [["cat"], ["tail", "--no-follow"], ["cat", "--where", "at:+0s.."], [
+        "tail",
+        "-n",
+        "99",
+        "--where",
+        "at:+0s..",
+      ]]
+    ) {
+      const plain = await run(folder, [...words, "plain"]);
+      assert.is(plain.code, 0, plain.error);
+      const told = await run(folder, [...words, ...args, "adas"]);
+      assert.equal(timeless(told.stdout), timeless(plain.stdout), words.join(" "));
+    }
+    assert.match((await run(folder, ["cat", ...args, "adas"])).stdout, /end of the tape .*2 frames, /);
+  }));
+
+/** Two recordings of the same differ in their times. */
+function timeless(text: string): string {
+  return text.replace(/\d+(\.\d+)? (ms|s)\b/g, "T").replace(/^ +\d+\.\d{3}/gm, "").replace(/\d{4}-\S+ \S+/g, "");
+}
+
 test("with its identity, however that is given, an encrypted tape is read as any other", () =>
   withTapes(async (folder, ada, bob) => {
     const plain = await run(folder, ["cat", "--raw", "plain"]);
