@@ -55,7 +55,6 @@ Exit codes:
 
 Examples:
   tapeline rekey --identity me.key --encrypt-to team.txt sealed.jsonl
-  tapeline rekey --passphrase --new-passphrase secret.jsonl
 `;
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {

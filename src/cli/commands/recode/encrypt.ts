@@ -32,7 +32,6 @@ ${RECODE_EXIT_HELP}
 Examples:
   tapeline encrypt --encrypt-to team.txt --in-place latest
   tapeline encrypt --encrypt-to team.txt --compress -o new.jsonl session.jsonl
-  tapeline encrypt --passphrase -o secret.jsonl session.jsonl
 `;
 
 async function run(args: readonly string[], io: CommandIo): Promise<number> {

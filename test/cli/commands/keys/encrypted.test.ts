@@ -70,7 +70,7 @@ test("with its identity an encrypted tape is told as a plain one is, to its end"
 
 /** Two recordings of the same differ in their times. */
 function timeless(text: string): string {
-  return text.replace(/\d+(\.\d+)? (ms|s)\b/g, "T").replace(/^ +\d+\.\d{3}/gm, "").replace(/\d{4}-\S+ \S+/g, "");
+  return text.replace(/ +\d+(\.\d+)? (µs|ms|s)\b/g, " T").replace(/^ +\d+\.\d{3}/gm, "").replace(/\d{4}-\S+ \S+/g, "");
 }
 
 test("with its identity, however that is given, an encrypted tape is read as any other", () =>
