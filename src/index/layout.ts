@@ -22,7 +22,7 @@ const decoder = new TextDecoder();
 
 /** What the header of an index says. */
 export interface IndexHeader {
-  /** The id of the tape, or the first 39 letters of it. */
+  /** The id that the tape had when the index was made. */
   readonly tapeId: string;
   /** So many of the first bytes of the tape, up to the end of its init record, are those of its own tape. */
   readonly startLength: number;
@@ -58,11 +58,13 @@ export function decodeHeader(bytes: Uint8Array, tapeId: string): IndexHeader | {
     return { why: `it is of version ${version}, which is not known here` };
   }
   const crc = view.getUint32(CHECKSUM_AT, true);
-  const said = decoder.decode(bytes.subarray(ID_AT, ID_AT + Math.min(bytes[ID_LENGTH_AT]!, CHECKSUM_AT - ID_AT)));
-  if (!tapeId.startsWith(said)) return { why: "it is the index of another tape" };
-  if (crc !== headerCrc(bytes, tapeId)) return { why: "its header is damaged, or it is the index of another tape" };
+  const room = CHECKSUM_AT - ID_AT;
+  const said = decoder.decode(bytes.subarray(ID_AT, ID_AT + Math.min(bytes[ID_LENGTH_AT]!, room)));
+  // A tape may be called by another id than when its index was made, as a file that was renamed is: its first bytes tell whose it is.
+  const id = bytes[ID_LENGTH_AT]! < room ? said : tapeId;
+  if (crc !== headerCrc(bytes, id)) return { why: "its header is damaged, or it is the index of another tape" };
   return {
-    tapeId: said,
+    tapeId: id,
     startLength: Math.min(view.getUint32(START_LENGTH_AT, true), MAX_START_BYTES),
     startCrc: view.getUint32(START_CRC_AT, true),
     crc,

@@ -30,6 +30,8 @@ const VALUES: ReadonlySet<string> = new Set(["value", "val"]);
 /** What stands in front of its value in a list. */
 const NAME = /^-{0,2}[A-Za-z][\w.-]{0,100}$/;
 const OPTION = /^--?[A-Za-z][\w.-]*$/;
+/** Names of what a person types, which may be a number; a count or a time goes by other names of secrets. */
+const TYPED = /(?:password|passwd|pwd|passcode|passphrase)$/i;
 
 /** What becomes of the strings. */
 export interface Cleaner {
@@ -55,6 +57,8 @@ interface Level {
   wantsKey: boolean;
   /** What the member's value is a secret by. */
   rule: string | undefined;
+  /** The same for a number, which is one only by the very name that it has. */
+  numberRule: string | undefined;
   /** The name that stands in a `name`, or in front of a value in an array. */
   named: string | undefined;
   /** A `value` whose name has not come yet. */
@@ -154,6 +158,8 @@ class Walk {
     const { rules } = this.#finder;
     level.rule = ruleOfName(rules, key) ?? (clean === key ? undefined : ruleOfName(rules, clean)) ??
       (ABOUT.has(key) ? undefined : level.inherited);
+    const own = ruleOfName(rules, key);
+    level.numberRule = own !== NAMED_SECRET || TYPED.test(key) ? own : undefined;
     this.#edit(start, end, key, clean);
   }
 
@@ -206,11 +212,12 @@ class Walk {
     return ruleOfName(this.#finder.rules, name);
   }
 
-  /** Numbers are only replaced where a rule names their place. */
+  /** Numbers are only replaced where a rule names their place or their name, or they have the name of a password. */
   #word(start: number, end: number): void {
-    if (this.#paths.length === 0) return;
+    const named = this.#levels.at(-1)?.numberRule;
+    if (named === undefined && this.#paths.length === 0) return;
     const word = this.#text.slice(start, end);
-    const rule = /^[-0-9]/.test(word) ? this.#ruleOfPlace() : undefined;
+    const rule = /^[-0-9]/.test(word) ? this.#ruleOfPlace() ?? named : undefined;
     if (rule !== undefined) this.#edit(start, end, word, this.#finder.placed(word, rule, this.#place));
   }
 
@@ -262,6 +269,7 @@ function open(isObject: boolean, outer: Level | undefined): Level {
     shown: isObject ? "" : 0,
     wantsKey: isObject,
     rule: isObject ? undefined : inherited,
+    numberRule: isObject ? undefined : outer?.numberRule,
     named: undefined,
     held: undefined,
   };

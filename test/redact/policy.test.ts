@@ -34,6 +34,22 @@ test("keys: the whole name counts, however it is spelled", async () => {
   );
 });
 
+test("keys: a number is replaced by the very name that it has, and nothing that describes it", async () => {
+  const policy = { rules: [{ name: "customer", keys: ["pin", "customerId"] }] };
+  const message = {
+    pin: 4711,
+    customer_id: [12, -3.5e7, true, null, "x"],
+    schema: { properties: { pin: { type: "integer", minimum: 1 } } },
+    nested: JSON.stringify({ customerId: 5 }),
+    other: 1,
+  };
+  assert.is(
+    await shown(policy, message),
+    '{"pin":"<customer>","customer_id":["<customer>","<customer>",true,null,"<customer>"],' +
+      '"schema":{"properties":{"pin":{"type":"integer","minimum":1}}},"nested":"{\\"customerId\\":\\"<customer>\\"}","other":1}',
+  );
+});
+
 test("paths: strings and numbers there and below, with * for any name", async () => {
   const policy = { rules: [{ name: "ssn", paths: ["/params/arguments/ssn", "/result/*/nr", "/a~1b/0"] }] };
   assert.is(

@@ -36,6 +36,17 @@ test("only the literals with a secret change, the rest stays to the letter", () 
   assert.is((bytes.message as { text: string }).text, clean(text).replace("\\ud800", "\\ud800"));
 });
 
+test("a number that has the name of a password is one, and no other number is", () => {
+  const text = '{"password":123456,"user_passcode":1,"db":{"pwd":-1.5,"minLength":8},"tokens":5,"key":3,"a_token":7}';
+  const masked =
+    '{"password":"<named-secret>","user_passcode":"<named-secret>","db":{"pwd":"<named-secret>","minLength":8},' +
+    '"tokens":5,"key":3,"a_token":7}';
+  assert.is(shown(text), masked);
+  assert.is(clean(clean(text)), clean(text));
+  const schema = '{"properties":{"password":{"type":"string","minLength":8,"maxLength":64}}}';
+  assert.is(clean(schema), schema);
+});
+
 test("what has no secret comes back itself", () => {
   const envelope = { message: jsonText('{"id":1,"_meta":{"progressToken":"abc"}}'), direction } as const;
   assert.is(redaction().envelope(envelope), envelope);

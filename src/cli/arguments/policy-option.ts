@@ -77,7 +77,10 @@ export async function policyOption(
   if (keep.length === 0 && !secretlint) return loaded;
   // What is wrong with the file has been told of it.
   const both = { ...written, keep: [...written.keep ?? [], ...keep], ...(secretlint ? { secretlint } : {}) };
-  return await refusing(() => loadPolicy(both), (why) => why.replace(/^keep\.\d+/, "--keep"));
+  return await refusing(
+    () => loadPolicy(both),
+    (why) => why.replace(/^keep\.(\d+)/, (_, at) => `--keep ${escapeControls(both.keep[Number(at)]!)}`),
+  );
 }
 
 function keyOf({ key: variable }: RedactPolicy, env: CommandIo["env"]): string | undefined {

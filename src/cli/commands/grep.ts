@@ -15,7 +15,7 @@ import { askedRecords } from "../summary/asked-records.ts";
 import { Calls } from "../summary/calls.ts";
 import { ChosenOperations, Operations } from "../summary/operations.ts";
 import { Progress } from "../terminal/progress.ts";
-import { asciiJson, escapeControls, harmlessJson, type Style } from "../terminal/text.ts";
+import { asciiJson, escapeControls, harmlessJson, pad, type Style, widthOf } from "../terminal/text.ts";
 
 const HELP = `Prints what a query selects from tapes, a line each.
 
@@ -79,8 +79,9 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
       unopened = Math.max(unopened, await tellError(error, io));
     }
   }
+  const labelWidth = names.length < 2 ? 0 : Math.max(...tapes.map((tape) => widthOf(labelOf(tape))));
   for (const tape of tapes) {
-    const search = new Search(tape, query, io, names.length > 1);
+    const search = new Search(tape, query, io, labelWidth);
     const found = values.count === true
       ? await search.count(values.json === true)
       : await search.print(values.json === true, values.context === true, style);
@@ -88,6 +89,13 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     code = Math.max(code, found.code);
   }
   return unopened || code || (hits > 0 ? 0 : 1);
+}
+
+/** A terminal may be so narrow that lines are broken, but they tell something. */
+const MIN_WIDTH = 40;
+
+function labelOf({ path }: OpenedTape): string {
+  return `${escapeControls(path)}:`;
 }
 
 interface Found {
@@ -101,13 +109,13 @@ class Search {
   readonly #io: CommandIo;
   readonly #reading: TapeReading;
   readonly #where: Where;
-  readonly #isNamed: boolean;
+  readonly #labelWidth: number;
 
-  /** @param isNamed whether it has to be said which tape it is */
-  constructor(tape: OpenedTape, query: Query, io: CommandIo, isNamed: boolean) {
+  /** @param labelWidth how wide the names of the tapes are; 0 where it need not be said which one it is */
+  constructor(tape: OpenedTape, query: Query, io: CommandIo, labelWidth: number) {
     this.#tape = tape;
     this.#io = io;
-    this.#isNamed = isNamed;
+    this.#labelWidth = labelWidth;
     this.#reading = new TapeReading(tape, io);
     this.#where = new Where(String(query));
   }
@@ -123,7 +131,7 @@ class Search {
     const { path, init: { tape_id } } = this.#tape;
     const text = isJson
       ? asciiJson({ tape_id, path, count: hits })
-      : `${this.#isNamed ? `${escapeControls(path)}:` : ""}${hits}`;
+      : `${this.#labelWidth > 0 ? `${escapeControls(path)}:` : ""}${hits}`;
     await this.#io.stdout.write(`${text}\n`);
     return { hits, code: await this.#reading.finish() };
   }
@@ -180,9 +188,11 @@ class Search {
   }
 
   async #tell(line: TapeLine, record: TapeRecord, calls: Calls, style: Style): Promise<void> {
-    const told = describeRecord(line, record, calls, style, lineWidth(this.#io, undefined));
-    const name = this.#isNamed ? style.dim(`${escapeControls(this.#tape.path)}: `) : "";
-    await this.#io.stdout.write(`${name}${told}\n`);
+    const width = this.#labelWidth;
+    const room = lineWidth(this.#io) - (width > 0 ? width + 1 : 0);
+    const told = describeRecord(line, record, calls, style, Math.max(room, MIN_WIDTH));
+    const label = width > 0 ? `${style.dim(pad(labelOf(this.#tape), width))} ` : "";
+    await this.#io.stdout.write(`${label}${told}\n`);
   }
 
   /** What is hit may come behind what belongs to it: so the tape is read once before. */

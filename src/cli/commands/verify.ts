@@ -1,3 +1,5 @@
+import { decoderOf, decoding } from "../../stores/decoding.ts";
+import { readInit } from "../../tape/first-record.ts";
 import type { Finding } from "../../tape/verify/verify-finding.ts";
 import { type VerifyResult, verifyTape } from "../../tape/verify/verify.ts";
 import type { Command, CommandIo } from "../command.ts";
@@ -6,7 +8,7 @@ import { optionalArgument, parseOptions, styleOption } from "../arguments/option
 import { signerOptions } from "../arguments/keys/signing-keys.ts";
 import { Progress } from "../terminal/progress.ts";
 import { KEY_HELP, KEY_OPTIONS, keysOf } from "../arguments/keys/key-options.ts";
-import { findTape, inPaths, naming, tapeFolder } from "../arguments/tape-argument.ts";
+import { findTape, inPaths, naming, type TapeFile, tapeFolder } from "../arguments/tape-argument.ts";
 import { asciiJson, escapeControls, type Style } from "../terminal/text.ts";
 import { formatBytes, formatCount, plural } from "../terminal/units.ts";
 
@@ -85,8 +87,12 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     () => verifyTape(tape.store, tape.tapeId, { signers, signal: io.signal, onProgress, onFinding }),
   );
   progress.clear();
-  if (values.json === true) await io.stdout.write(`${asciiJson(resultObject(result, tape.path, findings))}\n`);
-  else await io.stdout.write(`${escapeControls(tape.path)}: ${summary(result, style)}\n`);
+  const isLocked = await isLockedTape(tape);
+  if (values.json === true) {
+    await io.stdout.write(
+      `${asciiJson({ ...resultObject(result, tape.path), is_locked: isLocked, ...findingFields(findings) })}\n`,
+    );
+  } else await io.stdout.write(`${escapeControls(tape.path)}: ${summary(result, style, isLocked)}\n`);
   if (result.isIntact) return 0;
   if (!isWithoutRecords(result) || await tape.store.size(`${tape.tapeId}.meta.json`) !== undefined) return 3;
   await io.stderr.write(`tapeline: ${escapeControls(tape.path)} is no tape: there is no record on it\n`);
@@ -104,8 +110,12 @@ export function findingLine({ severity, message, line, offset }: Finding, style:
   return severity === "damage" ? `${style.bad(place)}${text}` : style.dim(`note: ${place}${text}`);
 }
 
-/** `1,234 lines, 1,000 frames; sealed up to line 1,230; no damage found` */
-export function summary(result: VerifyResult, style: Style): string {
+/**
+ * `1,234 lines, 1,000 frames; checksums up to line 1,230; no damage found`
+ *
+ * @param isLocked whether what is encrypted could not be looked at
+ */
+export function summary(result: VerifyResult, style: Style, isLocked: boolean = false): string {
   const { lineCount, byteCount, records, lostFrameCount, damageCount, isFinalized } = result;
   const counts = `${plural(lineCount, "line")}, ${plural(records.frame, "frame")}`;
   const lost = lostFrameCount === 0 ? [] : [`${plural(lostFrameCount, "frame")} missing, as gap records say`];
@@ -116,18 +126,19 @@ export function summary(result: VerifyResult, style: Style): string {
     counts,
     ...(byteCount > 0 && isWithoutRecords(result) ? ["no record"] : []),
     ...lost,
-    sealed(result),
+    summed(result),
     ...signed(result),
     ...(isFinalized ? [] : ["not finalized"]),
     damage,
+    ...(isLocked ? ["what is encrypted was not opened"] : []),
   ];
   return parts.join("; ");
 }
 
-function sealed({ sealedBytes, sealedToLine, sealedToOffset, byteCount, lineCount }: VerifyResult): string {
-  if (sealedBytes === 0) return "not sealed";
-  if (sealedBytes < sealedToOffset) return `${formatBytes(sealedBytes)} of ${formatBytes(byteCount)} sealed`;
-  return sealedToLine === lineCount ? "sealed to its end" : `sealed up to line ${formatCount(sealedToLine)}`;
+function summed({ sealedBytes, sealedToLine, sealedToOffset, byteCount, lineCount }: VerifyResult): string {
+  if (sealedBytes === 0) return "no checksums";
+  if (sealedBytes < sealedToOffset) return `checksums of ${formatBytes(sealedBytes)} of ${formatBytes(byteCount)}`;
+  return sealedToLine === lineCount ? "checksums to its end" : `checksums up to line ${formatCount(sealedToLine)}`;
 }
 
 /** Nothing where nobody was named. */
@@ -138,7 +149,7 @@ function signed({ signedToLine: line, lineCount }: VerifyResult): string[] {
 }
 
 /** The result as other programs read it. */
-export function resultObject(result: VerifyResult, path: string, findings?: readonly Finding[]): object {
+export function resultObject(result: VerifyResult, path: string): object {
   return {
     tape_id: result.tapeId,
     path,
@@ -156,12 +167,21 @@ export function resultObject(result: VerifyResult, path: string, findings?: read
     ...(result.signedToLine === undefined
       ? {}
       : { signed_to_line: result.signedToLine, signed_to_offset: result.signedToOffset }),
-    ...(findings === undefined ? {} : {
-      findings: findings.map(({ code, severity, message, line = null, offset = null, length = null }) => {
-        return { code, severity, line, offset, length, message };
-      }),
+  };
+}
+
+function findingFields(findings: readonly Finding[]): object {
+  return {
+    findings: findings.map(({ code, severity, message, line = null, offset = null, length = null }) => {
+      return { code, severity, line, offset, length, message };
     }),
   };
+}
+
+/** Whether it is encrypted, and no key at hand opens it. */
+async function isLockedTape({ store, key }: TapeFile): Promise<boolean> {
+  const init = await readInit(store, key).catch(() => undefined);
+  return init?.encryption != null && decoderOf(await decoding(store, key, init))?.isLocked === true;
 }
 
 /** `tapeline verify` */

@@ -31,6 +31,7 @@ const TURN = 512;
 const ID = /^[A-Za-z0-9_-]{1,128}$/;
 const TAPE = ".jsonl";
 const PACKED = ".jsonl.zst";
+const SHARED = ".shared.jsonl.zst";
 const META = ".meta.json";
 const LOCK = ".jsonl.lock";
 /** What else belongs to a tape. */
@@ -103,6 +104,8 @@ class Scan {
     const isId = ID.test(id);
     for (const ending of endings) {
       const isTape = ending.endsWith(TAPE) || ending.endsWith(PACKED);
+      // What was made to be given away is no tape of this folder.
+      if (ending === SHARED) continue;
       if (isTape && !(isId && (ending === TAPE || ending === PACKED))) this.#odd.push(id + ending);
     }
     if (!isId) return;

@@ -25,7 +25,7 @@ export async function indexFault(store: TapeStore, tapeId: string, signal?: Abor
   if (size % ENTRY_BYTES !== 0) return "its last entry is cut off";
   const entries = hold(store.openSource(keys.index, { start: ENTRY_BYTES, end: size, signal }));
   const tape = hold(store.openSource(keys.tape, { signal }));
-  const check = new EntryCheck(tapeId);
+  const check = new EntryCheck(opened.tapeId);
   try {
     for (;;) {
       const chunk = tape.chunks.take();

@@ -1,6 +1,6 @@
 import { isTapeError } from "../../errors.ts";
 import type { IndexEntry } from "../../index/index-entry.ts";
-import { decodeHeader, ENTRY_BYTES } from "../../index/layout.ts";
+import { decodeHeader, ENTRY_BYTES, type IndexHeader } from "../../index/layout.ts";
 import { type Bytes, concat } from "../../bytes/bytes.ts";
 import { crc32 } from "../../bytes/crc32.ts";
 import { checkTapeId, tapeKeys } from "../../records/tape-id.ts";
@@ -187,7 +187,7 @@ export class TapeIndex {
 const BATCH_ENTRIES = 256;
 
 /** What the header of a usable index says, or why the index is not usable. */
-export type OpenedIndex = { readonly crc: number } | { readonly why: string };
+export type OpenedIndex = Pick<IndexHeader, "tapeId" | "crc"> | { readonly why: string };
 
 /**
  * Looks at the header of the index of a tape, and whether the tape is the one that it was made of.
@@ -200,10 +200,10 @@ export async function openIndex(store: TapeStore, tapeId: string): Promise<Opene
   if (bytes === undefined) return { why: "there is none" };
   const header = decodeHeader(bytes, tapeId);
   if ("why" in header) return header;
-  const { startLength, startCrc, crc } = header;
+  const { startLength, startCrc } = header;
   const start = await readRange(store, keys.tape, 0, startLength);
   const isIts = start?.length === startLength && crc32(start, 0) === startCrc;
-  return isIts ? { crc } : { why: "the tape begins in another way than the one that it was made of" };
+  return isIts ? header : { why: "the tape begins in another way than the one that it was made of" };
 }
 
 /** A range of bytes; undefined where there is no such key. */

@@ -67,7 +67,7 @@ export interface RedactTapeResult {
  * Makes a tape of another one in the same store, without the secrets in it: not in messages, logs, transports, nor in what is damaged,
  * nor in its metadata. Frames keep their numbers and times; what has no secret in it stays to the letter. Its
  * lines are compressed or encrypted as those of the other one are, unless something else is asked for; what is damaged on a line of such a
- * tape is left out.
+ * tape is left out, and so is a last line that is torn.
  *
  * @throws {TapeError} code `tape_not_found`; `invalid_argument`: it is encrypted, and there is no key, or an option is wrong; `line_too_long`: with
  *   what stands in the place of its secrets a line would be; `io`. Nothing is then left of the new tape.

@@ -52,6 +52,8 @@ export class RedactedLines {
   checkpoints = 0;
   /** Whether somebody had signed the tape. */
   wasSigned = false;
+  /** Whether the last line, which was torn or still being written, was left out. */
+  isUnfinished = false;
   /** Frames that the tape lacks, as its gap records say. */
   lostFrames = 0;
   /** What has been taken out so far, by rule. */
@@ -136,13 +138,13 @@ export class RedactedLines {
     }
   }
 
-  /** A damaged or torn line as the text that it is, without secrets. */
+  /** A damaged line as the text that it is, without secrets; a torn one at the end is left out. */
   #damaged(line: TapeLine): Writing {
     const { bytes, ending, terminated } = line;
+    // A last line that is torn, or still being written.
+    if (!terminated) this.isUnfinished = true;
+    if (!terminated || this.#output.isCoded) return undefined;
     const clean = this.#redaction.text(decodeUtf8(bytes, 0, bytes.length));
-    // Behind a line that has no end nothing can stand.
-    if (!terminated) void this.#tell(true);
-    if (this.#output.isCoded) return undefined;
     const text = encoder.encode(clean + ending);
     this.#checkLength(text);
     return this.#to.stored(text);

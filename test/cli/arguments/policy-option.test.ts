@@ -68,7 +68,7 @@ test("policyOptions() takes a policy with a byte order mark, adds --keep to it, 
     const { policy, key } = await policyOptions({ policy: path, keep: ["npm-token"] }, { TOKENS: "0123456789abcdef" });
     assert.equal([policy.policy.keep, key], [["jwt", "npm-token"], "0123456789abcdef"]);
     const both = await policyOption({ policy: path, keep: ["npm"] }, {}).then(() => undefined, (error) => error);
-    assert.is(both.message, "--keep: there is no such built-in rule; did you mean npm-token?");
+    assert.is(both.message, "--keep npm: there is no such built-in rule; did you mean npm-token?");
     assert.equal((await policyOptions({}, {})).key, undefined);
   }));
 

@@ -66,7 +66,7 @@ test("convert takes stdin and writes stdout, and says on stderr what it does not
     assert.is(stdout, "");
     assert.match(stderr, /^tapeline: stdin: the recording has no times/m);
     const { code, stdout: verified } = await tapeline(["verify", "out.jsonl"], { cwd });
-    assert.equal([code, /8 frames; sealed to its end; no damage found/.test(verified)], [0, true]);
+    assert.equal([code, /8 frames; checksums to its end; no damage found/.test(verified)], [0, true]);
   }));
 
 test("convert tells what was damaged with its place, takes the rest, and ends with 3", () =>
@@ -161,7 +161,7 @@ test("convert leaves a whole tape when it is interrupted", () =>
     assert.match(stderr, /this is not all of it: the conversion was ended after \d+ bytes/);
     const { code: verified, stdout } = await tapeline(["verify", "out.jsonl"], { cwd });
     assert.is(verified, 0, stdout);
-    assert.match(stdout, /frames; sealed to its end/);
+    assert.match(stdout, /frames; checksums to its end/);
   }));
 
 test("convert is interrupted at once where it waits for a pipe with a name", () =>

@@ -22,10 +22,10 @@ test("verify says that a tape is whole, and how far it is sealed", () =>
     const { code, stdout, stderr } = await tapeline(["verify", "--dir", folder, "demo"]);
     assert.equal([code, stderr], [0, ""]);
     const counts = "18 lines, 7 frames; 2 frames missing, as gap records say";
-    assert.is(stdout, `${path}: ${counts}; sealed to its end; no damage found\n`);
+    assert.is(stdout, `${path}: ${counts}; checksums to its end; no damage found\n`);
     const open = await putTape(folder, "open", new Session("open").client(1, { id: 1 }).plainText());
     const { stdout: notSealed } = await tapeline(["verify", open]);
-    assert.is(notSealed, `${open}: 2 lines, 1 frame; not sealed; not finalized; no damage found\n`);
+    assert.is(notSealed, `${open}: 2 lines, 1 frame; no checksums; not finalized; no damage found\n`);
   }));
 
 test("verify prints each finding with its line and byte, and gives exit code 3", () =>
@@ -38,7 +38,7 @@ test("verify prints each finding with its line and byte, and gives exit code 3",
     assert.match(lines[0]!, /^line 1, byte 0: lines 1 to 7 are not as they were written: /);
     assert.match(
       lines[1]!,
-      /; \d\.\d+ KiB of \d\.\d+ KiB sealed; damage found: 1 finding$/,
+      /; checksums of \d\.\d+ KiB of \d\.\d+ KiB; damage found: 1 finding$/,
     );
     const foreign = `${initLine("evil")}{"type":"log","ts":1,"stream":"\\u001b[2J"}\n${frameLine(3, 1)}#\u001b[2J\n`;
     await putTape(folder, "evil", foreign);
@@ -109,7 +109,7 @@ test("repair puts a whole tape beside the damaged one, or in its place, and says
         /^ {12}\d+ B in .*demo-repaired\.dropped$/m,
         /^ {2}unproven {2}lines 1 to 7, lines \d+ to 18$/m,
         /^ {2}end {7}the tape had no end, and was given one$/m,
-        /^.*demo-repaired\.jsonl: .*; sealed to its end; no damage found$/m,
+        /^.*demo-repaired\.jsonl: .*; checksums to its end; no damage found$/m,
       ]
     ) assert.match(stdout, expected);
     assert.is((await tapeline(["verify", join(folder, "demo-repaired.jsonl")])).code, 0);

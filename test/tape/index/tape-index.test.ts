@@ -6,6 +6,7 @@ import { fileStore } from "../../../src/stores/file.ts";
 import { memoryStore } from "../../../src/stores/memory.ts";
 import type { TapeStore } from "../../../src/stores/store.ts";
 import { buildIndex } from "../../../src/tape/index/build-index.ts";
+import { indexFault } from "../../../src/tape/index/index-fault.ts";
 import { TapeIndex } from "../../../src/tape/index/tape-index.ts";
 import { numbersFrom } from "../../helpers/random.ts";
 import { inScratch } from "../../helpers/scratch.ts";
@@ -125,8 +126,15 @@ test("TapeIndex.open() takes no index that is missing, damaged, of another tape 
     assert.is(await TapeIndex.open(store, "demo"), undefined, `${length} bytes`);
   }
   await store.put("other.index", whole);
-  await putTape(store, "other", plainTape(300));
+  await putTape(store, "other", plainTape(300).replace("10:00:00", "12:00:00"));
   assert.is(await TapeIndex.open(store, "other"), undefined);
+  // The same tape by another id, as a file that was renamed is.
+  for (const id of ["renamed", "a-name-that-is-longer-than-the-room-for-ids-in-a-header"]) {
+    await putTape(store, id, plainTape(300));
+    await store.put(`${id}.index`, whole);
+    assert.ok(await TapeIndex.open(store, id), id);
+    assert.is(await indexFault(store, id), undefined);
+  }
   await store.put("demo.index", whole);
   assert.ok(await TapeIndex.open(store, "demo"));
   await putTape(store, "demo", plainTape(300).replace("10:00:00", "11:00:00"));

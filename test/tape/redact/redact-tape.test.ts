@@ -239,7 +239,7 @@ test("a damaged line is told of: redacted as the text that it is, and left out w
   }
 });
 
-test("what was taken out of a line that is torn is told of in front of it", async () => {
+test("scanTape() looks through a last line that is torn, and redactTape() leaves it out", async () => {
   const store = await leakyTape({ checkpointEveryFrames: 1_000 }, false);
   const bytes = (await store.get("leaky.jsonl"))!;
   const { githubClassic = "", jwt = "" } = knownSecrets();
@@ -249,13 +249,12 @@ test("what was taken out of a line that is torn is told of in front of it", asyn
   both.set(torn, bytes.length);
   await store.put("leaky.jsonl", both);
   const { rules } = await redactTape(store, "leaky", { to: "clean" });
-  assert.equal(rules, (await scanTape(store, "leaky")).rules);
+  const scanned = (await scanTape(store, "leaky")).rules;
+  assert.equal([scanned["github-token"], scanned["jwt"]], [rules["github-token"]! + 1, rules["jwt"]! + 1]);
   const text = new TextDecoder().decode((await store.get("clean.jsonl"))!);
-  assert.match(
-    text,
-    /\n\{"type":"redacted",[^\n]*\}\n\{"type":"frame","x":"\[REDACTED:github-token:.{12}\] \[REDACTED:jwt:.{12}\]"$/,
-  );
-  await assertClean(store, "clean");
+  assert.not.ok(text.includes('"x":'));
+  assert.ok(text.endsWith("}\n"));
+  assert.is((await verifyTape(store, "clean")).damageCount, 0);
 });
 
 test("redactTape() leaves nothing behind where it fails", async () => {

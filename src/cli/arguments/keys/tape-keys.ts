@@ -106,7 +106,12 @@ export class TapeKeys {
   async #lineKeys(): Promise<LineKeys | undefined> {
     if (this.#load === undefined) return undefined;
     this.#keys ??= this.#texts(this.#load).then(async (keys) => {
-      const { lineKeys } = await import("../../../stores/unlock.ts");
+      const [{ lineKeys }, { loadAge }] = await Promise.all([
+        import("../../../stores/unlock.ts"),
+        import("../../../codecs/crypto/keys/age.ts"),
+      ]);
+      // That it is not installed must not look as if no key fitted.
+      await loadAge();
       return lineKeys(keys);
     });
     return await this.#keys;

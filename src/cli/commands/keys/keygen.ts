@@ -69,7 +69,8 @@ async function ageKey(): Promise<{ readonly privateKey: string; readonly publicK
 async function writeKey(path: string, given: string, privateKey: string): Promise<void> {
   const refuse = (cause: unknown) => {
     const { code, message } = cause as { readonly code?: string; readonly message: string };
-    const why = code === "EEXIST" ? "there is a file of that name, which is left as it is" : escapeControls(message);
+    const known = { EEXIST: "there is a file of that name, which is left as it is", ENOENT: "there is no such folder" };
+    const why = known[code as keyof typeof known] ?? escapeControls(message);
     return new UsageError(`Cannot write the key to ${escapeControls(given)}: ${why}`, { cause });
   };
   const file = await open(path, "wx", 0o600).catch((cause) => {

@@ -7,7 +7,7 @@ import { isPackedPath, packedPathStore } from "../../arguments/path-store.ts";
 import { KEY_HELP, KEY_OPTIONS, keysOf } from "../../arguments/keys/key-options.ts";
 import { signerOption } from "../../arguments/keys/signing-keys.ts";
 import { NO_KEYS } from "../../arguments/keys/tape-keys.ts";
-import { naming, type OpenedTape, openTape, tapeFolder } from "../../arguments/tape-argument.ts";
+import { findTape, naming, type OpenedTape, openTape, tapeFolder } from "../../arguments/tape-argument.ts";
 import { type Command, type CommandIo, UsageError } from "../../command.ts";
 import { type Program, programOf } from "../../program.ts";
 import { Progress } from "../../terminal/progress.ts";
@@ -73,12 +73,11 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   });
   const isLevel = (level: number) => Number.isInteger(level) && level >= 1 && level <= 19;
   const level = numberOption("--level", values.level, "a whole number from 1 to 19", isLevel);
-  const tape = await openTape(
-    optionalArgument("compress", positionals),
-    tapeFolder(values.dir, io.env),
-    // What is packed is read as it stands there.
-    values.blocks === true ? NO_KEYS : await keysOf(values, io),
-  );
+  const folder = tapeFolder(values.dir, io.env);
+  const keys = await keysOf(values, io);
+  const { path } = await findTape(optionalArgument("compress", positionals), folder, keys);
+  // What is packed is read as it stands there.
+  const tape = await openTape(path, folder, values.blocks === true ? NO_KEYS : keys);
   return values.blocks === true ? await packFile(tape, values, level, io) : await recodeLines(tape, values, level, io);
 }
 

@@ -6,7 +6,7 @@ import { optionalArgument, parseOptions } from "../../arguments/options.ts";
 import { isPackedPath, pathStore } from "../../arguments/path-store.ts";
 import { KEY_HELP, KEY_OPTIONS, keysOf } from "../../arguments/keys/key-options.ts";
 import { signerOption } from "../../arguments/keys/signing-keys.ts";
-import { NO_KEYS } from "../../arguments/keys/tape-keys.ts";
+import { NO_KEYS, type TapeKeys } from "../../arguments/keys/tape-keys.ts";
 import { findTape, naming, openTape, type TapeFile, tapeFolder } from "../../arguments/tape-argument.ts";
 import { type Command, type CommandIo, UsageError } from "../../command.ts";
 import { type Program, programOf } from "../../program.ts";
@@ -52,9 +52,10 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const { values, positionals } = parseOptions("decompress", args, { ...RECODE_OPTIONS, ...KEY_OPTIONS });
   const argument = optionalArgument("decompress", positionals);
   const folder = tapeFolder(values.dir, io.env);
-  const packed = await findPacked(argument, folder);
+  const keys = await keysOf(values, io);
+  const packed = await findPacked(argument, folder, keys);
   if (packed !== undefined) return await unpackFile(packed, values, io);
-  const tape = await openTape(argument, folder, await keysOf(values, io));
+  const tape = await openTape(argument, folder, keys);
   if (tape.init.compression == null) {
     throw new UsageError(`Cannot decompress ${escapeControls(tape.path)}: it is not compressed`);
   }
@@ -121,11 +122,18 @@ async function unpackFile(
   return 0;
 }
 
-/** The packed tape that an argument names, also where another one stands beside it; undefined where there is none. */
-async function findPacked(argument: string | undefined, folder: string): Promise<TapeFile | undefined> {
-  const file = await findTape(argument, folder, NO_KEYS);
-  if (isPackedPath(file.path)) return file;
-  const path = `${file.path}.zst`;
+/**
+ * The packed tape that an argument names, also where another one stands beside it; undefined where there is none.
+ *
+ * @param keys may tell the names of tapes; what is packed is taken out as it stands there
+ */
+async function findPacked(
+  argument: string | undefined,
+  folder: string,
+  keys: TapeKeys,
+): Promise<TapeFile | undefined> {
+  const { path: found } = await findTape(argument, folder, keys);
+  const path = isPackedPath(found) ? found : `${found}.zst`;
   if (isPackedPath(path) && (await fs.stat(path).catch(() => undefined))?.isFile()) {
     return await findTape(path, folder, NO_KEYS);
   }

@@ -9,7 +9,7 @@ import { type PackedSizes, packTape } from "../../../stores/packed/pack-tape.ts"
 import type { TapeStore } from "../../../stores/store.ts";
 import { buildIndex } from "../../../tape/index/build-index.ts";
 import { lintedPolicy } from "../../../tape/redact/linted-policy.ts";
-import { copyRedacted, redactedMetadata } from "../../../tape/redact/redact-tape.ts";
+import { copyRedacted, type RedactedCopy, redactedMetadata } from "../../../tape/redact/redact-tape.ts";
 import { scanTape } from "../../../tape/redact/scan-tape.ts";
 import { numberOption, optionalArgument, parseOptions } from "../../arguments/options.ts";
 import { isPackedPath, packedPathStore } from "../../arguments/path-store.ts";
@@ -38,8 +38,10 @@ and says how many secrets of which rule were taken out. The file is searched
 again once it is written; where anything is found there is no file.
 
 Only what a rule describes is found: names, addresses and what a file said are
-still there. "tapeline cat" shows all that the file holds: look at it before you
-give it away. Every command reads the file as a tape.
+still there. Look at it before you give it away: "tapeline cat --json" shows its
+lines, "tapeline info --json" the command that was recorded. On which machine
+that was, and by whom, is left out. The file is plain, of an encrypted tape too.
+Every command reads it as a tape.
 
 Options:
   -o, --output OUT  the file, or a folder for it; by default it stands beside
@@ -56,6 +58,7 @@ Exit codes:
   1  failed, a secret was still found, or an encrypted tape is damaged; nothing
      is left of the new file
   2  wrong use, no such tape, or a file in the way
+  3  done, but the last line of TAPE was torn, and is left out
 
 Examples:
   tapeline share latest
@@ -102,11 +105,16 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     await dropDraft(file);
     throw error;
   }
-  if (await tape.store.writerOf?.(tape.key) === "alive") {
-    await io.stderr.write(`tapeline: ${escapeControls(tape.path)} is being written: what came since is not in it\n`);
+  const name = escapeControls(tape.path);
+  const isLive = await tape.store.writerOf?.(tape.key) === "alive";
+  if (isLive) await io.stderr.write(`tapeline: ${name} is being written: what came since is not in it\n`);
+  const isTorn = shared.isUnfinished && !isLive;
+  if (isTorn) await io.stderr.write(`tapeline: ${name} is not complete: its last line is torn, and is left out\n`);
+  if (tape.init.encryption != null) {
+    await io.stderr.write(`tapeline: ${name} is encrypted; the shared file is plain\n`);
   }
   await io.stdout.write(values.json === true ? `${asciiJson(fieldsOf(shared, path, tape))}\n` : textOf(shared, path));
-  return 0;
+  return isTorn ? 3 : 0;
 }
 
 /** What is shared, and how. */
@@ -126,6 +134,8 @@ interface Shared {
   readonly rules: Readonly<Record<string, number>>;
   readonly policy: string;
   readonly sizes: PackedSizes;
+  /** Whether the last line of the tape was left out. */
+  readonly isUnfinished: boolean;
 }
 
 async function shareTape(sharing: Sharing, io: CommandIo): Promise<Shared> {
@@ -136,22 +146,22 @@ async function shareTape(sharing: Sharing, io: CommandIo): Promise<Shared> {
     throw ioError(`Cannot write ${escapeControls(draft)}`, error);
   });
   try {
-    const rules = await redactInto(folder, tapeId, sharing, io);
+    const { counts: rules, isUnfinished } = await redactInto(folder, tapeId, sharing, io);
     const sizes = await packInto(folder, tapeId, sharing, io);
     await checkClean(packedPathStore(draft, tapeId), tapeId, sharing, io.signal);
-    return { tapeId, rules, policy: policy.hash, sizes };
+    return { tapeId, rules, policy: policy.hash, sizes, isUnfinished };
   } finally {
     await fs.rm(folder, { recursive: true, force: true });
   }
 }
 
-/** Writes the tape without its secrets, with metadata and index, and tells how many there were. */
+/** Writes the tape without its secrets, with metadata and index, and tells what became of its lines. */
 async function redactInto(
   folder: string,
   tapeId: string,
   { tape, given: { policy, key }, name }: Sharing,
   io: CommandIo,
-): Promise<Readonly<Record<string, number>>> {
+): Promise<RedactedCopy["lines"]> {
   const store = fileStore(folder);
   const keys = tapeKeys(tapeId);
   const progress = new Progress(await tape.store.size(tape.key) ?? 0, io);
@@ -163,10 +173,12 @@ async function redactInto(
   const copied = await naming(tape, () => copyRedacted(tape.store, tape.tapeId, tapeId, redaction, target, copying))
     .finally(() => progress.clear());
   await target.close();
-  const metadata = redactedMetadata(copied, tape.metadata, redaction, name);
+  const { hostname: _hostname, user: _user, ...environment } = tape.metadata?.environment ?? {};
+  const known = tape.metadata?.environment == null ? tape.metadata : { ...tape.metadata, environment };
+  const metadata = redactedMetadata(copied, known, redaction, name);
   await store.put(keys.meta, new TextEncoder().encode(JSON.stringify(metadata)));
   await buildIndex(store, tapeId, { signal: io.signal });
-  return copied.lines.counts;
+  return copied.lines;
 }
 
 async function packInto(

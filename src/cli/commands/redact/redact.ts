@@ -84,8 +84,10 @@ async function redacted(
     io.signal.throwIfAborted();
     await output.finish(keptMetadata(metadata, copy.encoder));
     isDone = true;
+    const isLive = await tape.store.writerOf?.(tape.key) === "alive";
     const made = {
       tape,
+      isLive,
       tapeId,
       policyHash: redaction.policyHash,
       copy,
@@ -133,6 +135,8 @@ async function copied(
 /** What was made. */
 interface Made {
   readonly tape: OpenedTape;
+  /** Whether somebody writes it. */
+  readonly isLive: boolean;
   readonly tapeId: string;
   readonly policyHash: string;
   readonly copy: RedactedCopy;
@@ -144,10 +148,11 @@ interface Made {
   readonly isSigned: boolean;
 }
 
-function lossesOf({ copy: { lines }, damage, wasTampered }: Made): string[] {
+function lossesOf({ copy: { lines }, damage, wasTampered, isLive }: Made): string[] {
   return [
     ...(wasTampered ? ['lines are missing or were changed; "tapeline verify" says where'] : []),
     ...(damage.count > 0 ? [plural(damage.count, "damaged line")] : []),
+    ...(lines.isUnfinished && !isLive ? ["its last line is torn, and is left out"] : []),
     ...(lines.lostFrames > 0 ? [`${plural(lines.lostFrames, "frame")} could not be recorded, as gap records say`] : []),
   ];
 }
@@ -158,7 +163,7 @@ async function tell(made: Made, path: string | undefined, isJson: boolean, io: C
   const name = escapeControls(tape.path);
   const say = (text: string) => stderr.write(`tapeline: ${text}\n`);
   if (lines.wasSigned && !made.isSigned) await say(`${name} is signed; nobody vouches for the new tape`);
-  if (await tape.store.writerOf?.(tape.key) === "alive") {
+  if (made.isLive) {
     await say(`${name} is being written: what came since is not in it`);
   }
   const losses = lossesOf(made);

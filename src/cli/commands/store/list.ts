@@ -105,7 +105,10 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
       const columns = tapeColumns(() => tapes.rows.map(({ tapeId }) => tapeId), style, Date.now());
       await io.stdout.write(`${tableLines(rows, columns, style, tableWidth(io)).join("\n")}\n`);
     }
-    for (const note of notesOn(tapes, wanted, rows, folder)) await io.stderr.write(`tapeline: ${note}\n`);
+    const unasked = values.where === undefined
+      ? 0
+      : tapes.rows.filter((row) => row.isLocked && !wanted.includes(row)).length;
+    for (const note of notesOn(tapes, wanted, rows, unasked, folder)) await io.stderr.write(`tapeline: ${note}\n`);
   }
   await tapes.keep();
   return 0;
@@ -117,11 +120,16 @@ function filterOf(name: string = "", tags: readonly string[] = []): (tape: TapeR
   return (tape) => tape.name.toLowerCase().includes(part) && tags.every((tag) => tape.tags.includes(tag));
 }
 
-/** What a person should know beside the table. */
+/**
+ * What a person should know beside the table.
+ *
+ * @param unasked how many encrypted tapes a query has left out
+ */
 function* notesOn(
   { rows: all, leftovers, odd }: FolderTapes,
   wanted: readonly TapeRow[],
   shown: readonly TapeRow[],
+  unasked: number,
   folder: string,
 ): Generator<string> {
   if (all.length === 0) yield noTapes(folder);
@@ -140,6 +148,11 @@ function* notesOn(
   if (locked > 0) {
     yield `${plural(locked, "tape")} ${locked === 1 ? "is" : "are"} encrypted; ${OPENERS} shows what is in ${
       locked === 1 ? "it" : "them"
+    }`;
+  }
+  if (unasked > 0) {
+    yield `${plural(unasked, "encrypted tape")} could not be asked all of that; ${OPENERS} shows what is in ${
+      unasked === 1 ? "it" : "them"
     }`;
   }
   if (odd.length > 0) {

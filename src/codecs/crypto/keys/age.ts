@@ -37,8 +37,10 @@ export async function loadAge(): Promise<Age> {
   try {
     return await import("age-encryption");
   } catch (cause) {
-    const why = "keys are wrapped by the package age-encryption; install it";
-    throw new TapeError("invalid_argument", `Cannot encrypt or decrypt: ${why}`, { cause });
+    const why = "it takes the package age-encryption, which is not installed: npm install age-encryption";
+    throw new TapeError("invalid_argument", `Cannot encrypt or decrypt: ${why} (-g where tapeline was installed so)`, {
+      cause,
+    });
   }
 }
 

@@ -73,6 +73,36 @@ function timeless(text: string): string {
   return text.replace(/ +\d+(\.\d+)? (µs|ms|s)\b/g, " T").replace(/^ +\d+\.\d{3}/gm, "").replace(/\d{4}-\S+ \S+/g, "");
 }
 
+test("what tapes are called is known to compress and decompress with a key, and to nobody without one", () =>
+  withTapes(async (folder, ada) => {
+    const args = ["--identity", ada.path, "--json"];
+    const packed = await run(folder, [
+      "compress",
+      "--blocks",
+      ...args,
+      "-o",
+      join(folder, "packed.jsonl.zst"),
+      "hidden adas",
+    ]);
+    assert.is(packed.code, 0, packed.error);
+    const without = await run(folder, ["compress", "--blocks", "hidden adas"]);
+    assert.match(`${without.error}`, /it is neither a file nor an id or a name of a tape/);
+    await run(folder, ["rm", "--yes", "--identity", ada.path, "adas"]);
+    const unpacked = await run(folder, ["decompress", ...args, "-o", join(folder, "again.jsonl"), "hidden adas"]);
+    assert.is(unpacked.code, 0, unpacked.error);
+  }));
+
+test("verify and list say what they could not look at without a key", () =>
+  withTapes(async (folder, ada) => {
+    const locked = await run(folder, ["verify", "adas"]);
+    assert.match(locked.stdout, /; no damage found; what is encrypted was not opened\n$/);
+    assert.is(JSON.parse((await run(folder, ["verify", "--json", "adas"])).stdout).is_locked, true);
+    const opened = await run(folder, ["verify", "--identity", ada.path, "adas"]);
+    assert.match(opened.stdout, /; no damage found\n$/);
+    const listed = await run(folder, ["list", "--where", "name:hidden", "--identity", ada.path]);
+    assert.match(listed.stderr, /2 encrypted tapes could not be asked all of that/);
+  }));
+
 test("with its identity, however that is given, an encrypted tape is read as any other", () =>
   withTapes(async (folder, ada, bob) => {
     const plain = await run(folder, ["cat", "--raw", "plain"]);

@@ -45,7 +45,7 @@ test("record --encrypt-to leaves nothing to read in any file; every recipient re
       const { code, stdout, stderr } = await tapeline(["cat", "--raw", "--identity", identity, path]);
       assert.equal([code, stdout, stderr], [0, MESSAGE + MESSAGE, ""]);
       const verified = await tapeline(["verify", "--identity", identity, path]);
-      assert.match(verified.stdout, /; sealed to its end; no damage found\n$/);
+      assert.match(verified.stdout, /; checksums to its end; no damage found\n$/);
     }
     const listed = await tapeline(["list", "--json", "--dir", folder], { env: { TAPELINE_IDENTITY: bob.path } });
     assert.equal([JSON.parse(listed.stdout).name, JSON.parse(listed.stdout).tags], ["hidden name", ["hidden-tag"]]);
@@ -77,7 +77,7 @@ test("record --encrypt-to with --compress, --sign and --redact: each does what i
     // Who signed it is seen without its key.
     assert.match(
       (await tapeline(["verify", "--signer", signer.trim(), path])).stdout,
-      /; signed to its end; no damage found\n$/,
+      /; signed to its end; no damage found; what is encrypted was not opened\n$/,
     );
   }));
 

@@ -41,7 +41,7 @@ test("record --sign makes a tape that verify --signer knows, by the key or a fil
     ) {
       const { code, stdout, stderr } = await tapeline(["verify", ...signers, tape]);
       assert.equal([code, stderr], [0, ""]);
-      assert.match(stdout, /; sealed to its end; signed to its end; no damage found\n$/);
+      assert.match(stdout, /; checksums to its end; signed to its end; no damage found\n$/);
     }
     const { code, stdout } = await tapeline(["verify", "--signer", bob, tape]);
     assert.is(code, 3);

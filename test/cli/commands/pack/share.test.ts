@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -55,6 +55,37 @@ test("share makes one file in which no secret is left, and which every command r
     assert.is(told.code, 0);
   }));
 
+test("share leaves out whose machine it was, and a torn last line, and is not listed as a tape of the folder", () =>
+  inScratch(async (folder) => {
+    const environment = { hostname: "adas-machine", user: "ada", runtime: "node" };
+    const options = { sessionId: "s", tapeId: "demo", metadata: { environment } };
+    const writer = await StreamingTapeWriter.create(fileStore(folder), options);
+    for (let id = 0; id < 1000; id++) {
+      const params = { text: `message ${id} `.repeat(20) };
+      await writer.writeFrame({ message: { id, method: "m", params }, direction: "client_to_server" });
+    }
+    await writer.finalize();
+    await appendFile(join(folder, "demo.jsonl"), '{"type":"fra');
+    const { code, stderr } = await tapeline(["share", "--dir", folder, "demo"]);
+    assert.equal([code, stderr.replace(/\S+demo/, "demo")], [
+      3,
+      "tapeline: demo.jsonl is not complete: its last line is torn, and is left out\n",
+    ]);
+    const info = await tapeline(["info", "--json", join(folder, "demo.shared.jsonl.zst")]);
+    assert.match(info.stdout, /"runtime":"node"/);
+    assert.not.match(info.stdout, /adas-machine|"ada"/);
+    // The index in it is used under the name that it has got.
+    const { stdout } = await tapeline(["verify", join(folder, "demo.shared.jsonl.zst")]);
+    assert.not.match(stdout, /index/);
+    assert.match(stdout, /no damage found/);
+    const listed = await tapeline(["list", "--dir", folder]);
+    assert.not.match(listed.stderr, /not listed/);
+    const clean = await tapeline(["redact", "-o", join(folder, "clean.jsonl"), "--dir", folder, "demo"]);
+    assert.is(clean.code, 3);
+    assert.match(clean.stderr, /its last line is torn, and is left out/);
+    assert.is((await tapeline(["verify", join(folder, "clean.jsonl")])).code, 0);
+  }));
+
 test("share --keep leaves in what a built-in rule finds, and a policy takes out more", () =>
   inScratch(async (folder) => {
     const path = await withSecrets(folder);
@@ -88,7 +119,7 @@ test("what cannot be shared leaves nothing behind, and says why", () =>
       [["--policy", policy], '{"keep":["jwtt"]}', /policy\.json: keep\.0: .*did you mean jwt\?/],
       [["--policy", policy], '{"key":"TAPELINE_TEST_KEY"}', /the variable TAPELINE_TEST_KEY, which is not set/],
       [["--policy", join(folder, "none.json")], "", /Cannot read the policy .*none\.json: there is no such file/],
-      [["--keep", "jwtt"], "", /--keep: there is no such built-in rule; did you mean jwt\?/],
+      [["--keep", "jwtt"], "", /--keep jwtt: there is no such built-in rule; did you mean jwt\?/],
       [["--level", "20"], "", /--level must be a whole number from 1 to 19/],
       [["-o", join(folder, "out.jsonl")], "", /the name of a packed tape ends in \.jsonl\.zst/],
       [["-o", "-"], "", /share needs a file/],

@@ -35,7 +35,7 @@ test("redact makes a whole tape with metadata, without a secret, and says how ma
     const verified = await runIn(verify, [said.path]);
     assert.match(
       verified.stdout,
-      new RegExp(`^[^\\n]*: .*${Object.keys(secrets).length} frames; sealed to its end; no damage found\n$`),
+      new RegExp(`^[^\\n]*: .*${Object.keys(secrets).length} frames; checksums to its end; no damage found\n$`),
     );
     const metadata = JSON.parse(await readFile(join(out, `${said.tape_id}.meta.json`), "utf8"));
     assert.equal([metadata.name, metadata.tape_id, metadata.stats], ["clean", said.tape_id, said.stats]);
