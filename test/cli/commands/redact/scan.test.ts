@@ -130,7 +130,7 @@ test("scan says what is wrong with its arguments, and which rules there are", as
   const bad = await tapeline(["scan", "--keep", "npm-tokn", "x.jsonl"]);
   assert.equal([bad.code, bad.stderr], [
     2,
-    "tapeline: --keep: there is no such built-in rule; did you mean npm-token?\n",
+    "tapeline: --keep npm-tokn: there is no such built-in rule; did you mean npm-token?\n",
   ]);
   const missing = await tapeline(["scan", "x.jsonl"]);
   assert.equal([missing.code, missing.stderr], [2, 'tapeline: Cannot find tape "x.jsonl": there is no such file\n']);
