@@ -58,7 +58,7 @@ const plain = await plainTape();
 test("what sealLines() has sealed openLines() opens to the very bytes", async () => {
   for (const compress of [false, true]) {
     const sealed = await seal(plain, { recipients, compress });
-    assert.not.match(sealed, /ping|pong|client_to_server/);
+    assert.not.match(sealed, /"ping"|"pong"|client_to_server/);
     const opened = await open(sealed);
     assert.equal(content(opened), content(plain));
     assert.not.match(opened, /encryption|compression|"zstd"|sealed/);
